@@ -1,0 +1,135 @@
+//! The limits on what users ask and what peers send.
+
+use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
+use overlay::{
+    Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request, Slot, WallMs,
+};
+
+/// Most items in one message of records: what a page of small records needs.
+pub(crate) const MAX_ITEMS: usize = 1_024;
+/// Bytes of bodies after which a message of several records is closed; one large value may exceed
+/// it. It keeps a hand-over from holding up the small messages of users.
+pub(crate) const BATCH_BYTES: usize = 64 << 10;
+/// What one record costs in a batch besides its body.
+const ITEM_BYTES: usize = 96;
+
+/// Why a user's request is refused, in one line with the limit; nothing when it is fine.
+pub(crate) fn refuse(request: &Request) -> Option<String> {
+    match request {
+        Request::Put { value, ttl_s, .. } => {
+            value_fits(value.len()).or_else(|| ttl_s.and_then(ttl_fits))
+        }
+        Request::Insert {
+            lease_s,
+            text,
+            holder,
+            ..
+        } => {
+            if holder.port() == 0 || holder.ip().is_unspecified() {
+                return Some(format!(
+                    "a holder needs an address that others can reach, and {holder} is none"
+                ));
+            }
+            lease_fits(*lease_s).or_else(|| text_fits(text.len()))
+        }
+        Request::Search { limit: 0, .. } => {
+            Some("a search for at most 0 holders finds nothing; ask for 1 at least".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn value_fits(length: usize) -> Option<String> {
+    (length > MAX_VALUE_BYTES).then(|| {
+        format!("a value has at most {MAX_VALUE_BYTES} bytes (1 MiB), and this one has {length}")
+    })
+}
+
+fn text_fits(length: usize) -> Option<String> {
+    (length > MAX_TEXT_BYTES).then(|| {
+        format!(
+            "the text of a holder has at most {MAX_TEXT_BYTES} bytes, and this one has {length}"
+        )
+    })
+}
+
+fn ttl_fits(ttl_s: u32) -> Option<String> {
+    (ttl_s == 0 || ttl_s > MAX_TTL_S).then(|| {
+        format!("a time to live is between 1 s and {MAX_TTL_S} s (366 days), not {ttl_s} s; without one the value stays until it is deleted")
+    })
+}
+
+fn lease_fits(lease_s: u32) -> Option<String> {
+    (lease_s == 0 || lease_s > MAX_LEASE_S).then(|| {
+        format!("a lease is between 1 s and {MAX_LEASE_S} s (7 days), not {lease_s} s; this node renews it")
+    })
+}
+
+/// Whether a body and a length of life may be written into a slot.
+pub(crate) fn write_fits(slot: Slot, body: Option<&[u8]>, life_s: Option<u32>) -> bool {
+    match slot {
+        Slot::Value => {
+            body.is_none_or(|body| value_fits(body.len()).is_none())
+                && life_s.is_none_or(|life| ttl_fits(life).is_none())
+        }
+        Slot::Holder(_) => {
+            body.is_none_or(|text| {
+                text_fits(text.len()).is_none() && std::str::from_utf8(text).is_ok()
+            }) && life_s.is_none_or(|life| lease_fits(life).is_none())
+                && (body.is_none() || life_s.is_some())
+        }
+    }
+}
+
+/// Whether a peer's record is within all bounds.
+pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
+    let Record {
+        version,
+        body,
+        expires,
+    } = &item.record;
+    let longest_s = match item.slot {
+        Slot::Value => MAX_TTL_S,
+        Slot::Holder(_) => MAX_LEASE_S,
+    };
+    let latest = wall
+        .plus_secs(u64::from(longest_s))
+        .0
+        .saturating_add(MAX_CLOCK_DRIFT_MS);
+    let fits = match (item.slot, body) {
+        (_, None) => true,
+        (Slot::Value, Some(body)) => body.len() <= MAX_VALUE_BYTES,
+        (Slot::Holder(_), Some(text)) => {
+            text.len() <= MAX_TEXT_BYTES && std::str::from_utf8(text).is_ok() && expires.is_some()
+        }
+    };
+    fits && expires.is_none_or(|end| end.0 <= latest) && Clock::believes(version.clock, wall)
+}
+
+/// Whether all records of a message are within bounds.
+pub(crate) fn items_fit(items: &[Item], wall: WallMs) -> bool {
+    items.len() <= MAX_ITEMS && items.iter().all(|item| item_fits(item, wall))
+}
+
+/// What a record takes of a batch.
+pub(crate) fn batch_cost(record: &Record) -> usize {
+    ITEM_BYTES + record.body.as_ref().map_or(0, |body| body.len())
+}
+
+/// How long the record of an expired lease is kept: the clocks of replicas differ that much.
+const EXPIRED_HOLDER_KEPT_MS: u64 = 2 * MAX_CLOCK_DRIFT_MS;
+
+/// Whether nobody needs the record any more: a tombstone or an ended value past the grace period,
+/// or an ended lease. Such records are left out of comparisons, so that replicas may remove them
+/// at different times.
+pub(crate) fn is_garbage(slot: Slot, record: &Record, wall: WallMs, grace_s: u64) -> bool {
+    if record.body.is_none() {
+        return record.version.clock.wall().plus_secs(grace_s) < wall;
+    }
+    match (slot, record.expires) {
+        (_, None) => false,
+        // An ended value hides older versions as a tombstone does.
+        (Slot::Value, Some(end)) => end.plus_secs(grace_s) < wall,
+        (Slot::Holder(_), Some(end)) => end.0.saturating_add(EXPIRED_HOLDER_KEPT_MS) < wall.0,
+    }
+}

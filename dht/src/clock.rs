@@ -1,0 +1,40 @@
+//! The hybrid logical clock of one node.
+
+use overlay::{Hlc, WallMs};
+
+/// How far ahead of our wall clock a version may be. A peer whose clock is further off would push
+/// the versions of everybody into its future; it is refused. One minute: far above what time
+/// synchronisation leaves, far below what harms.
+pub(crate) const MAX_CLOCK_DRIFT_MS: u64 = 60_000;
+
+/// Gives versions that grow, and follows those of peers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clock {
+    last: Hlc,
+}
+
+impl Clock {
+    /// A clock value after every one given, after `seen`, and not before the wall clock.
+    pub(crate) fn next(&mut self, wall: WallMs, seen: Option<Hlc>) -> Hlc {
+        self.last = self.last.max(seen.unwrap_or_default()).tick(wall);
+        self.last
+    }
+
+    /// Follows a clock value that came from elsewhere, so that whatever is written here from now on
+    /// is newer than what its writer had seen. One that is not believed is passed over.
+    pub(crate) fn observe(&mut self, seen: Hlc, wall: WallMs) {
+        if Self::believes(seen, wall) {
+            self.last = self.last.max(seen);
+        }
+    }
+
+    /// The latest clock value given or followed.
+    pub(crate) const fn latest(&self) -> Hlc {
+        self.last
+    }
+
+    /// Whether a peer's clock value is near enough to be believed.
+    pub(crate) fn believes(clock: Hlc, wall: WallMs) -> bool {
+        clock.wall().0 <= wall.0.saturating_add(MAX_CLOCK_DRIFT_MS)
+    }
+}

@@ -1,0 +1,141 @@
+//! The arcs of which this node is a copy, as their roots have told it.
+
+use crate::arcs::{intersect, subtract};
+use crate::message::{Evidence, Proof, SyncDone};
+use overlay::{Arc, Duration, Id, Time};
+use smallvec::SmallVec;
+
+/// Most arcs of other roots that a node keeps in mind. A replica of N = 3 has two; a few more
+/// during changes.
+pub const MAX_COVERS: usize = 256;
+/// Longest time that a root may ask a copy to count without being confirmed: one day.
+const MAX_VALID_S: u32 = 24 * 3600;
+
+/// A copy of an arc.
+#[derive(Clone, Copy, Debug)]
+struct Cover {
+    root: Id,
+    view: u64,
+    arc: Arc,
+    quorum: u8,
+    /// Whether the root has said that the copy is full.
+    full: bool,
+    until: Time,
+}
+
+/// All copies that this node keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Covers {
+    list: Vec<Cover>,
+}
+
+impl Covers {
+    /// The root has begun to make this node a copy, or goes on to: the records may stay.
+    pub(crate) fn begin(&mut self, root: Id, done: &SyncDone, now: Time) {
+        let until = now + valid_for(done.valid_s);
+        match self
+            .list
+            .iter_mut()
+            .find(|cover| cover.root == root && cover.view == done.view)
+        {
+            Some(known) => known.until = until,
+            None => self.add(root, done, false, until),
+        }
+    }
+
+    /// The root says that this node is a full copy: this replaces what others, and what the same
+    /// root earlier, have said about the arc. Says whether that is news.
+    pub(crate) fn complete(&mut self, root: Id, done: &SyncDone, now: Time) -> bool {
+        let known = self.list.iter_mut().find(|cover| {
+            cover.root == root && cover.view == done.view && cover.arc == done.arc && cover.full
+        });
+        let until = now + valid_for(done.valid_s);
+        if let Some(known) = known
+            && known.quorum == done.quorum
+        {
+            known.until = until;
+            return false;
+        }
+        let before = std::mem::take(&mut self.list);
+        for cover in before {
+            // What the same root said about this arc earlier is over, and so is what another root
+            // said, once this one knows that it has everything. What is left of an arc stays.
+            let replaced = cover.quorum == 0 || done.quorum > 0;
+            let left = match (cover.root == root, replaced) {
+                (true, _) if cover.quorum == 0 || done.quorum > 0 => SmallVec::new(),
+                (_, true) => subtract(cover.arc, done.arc),
+                (_, false) => SmallVec::from_slice(&[cover.arc]),
+            };
+            self.list
+                .extend(left.into_iter().map(|arc| Cover { arc, ..cover }));
+        }
+        self.add(root, done, true, until);
+        true
+    }
+
+    fn add(&mut self, root: Id, done: &SyncDone, full: bool, until: Time) {
+        if self.list.len() >= MAX_COVERS {
+            self.list.remove(0);
+        }
+        let SyncDone {
+            view, arc, quorum, ..
+        } = *done;
+        self.list.push(Cover {
+            root,
+            view,
+            arc,
+            quorum,
+            full,
+            until,
+        });
+    }
+
+    /// Drops what was not confirmed in time; says whether anything was.
+    pub(crate) fn expire(&mut self, now: Time) -> bool {
+        let before = self.list.len();
+        self.list.retain(|cover| now < cover.until);
+        self.list.len() < before
+    }
+
+    /// Root and view of which this node has a full copy around a key.
+    pub(crate) fn of(&self, key: Id, now: Time) -> Option<(Id, u64)> {
+        self.list
+            .iter()
+            .rev()
+            .find(|cover| cover.full && now < cover.until && cover.arc.contains(key))
+            .map(|cover| (cover.root, cover.view))
+    }
+
+    /// The arcs whose records stay here.
+    pub(crate) fn arcs(&self) -> impl Iterator<Item = Arc> {
+        self.list.iter().map(|cover| cover.arc)
+    }
+
+    /// What the copies prove about an arc.
+    pub(crate) fn evidence(&self, about: Arc, now: Time) -> Vec<Evidence> {
+        let mut found = Vec::new();
+        // A copy of a root that did not know whether it had everything proves nothing.
+        let counts = |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
+        for cover in self.list.iter().filter(counts) {
+            let Cover {
+                root, view, quorum, ..
+            } = *cover;
+            let proof = Proof::Member { root, view, quorum };
+            found.extend(
+                intersect(cover.arc, about)
+                    .into_iter()
+                    .map(|arc| Evidence { arc, proof }),
+            );
+        }
+        found
+    }
+}
+
+const fn valid_for(seconds: u32) -> Duration {
+    let seconds = if seconds > MAX_VALID_S {
+        MAX_VALID_S
+    } else {
+        seconds
+    };
+    Duration::from_secs(seconds as u64)
+}

@@ -1,0 +1,93 @@
+//! What a root takes over: records that others hand to it, and writes under way when its replica
+//! set changes.
+
+use crate::checks::items_fit;
+use crate::coordinate::{Asker, MAX_COORDINATED};
+use crate::message::{HandOffResult, Replicate};
+use crate::{Dht, Store, StoreMessage};
+use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter};
+use smallvec::SmallVec;
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// A node hands records over that belong to this root.
+    pub(crate) fn hand_off_asked(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        req: u64,
+        items: Vec<Item>,
+    ) {
+        if !items_fit(&items, cx.wall) {
+            return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        let view = items
+            .first()
+            .and_then(|first| self.views.iter().find(|view| view.arc.contains(first.key)));
+        let is_mine = view.is_some_and(|view| items.iter().all(|item| view.arc.contains(item.key)));
+        if !is_mine || self.coordinated.len() >= MAX_COORDINATED {
+            let result = if is_mine {
+                HandOffResult::Busy
+            } else {
+                HandOffResult::NotResponsible
+            };
+            return self.post(cx, from, StoreMessage::HandedOff { req, result });
+        }
+        // What we have may be newer: then that is what the replicas must hold.
+        let newest = items
+            .into_iter()
+            .map(|item| match self.store.get(item.key, item.slot) {
+                Some(known) if known.version > item.record.version => Item {
+                    record: known,
+                    ..item
+                },
+                _ => item,
+            });
+        let newest = newest.collect();
+        let asker = Asker::HandOff { from, req };
+        self.coordinate(cx, asker, newest, Consistency::Quorum, None);
+    }
+
+    /// The replica set of an arc has changed: writes under way go to the present one, which may
+    /// be able to make them safe where the one before was not.
+    pub(crate) fn recoordinate(&mut self, cx: &mut Cx<'_, Self>, arc: overlay::Arc) {
+        let Some(view) = self.views.iter().find(|view| view.arc == arc) else {
+            return;
+        };
+        let replicas = view.replicas.clone();
+        let me = self.my().id;
+        let under_way: Vec<u64> = self
+            .coordinated
+            .iter()
+            .filter(|(_, write)| !write.answered && write.is_in(arc))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in under_way {
+            let Some(write) = self.coordinated.get_mut(&number) else {
+                continue;
+            };
+            let before = std::mem::take(&mut write.waiting);
+            let held = std::mem::take(&mut write.durable);
+            write.total = replicas.len();
+            let mut new: SmallVec<[Contact; 3]> = SmallVec::new();
+            for peer in &replicas {
+                if held.contains(&peer.id) {
+                    write.durable.push(peer.id);
+                } else if peer.id != me {
+                    write.waiting.push(*peer);
+                    if !before.iter().any(|known| known.id == peer.id) {
+                        new.push(*peer);
+                    }
+                }
+            }
+            let items = write.items.clone();
+            for to in new {
+                let message = Replicate {
+                    req: number,
+                    items: items.clone(),
+                };
+                self.post(cx, to, StoreMessage::Replicate(message));
+            }
+            self.answer_if_safe(cx, number);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Values and holders, replicated over any [`KeyRouter`](overlay::KeyRouter).
+//!
+//! [`Dht`] is one [`Machine`](overlay::Machine): the router and the common lookup inside, a store
+//! handed in. It offers [`Locate`](overlay::Locate) with the promise `Replicated`.
+//!
+//! - The node that starts a call is its *origin*. It finds the *root* of the key, and remembers it.
+//! - A write goes to the root, which gives it a version, writes it, sends it to the other replicas
+//!   and answers when enough of them hold it durably (`coordinate`).
+//! - A read goes from the origin to the root and to enough other replicas at once (`reading`).
+//! - The root of an arc keeps a `view`: its replicas, how far each is a full copy, and for which
+//!   parts of the arc the root itself is known to hold everything that was ever acknowledged.
+//!   Only that knowledge turns "nobody has it" into "absent".
+//! - Replicas are brought together by comparing fingerprints of ranges (`sync`), after every
+//!   change and from time to time.
+//! - A record that this node need not hold is handed to its root, then deleted (`strays`).
+
+mod arcs;
+mod checks;
+mod clock;
+mod config;
+mod coordinate;
+mod cover;
+mod durable;
+mod exchange;
+mod fingerprint;
+mod handover;
+mod items;
+mod leases;
+mod leave;
+mod machine;
+mod membership;
+mod memory;
+mod message;
+mod op;
+mod proof;
+mod ranges;
+mod read;
+mod reading;
+mod remembered;
+mod replica;
+mod status;
+mod store;
+mod strays;
+mod sweep;
+mod sync;
+mod view;
+mod write;
+
+pub use config::DhtConfig;
+pub use coordinate::MAX_COORDINATED;
+pub use cover::MAX_COVERS;
+pub use leases::MAX_RENEWED_LEASES;
+pub use machine::{Dht, DhtTimer};
+pub use memory::MemoryStore;
+pub use message::{
+    ArcNews, Body, DhtMessage, Evidence, HandOffResult, HolderSeen, Position, Proof, Read,
+    ReadData, ReadReply, Replicate, Seen, Standing, StoreMessage, SyncDone, SyncRange, Wanted,
+    Write, WriteResult,
+};
+pub use op::MAX_OPERATIONS;
+pub use store::{Counts, Store};

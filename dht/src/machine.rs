@@ -1,0 +1,309 @@
+//! The machine: what it keeps, and who handles which input.
+
+use crate::coordinate::Coordinated;
+use crate::cover::Covers;
+use crate::durable::Waiting;
+use crate::leases::Leases;
+use crate::leave::Leaving;
+use crate::message::{DhtMessage, StoreMessage};
+use crate::op::Op;
+use crate::remembered::Remembered;
+use crate::strays::Strays;
+use crate::view::{Former, View};
+use crate::{DhtConfig, Position, Store};
+use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
+use overlay::{
+    Contact, Cx, Deadlines, Effect, Input, KeyRouter, Machine, Notice, Outbox, Request, WriteSeq,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The replicated store over a router.
+#[derive(Debug)]
+pub struct Dht<R: KeyRouter, S: Store> {
+    pub(crate) routing: Routing<R>,
+    pub(crate) routing_out: Outbox<Routing<R>>,
+    pub(crate) store: S,
+    pub(crate) config: DhtConfig,
+    pub(crate) clock: crate::clock::Clock,
+    /// The next number of a request. Starts at random, so that answers cannot be guessed.
+    next_number: Option<u64>,
+    /// Messages of this node to itself: the same paths serve it and its peers.
+    pub(crate) local: VecDeque<StoreMessage>,
+    pub(crate) deadlines: Deadlines<Due>,
+    /// All writes up to this one are durable.
+    pub(crate) durable: WriteSeq,
+    /// What is to be done once a write is durable, in order of writes.
+    pub(crate) waiting: VecDeque<Waiting>,
+    /// Calls under way, by number.
+    pub(crate) ops: BTreeMap<u64, Box<Op>>,
+    /// Writes that this node coordinates as a root, by number.
+    pub(crate) coordinated: BTreeMap<u64, Box<Coordinated>>,
+    pub(crate) remembered: Remembered,
+    /// The arcs of which this node is the root.
+    pub(crate) views: Vec<View>,
+    /// The generation of the router for which the views were made.
+    pub(crate) generation: Option<u64>,
+    /// Arcs of which this node was the root a moment ago.
+    pub(crate) former: Vec<Former>,
+    /// Whether the node has founded its network, and so holds all that is stored in it.
+    pub(crate) founding: bool,
+    /// The arcs of other roots of which this node is a copy.
+    pub(crate) covers: Covers,
+    pub(crate) strays: Strays,
+    /// How far the sweep has come.
+    pub(crate) swept: Option<Position>,
+    pub(crate) leases: Leases,
+    pub(crate) leaving: Option<Leaving>,
+    /// Whether it has left: then it does not answer about records any more.
+    pub(crate) left: bool,
+    /// Whether the sweep has begun.
+    pub(crate) sweeping: bool,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A call of this node.
+    Op(u64),
+    /// A write that this node coordinates.
+    Coordinated(u64),
+    /// The next step of some comparison with a replica.
+    Sync,
+    /// Records that do not belong here.
+    Strays,
+    /// Records that have ended.
+    Sweep,
+    /// Leases to renew.
+    Leases,
+    /// The end of the time for leaving.
+    Leave,
+}
+
+/// Timers: those of the routing and one for all deadlines of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DhtTimer<T> {
+    /// Of the router or the lookup.
+    Routing(RoutingTimer<T>),
+    /// Some deadline of the store may have come.
+    Due,
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// A node over a router and a store, which may hold records of an earlier life.
+    #[must_use]
+    pub fn new(router: R, store: S, config: DhtConfig, lookup: LookupConfig) -> Self {
+        let config = config.sane();
+        let lookup = LookupConfig {
+            replicas: config.replicas,
+            ..lookup
+        };
+        let durable = store.last_write();
+        Self {
+            routing: Routing::new(router, lookup),
+            routing_out: Outbox::default(),
+            store,
+            config,
+            clock: crate::clock::Clock::default(),
+            next_number: None,
+            local: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            durable,
+            waiting: VecDeque::new(),
+            ops: BTreeMap::new(),
+            coordinated: BTreeMap::new(),
+            remembered: Remembered::default(),
+            views: Vec::new(),
+            generation: None,
+            former: Vec::new(),
+            founding: false,
+            covers: Covers::default(),
+            strays: Strays::default(),
+            swept: None,
+            leases: Leases::default(),
+            leaving: None,
+            left: false,
+            sweeping: false,
+        }
+    }
+
+    /// The router and the lookup.
+    #[must_use]
+    pub const fn routing(&self) -> &Routing<R> {
+        &self.routing
+    }
+
+    /// The router, for its own settings; it must not be fed inputs past this machine.
+    pub const fn router_mut(&mut self) -> &mut R {
+        self.routing.router_mut()
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store of a node that has stopped: for a simulated crash and restart.
+    #[must_use]
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// Takes for granted that nothing is stored in the network yet but what its nodes were given:
+    /// for a simulation that starts with tables built directly. To be called before the first
+    /// input.
+    pub const fn assume_complete(&mut self) {
+        self.founding = true;
+    }
+
+    pub(crate) fn my(&self) -> Contact {
+        self.routing.router().me()
+    }
+
+    pub(crate) fn draw_number(&mut self, cx: &mut Cx<'_, Self>) -> u64 {
+        let number = self.next_number.unwrap_or_else(|| cx.rng.next_u64());
+        self.next_number = Some(number.wrapping_add(1));
+        number
+    }
+
+    /// Sends a message, to this node itself too.
+    pub(crate) fn post(&mut self, cx: &mut Cx<'_, Self>, to: Contact, message: StoreMessage) {
+        if to.id == self.my().id {
+            self.local.push_back(message);
+        } else {
+            cx.send(to, DhtMessage::Store(message));
+        }
+    }
+
+    /// Lets the routing run and handles what comes out.
+    pub(crate) fn with_routing(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        run: impl FnOnce(&mut Routing<R>, &mut Cx<'_, Routing<R>>),
+    ) {
+        let mut out = std::mem::take(&mut self.routing_out);
+        cx.nested(&mut out, |cx| run(&mut self.routing, cx));
+        for effect in out.drain() {
+            match effect {
+                Effect::Send { to, message } => cx.send(to, DhtMessage::Routing(message)),
+                Effect::Arm { at, timer } => cx.arm(at, DhtTimer::Routing(timer)),
+                Effect::HangUp { peer, fault } => cx.hang_up(peer, fault),
+                Effect::Emit(RoutingEvent::Located { op, result }) => {
+                    self.located(cx, op.0, result);
+                }
+                Effect::Emit(RoutingEvent::Router(event)) => self.router_event(cx, event),
+            }
+        }
+        self.routing_out = out;
+    }
+
+    fn store_message(&mut self, cx: &mut Cx<'_, Self>, from: Contact, message: StoreMessage) {
+        match message {
+            StoreMessage::Read(read) => self.read_asked(cx, from, &read),
+            StoreMessage::ReadReply(reply) => self.read_answered(cx, from, reply),
+            StoreMessage::Write(write) => self.write_asked(cx, from, *write),
+            StoreMessage::WriteReply { req, result } => self.write_answered(cx, from, req, result),
+            StoreMessage::Replicate(replicate) => self.replicate_asked(cx, from, replicate),
+            StoreMessage::Replicated { acks } => self.replicated(cx, from, &acks),
+            StoreMessage::SyncRange(range) => self.sync_range_asked(cx, from, &range),
+            StoreMessage::SyncSame { req, evidence } => self.sync_same(cx, from, req, evidence),
+            StoreMessage::SyncList {
+                req,
+                entries,
+                upto,
+                evidence,
+            } => {
+                self.sync_listed(cx, from, req, &entries, upto, evidence);
+            }
+            StoreMessage::SyncItems { req, items, want } => {
+                self.sync_items_asked(cx, from, req, items, &want);
+            }
+            StoreMessage::SyncItemsReply {
+                req,
+                items,
+                handled,
+            } => {
+                self.sync_items_answered(cx, from, req, items, handled);
+            }
+            StoreMessage::SyncDone(done) => self.sync_done_asked(cx, from, &done),
+            StoreMessage::SyncDoneAck { req } => self.sync_done_answered(cx, from, req),
+            StoreMessage::HandOff { req, items } => self.hand_off_asked(cx, from, req, items),
+            StoreMessage::HandedOff { req, result } => {
+                self.hand_off_answered(cx, from, req, result);
+            }
+        }
+    }
+
+    fn deadlines_due(&mut self, cx: &mut Cx<'_, Self>) {
+        self.deadlines.fired(cx.now);
+        while let Some(due) = self.deadlines.pop_due(cx.now) {
+            match due {
+                Due::Op(number) => self.op_due(cx, number),
+                Due::Coordinated(number) => self.coordinated_due(cx, number),
+                Due::Sync => self.sync_due(cx),
+                Due::Strays => self.strays_due(cx),
+                Due::Sweep => self.sweep_due(cx),
+                Due::Leases => self.leases_due(cx),
+                Due::Leave => self.leave_due(cx),
+            }
+        }
+    }
+
+    /// What follows from an input: messages to this node itself, and new arcs.
+    fn settle(&mut self, cx: &mut Cx<'_, Self>) {
+        loop {
+            if let Some(message) = self.local.pop_front() {
+                let me = self.my();
+                self.store_message(cx, me, message);
+            } else if !self.refresh_views(cx) {
+                break;
+            }
+        }
+        self.leave_if_ready(cx);
+        if let Some(at) = self.deadlines.to_arm() {
+            cx.arm(at, DhtTimer::Due);
+        }
+    }
+}
+
+impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
+    type Message = DhtMessage<R::Message>;
+    type Timer = DhtTimer<R::Timer>;
+    type Call = Request;
+    type Event = Notice;
+
+    fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
+        match input {
+            Input::Message {
+                from,
+                message: DhtMessage::Routing(message),
+            } => {
+                let input = Input::Message { from, message };
+                self.with_routing(cx, |routing, cx| routing.handle(cx, input));
+            }
+            Input::Message {
+                from,
+                message: DhtMessage::Store(message),
+            } => {
+                if !self.left {
+                    self.store_message(cx, from, message);
+                }
+            }
+            Input::Timer(DhtTimer::Routing(timer)) => {
+                self.with_routing(cx, |routing, cx| routing.handle(cx, Input::Timer(timer)));
+            }
+            Input::Timer(DhtTimer::Due) => self.deadlines_due(cx),
+            Input::Call { op, call } => self.call(cx, op, call),
+            Input::PeerDown(peer) => {
+                self.with_routing(cx, |routing, cx| routing.handle(cx, Input::PeerDown(peer)));
+                self.peer_down(cx, peer);
+            }
+            Input::Durable(seq) => self.durable_now(cx, seq),
+        }
+        self.settle(cx);
+    }
+
+    fn last_write(&self) -> WriteSeq {
+        self.store.last_write()
+    }
+}

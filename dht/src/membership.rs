@@ -1,0 +1,87 @@
+//! Joining and having left, and what the router reports.
+
+use crate::machine::Due;
+use crate::op::Work;
+use crate::{Dht, Store};
+use overlay::lookup::RoutingCall;
+use overlay::{
+    Contact, Cx, Deadlines, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, RouterEvent,
+};
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Founds a network: whatever is stored in it is what this node has.
+    pub(crate) fn create(&mut self, cx: &mut Cx<'_, Self>, op: OpId) {
+        self.founding = true;
+        self.enter(cx, op, RoutingCall::Create);
+    }
+
+    pub(crate) fn join(&mut self, cx: &mut Cx<'_, Self>, op: OpId, via: Contact) {
+        self.enter(cx, op, RoutingCall::Join { via });
+    }
+
+    fn enter(&mut self, cx: &mut Cx<'_, Self>, op: OpId, call: RoutingCall) {
+        if self.routing.router().is_member() {
+            let why = "this node is in a network already; let it leave first";
+            let reply = Reply::Failed(Failure::Refused(why.to_owned()));
+            return cx.emit(Notice::Done { op, reply });
+        }
+        self.left = false;
+        let input = Input::Call { op, call };
+        self.with_routing(cx, |routing, cx| routing.handle(cx, input));
+    }
+
+    pub(crate) fn router_event(&mut self, cx: &mut Cx<'_, Self>, event: RouterEvent) {
+        match event {
+            RouterEvent::Joined { op } => {
+                self.deadlines.set(Due::Sync, cx.now);
+                self.strays_changed(cx);
+                cx.emit(Notice::Done {
+                    op,
+                    reply: Reply::Joined,
+                });
+            }
+            RouterEvent::JoinFailed { op, reason } => {
+                let reply = Reply::Failed(Failure::JoinFailed(reason));
+                cx.emit(Notice::Done { op, reply });
+            }
+            RouterEvent::Left { op } => {
+                self.gone(cx);
+                cx.emit(Notice::Done {
+                    op,
+                    reply: Reply::Left,
+                });
+            }
+            RouterEvent::Ring(change) => cx.emit(Notice::Ring(change)),
+            // Views follow the router's generation after each input.
+            RouterEvent::NeighboursChanged | RouterEvent::Lookup { .. } => {}
+        }
+    }
+
+    /// The node has left: calls under way end, and everything about the network is forgotten.
+    fn gone(&mut self, cx: &mut Cx<'_, Self>) {
+        let numbers: Vec<u64> = self.ops.keys().copied().collect();
+        for number in numbers {
+            let Some(op) = self.ops.get(&number) else {
+                continue;
+            };
+            let failure = match &op.work {
+                Work::Write(write) if write.was_sent() => Failure::NoAnswer { key: op.key },
+                _ => Failure::NotMember,
+            };
+            self.fail(cx, number, failure);
+        }
+        self.left = true;
+        self.leaving = None;
+        self.founding = false;
+        self.views.clear();
+        self.former.clear();
+        self.covers = crate::cover::Covers::default();
+        self.strays = crate::strays::Strays::default();
+        self.leases = crate::leases::Leases::default();
+        self.coordinated.clear();
+        self.waiting.clear();
+        self.local.clear();
+        self.deadlines = Deadlines::default();
+        self.sweeping = false;
+    }
+}

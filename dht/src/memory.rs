@@ -1,0 +1,295 @@
+//! A store in memory, that can forget what was not durable.
+
+use crate::store::{Counts, Store};
+use overlay::{Arc, Id, Item, Record, Slot, WriteSeq};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::ops::Bound;
+
+/// Records in a sorted map.
+///
+/// For tests and simulations it remembers how to undo writes that are not durable yet; the
+/// driver's pace bounds how many that are.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    records: BTreeMap<(Id, Slot), Record>,
+    counts: Counts,
+    last: WriteSeq,
+    undo: VecDeque<Undo>,
+}
+
+/// What was in a place before a write.
+#[derive(Clone, Debug)]
+struct Undo {
+    seq: WriteSeq,
+    place: (Id, Slot),
+    before: Option<Record>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of records, tombstones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no record at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Every record with its place.
+    pub fn iter(&self) -> impl Iterator<Item = (&(Id, Slot), &Record)> {
+        self.records.iter()
+    }
+
+    /// Loses everything after the write `durable`, as a machine does that loses power.
+    pub fn crash(&mut self, durable: WriteSeq) {
+        while self.undo.back().is_some_and(|undo| undo.seq > durable) {
+            let Some(undo) = self.undo.pop_back() else {
+                break;
+            };
+            self.set(undo.place, undo.before);
+        }
+        self.undo.clear();
+        self.last = self.last.min(durable);
+    }
+
+    fn count(&mut self, slot: Slot, record: &Record, sign: impl Fn(u64, u64) -> u64) {
+        let Some(body) = &record.body else { return };
+        self.counts.bytes = sign(self.counts.bytes, body.len() as u64);
+        let kind = match slot {
+            Slot::Value => &mut self.counts.values,
+            Slot::Holder(_) => &mut self.counts.holders,
+        };
+        *kind = sign(*kind, 1);
+    }
+
+    /// Puts a record, or nothing, into a place, and returns what was there.
+    fn set(&mut self, place: (Id, Slot), record: Option<Record>) -> Option<Record> {
+        if let Some(record) = &record {
+            self.count(place.1, record, u64::saturating_add);
+        }
+        let before = match record {
+            Some(record) => self.records.insert(place, record),
+            None => self.records.remove(&place),
+        };
+        if let Some(before) = &before {
+            self.count(place.1, before, u64::saturating_sub);
+        }
+        before
+    }
+
+    fn change(&mut self, place: (Id, Slot), record: Option<Record>) -> WriteSeq {
+        self.last = WriteSeq(self.last.0.saturating_add(1));
+        let before = self.set(place, record);
+        self.undo.push_back(Undo {
+            seq: self.last,
+            place,
+            before,
+        });
+        self.last
+    }
+}
+
+/// An arc as one or two stretches of the number line, both ends included.
+fn stretches(arc: Arc) -> SmallVec<[(Id, Id); 2]> {
+    let first = arc.from.wrapping_add(Id::from_u64(1));
+    if first <= arc.to {
+        SmallVec::from_slice(&[(first, arc.to)])
+    } else {
+        SmallVec::from_slice(&[(first, Id::MAX), (Id::ZERO, arc.to)])
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(&self, key: Id, slot: Slot) -> Option<Record> {
+        self.records.get(&(key, slot)).cloned()
+    }
+
+    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Record) -> bool) {
+        let from = Bound::Excluded((key, Slot::Value));
+        for ((at, slot), record) in self.records.range((from, Bound::Unbounded)) {
+            let Slot::Holder(addr) = slot else { return };
+            if *at != key || !visit(*addr, record) {
+                return;
+            }
+        }
+    }
+
+    fn range(
+        &self,
+        arc: Arc,
+        after: Option<(Id, Slot)>,
+        visit: &mut dyn FnMut(Id, Slot, &Record) -> bool,
+    ) {
+        let stretches = stretches(arc);
+        let begin = after.and_then(|(key, _)| {
+            stretches
+                .iter()
+                .position(|(low, high)| *low <= key && key <= *high)
+        });
+        for (index, (low, high)) in stretches.iter().enumerate().skip(begin.unwrap_or(0)) {
+            let from = match after {
+                Some(after) if begin == Some(index) => Bound::Excluded(after),
+                _ => Bound::Included((*low, Slot::Value)),
+            };
+            for ((key, slot), record) in self.records.range((from, Bound::Unbounded)) {
+                if key > high {
+                    break;
+                }
+                if !visit(*key, *slot, record) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, item: Item) -> WriteSeq {
+        let place = (item.key, item.slot);
+        let known = self.records.get(&place);
+        if known.is_some_and(|known| known.version >= item.record.version) {
+            return self.last;
+        }
+        self.change(place, Some(item.record))
+    }
+
+    fn remove(&mut self, key: Id, slot: Slot) -> WriteSeq {
+        if self.records.contains_key(&(key, slot)) {
+            return self.change((key, slot), None);
+        }
+        self.last
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn last_write(&self) -> WriteSeq {
+        self.last
+    }
+
+    fn durable(&mut self, seq: WriteSeq) {
+        while self.undo.front().is_some_and(|undo| undo.seq <= seq) {
+            self.undo.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use overlay::{Hlc, Version};
+
+    fn item(key: u64, clock: u64, body: Option<&'static [u8]>) -> Item {
+        let version = Version {
+            clock: Hlc(clock),
+            writer: Id::ZERO,
+        };
+        let record = Record {
+            version,
+            body: body.map(Bytes::from_static),
+            expires: None,
+        };
+        Item {
+            key: Id::from_u64(key),
+            slot: Slot::Value,
+            record,
+        }
+    }
+
+    fn keys(store: &MemoryStore, arc: Arc, after: Option<(Id, Slot)>) -> Vec<Id> {
+        let mut keys = Vec::new();
+        store.range(arc, after, &mut |key, _, _| {
+            keys.push(key);
+            true
+        });
+        keys
+    }
+
+    #[test]
+    fn keeps_the_newest_and_counts() {
+        let mut store = MemoryStore::new();
+        assert_eq!(store.write(item(1, 5, Some(b"new"))), WriteSeq(1));
+        assert_eq!(store.write(item(1, 4, Some(b"older"))), WriteSeq(1));
+        assert_eq!(
+            store.counts(),
+            Counts {
+                values: 1,
+                holders: 0,
+                bytes: 3
+            }
+        );
+        assert_eq!(store.write(item(1, 6, None)), WriteSeq(2));
+        assert_eq!(store.counts(), Counts::default());
+        assert!(
+            store
+                .get(Id::from_u64(1), Slot::Value)
+                .is_some_and(|found| found.body.is_none())
+        );
+    }
+
+    #[test]
+    fn a_crash_undoes_what_was_not_durable() {
+        let mut store = MemoryStore::new();
+        store.write(item(1, 1, Some(b"one")));
+        let durable = store.write(item(2, 1, Some(b"two")));
+        store.durable(durable);
+        store.write(item(1, 2, Some(b"changed")));
+        store.remove(Id::from_u64(2), Slot::Value);
+        store.write(item(3, 1, Some(b"three")));
+        store.crash(durable);
+        assert_eq!(store.len(), 2);
+        let body = |key| {
+            store
+                .get(Id::from_u64(key), Slot::Value)
+                .and_then(|found| found.body)
+        };
+        assert_eq!(body(1).as_deref(), Some(&b"one"[..]));
+        assert_eq!(body(2).as_deref(), Some(&b"two"[..]));
+        assert_eq!(store.counts().bytes, 6);
+    }
+
+    #[test]
+    fn a_range_walks_the_circle_in_order() {
+        let mut store = MemoryStore::new();
+        for key in [1, 2, 3, 4] {
+            store.write(item(key, 1, Some(b"x")));
+        }
+        let id = Id::from_u64;
+        let wrapped = Arc {
+            from: id(2),
+            to: id(1),
+        };
+        assert_eq!(keys(&store, wrapped, None), [id(3), id(4), id(1)]);
+        assert_eq!(keys(&store, wrapped, Some((id(4), Slot::Value))), [id(1)]);
+        assert_eq!(
+            keys(&store, Arc::whole(id(2)), None),
+            [id(3), id(4), id(1), id(2)]
+        );
+        assert_eq!(
+            keys(
+                &store,
+                Arc {
+                    from: id(1),
+                    to: id(3)
+                },
+                None
+            ),
+            [id(2), id(3)]
+        );
+        assert_eq!(
+            keys(&store, Arc::whole(id(2)), Some((id(2), Slot::Value))),
+            Vec::<Id>::new()
+        );
+    }
+}

@@ -1,0 +1,362 @@
+//! What nodes say to each other about records. Variants and fields are only appended.
+
+use bytes::Bytes;
+use overlay::lookup::RoutingMessage;
+use overlay::{Arc, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::net::SocketAddr;
+
+/// Everything that two nodes of a replicated store say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DhtMessage<P> {
+    /// Of the router or the lookup.
+    Routing(RoutingMessage<P>),
+    /// About records.
+    Store(StoreMessage),
+}
+
+/// Where a record stands in an arc: by key, then by slot.
+pub type Position = (Id, Slot);
+
+/// A message about records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StoreMessage {
+    /// Origin to replica: what do you have?
+    Read(Read),
+    /// The answer.
+    ReadReply(ReadReply),
+    /// Origin to root: write this.
+    Write(Box<Write>),
+    /// Root to origin: the outcome, or that it takes longer.
+    WriteReply {
+        /// The origin's number of the request.
+        req: u64,
+        /// The outcome.
+        result: WriteResult,
+    },
+    /// Root to replica: hold this.
+    Replicate(Replicate),
+    /// Replica to root: these are durable here; the flag says that a live record was there before.
+    Replicated {
+        /// Numbers of `Replicate` messages.
+        acks: SmallVec<[(u64, bool); 1]>,
+    },
+    /// Root to replica: is this range the same at your side?
+    SyncRange(Box<SyncRange>),
+    /// It is the same.
+    SyncSame {
+        /// Which question.
+        req: u64,
+        /// What the replica knows about the arc; only in the answer to its first range.
+        evidence: Vec<Evidence>,
+    },
+    /// It is not; this is what the replica has.
+    SyncList {
+        /// Which question.
+        req: u64,
+        /// The versions in the range, in order.
+        entries: Vec<(Id, Slot, Version)>,
+        /// Where the list ends, when it is shorter than the range.
+        upto: Option<Position>,
+        /// As in `SyncSame`.
+        evidence: Vec<Evidence>,
+    },
+    /// Root to replica: take these, and send me those.
+    SyncItems {
+        /// Names the exchange.
+        req: u64,
+        /// For the replica.
+        items: Vec<Item>,
+        /// For the root.
+        want: Vec<Position>,
+    },
+    /// The items are durable, and here are those that were wanted.
+    SyncItemsReply {
+        /// Which exchange.
+        req: u64,
+        /// For the root.
+        items: Vec<Item>,
+        /// How many of the wanted positions this answers, from the first.
+        handled: u32,
+    },
+    /// Root to replica: you hold the whole arc now.
+    SyncDone(SyncDone),
+    /// The replica has noted it.
+    SyncDoneAck {
+        /// Which.
+        req: u64,
+    },
+    /// Anyone to root: these belong to you.
+    HandOff {
+        /// Names the hand-over.
+        req: u64,
+        /// The records.
+        items: Vec<Item>,
+    },
+    /// The answer.
+    HandedOff {
+        /// Which.
+        req: u64,
+        /// The outcome.
+        result: HandOffResult,
+    },
+}
+
+/// What a read is after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// The value.
+    Value,
+    /// Holders, at most `limit` live ones.
+    Holders {
+        /// The limit.
+        limit: u32,
+    },
+}
+
+/// A read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    /// The origin's number.
+    pub req: u64,
+    /// Of which key.
+    pub key: Id,
+    /// What.
+    pub what: Wanted,
+    /// Send the body however long it is.
+    pub full: bool,
+    /// A mark of the replica set that the origin knows, so that the root repeats it only when it
+    /// is another one.
+    pub set: u64,
+}
+
+/// The answer to a read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadReply {
+    /// Which read.
+    pub req: u64,
+    /// What the answering node is to the key.
+    pub standing: Standing,
+    /// What it has.
+    pub data: ReadData,
+}
+
+/// What a node is to a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Its root.
+    Root {
+        /// Whether it holds everything that was acknowledged under this key.
+        complete: bool,
+        /// The root's view.
+        view: u64,
+        /// Arc and replica set, unless the origin knows them.
+        news: Option<Box<ArcNews>>,
+    },
+    /// Another node, a full copy of the arc under this root and view if there is one.
+    Other {
+        /// Root and view.
+        covered: Option<(Id, u64)>,
+    },
+}
+
+/// An arc and its replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArcNews {
+    /// The arc.
+    pub arc: Arc,
+    /// The root first.
+    pub replicas: Vec<Contact>,
+}
+
+/// What a replica has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReadData {
+    /// The value, a tombstone, or nothing.
+    Value(Option<Seen>),
+    /// Holders and tombstones of holders, in order of address.
+    Holders(Vec<HolderSeen>),
+}
+
+/// One version of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The version.
+    pub version: Version,
+    /// Its end.
+    pub expires: Option<WallMs>,
+    /// Its bytes.
+    pub body: Body,
+}
+
+/// The bytes of a value in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Deleted.
+    Tombstone,
+    /// Here they are.
+    Bytes(Bytes),
+    /// There are some; ask with `full`.
+    Withheld,
+}
+
+/// One version of a holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderSeen {
+    /// Whose.
+    pub addr: SocketAddr,
+    /// The version.
+    pub version: Version,
+    /// The end of the lease.
+    pub expires: Option<WallMs>,
+    /// The text; none when removed.
+    pub text: Option<Bytes>,
+}
+
+/// A write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The origin's number of the request.
+    pub req: u64,
+    /// The origin's number of the write: the same when it asks again.
+    pub number: u64,
+    /// Where.
+    pub key: Id,
+    /// Value or holder.
+    pub slot: Slot,
+    /// What; none deletes.
+    pub body: Option<Bytes>,
+    /// Seconds to live, by the root's clock.
+    pub life_s: Option<u32>,
+    /// How many replicas must hold it first.
+    pub consistency: Consistency,
+    /// Whether this only renews a lease: then it does not undo a deletion.
+    pub renewal: bool,
+    /// The latest clock value that the origin knows: the version must be newer, whatever the clock
+    /// of the root says.
+    pub seen: Hlc,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WriteResult {
+    /// The root works on it.
+    Taken,
+    /// Done.
+    Written {
+        /// The version it got.
+        version: Version,
+        /// The end of its life.
+        expires: Option<WallMs>,
+        /// Replicas that hold it durably.
+        durable: u32,
+        /// Replicas that were asked to.
+        replicas: u32,
+        /// Whether something live was there before; none when the root cannot tell.
+        existed: Option<bool>,
+    },
+    /// Too few in time; it may still take effect.
+    TooFew {
+        /// Replicas that hold it durably.
+        durable: u32,
+        /// Replicas that were asked to.
+        replicas: u32,
+        /// Replicas that must.
+        needed: u32,
+    },
+    /// The asked node is not the root.
+    NotResponsible,
+    /// A limit, in words.
+    Refused(String),
+    /// The root has too much under way.
+    Busy,
+    /// A renewal of a lease that was deleted.
+    Removed,
+}
+
+/// Records for a replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicate {
+    /// The root's number.
+    pub req: u64,
+    /// The records.
+    pub items: Vec<Item>,
+}
+
+/// A range of an arc at its root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRange {
+    /// The root's number.
+    pub req: u64,
+    /// The arc and how long the copy is good for.
+    pub done: SyncDone,
+    /// Whether the root only wants what the other has and knows: the other is to be no copy.
+    pub witness: bool,
+    /// The range begins after this position; without it, at the start of the arc.
+    pub after: Option<Position>,
+    /// The range ends with this position; without it, at the end of the arc, and if the range is
+    /// the same, the replica holds the whole arc.
+    pub upto: Option<Position>,
+    /// Records in the range.
+    pub count: u32,
+    /// Their fingerprint.
+    pub print: [u64; 2],
+}
+
+/// What a replica notes once it holds a whole arc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncDone {
+    /// The root's number.
+    pub req: u64,
+    /// The root's view.
+    pub view: u64,
+    /// The arc.
+    pub arc: Arc,
+    /// How many members of this view, apart from its root, together hold every acknowledged write;
+    /// zero while the root does not know whether it has everything.
+    pub quorum: u8,
+    /// For how many seconds this holds without being repeated.
+    pub valid_s: u32,
+}
+
+/// What a node knows about the past of an arc: it tells the new root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// For which part.
+    pub arc: Arc,
+    /// What.
+    pub proof: Proof,
+}
+
+/// Why a node's copy of an arc counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Proof {
+    /// It was the root and accepts no more writes for it.
+    Held {
+        /// Whether it held everything; else only what was acknowledged under it.
+        complete: bool,
+        /// Who was the root next, as far as it knows; none when it is the asking node.
+        next: Option<Id>,
+    },
+    /// It was a full copy under a root; `quorum` such copies hold every acknowledged write.
+    Member {
+        /// The root.
+        root: Id,
+        /// Its view.
+        view: u64,
+        /// How many.
+        quorum: u8,
+    },
+}
+
+/// What became of a hand-over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandOffResult {
+    /// Enough replicas hold the records durably.
+    Stored,
+    /// The asked node is not the root of all of them.
+    NotResponsible,
+    /// Not now.
+    Busy,
+}

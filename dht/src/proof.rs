@@ -1,0 +1,212 @@
+//! When a root knows that it holds everything that was ever acknowledged for its arc.
+//!
+//! A founder does. A root whose arc shrank still does. For a part that came new, it must have been
+//! brought together with the past in one of two ways. Either with the roots before: one that held
+//! everything, and each that took over from it since, all of which accept no more writes there. Or
+//! with so many full copies under one view of the root before that at least one of them holds any
+//! acknowledged write: with N members of which W acknowledge, any N - W + 1 of them do. If all who
+//! knew are gone, the part stays unproven, and what nobody has is unknown instead of absent, until
+//! the configured time is over.
+
+use crate::arcs::{intersect, subtract, subtract_from};
+use crate::message::{Evidence, Proof};
+use overlay::{Arc, Id};
+use std::collections::BTreeMap;
+
+/// What one node knows, after its records were brought together with the root's.
+pub(crate) struct Testimony<'a> {
+    pub(crate) witness: Id,
+    pub(crate) evidence: &'a [Evidence],
+}
+
+/// Most steps when following who took over from whom; a few are usual.
+const MAX_STEPS: usize = 1_024;
+
+/// What stays unproven for the root `me`, whose own testimony is among those given.
+pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>]) -> Vec<Arc> {
+    let mut parts = parts.to_vec();
+    for held in held_by_roots(me, testimonies) {
+        parts = subtract_from(&parts, held);
+    }
+    // Arcs by what they are copies of: (root, view, quorum) to (witness, arc).
+    let mut copies: BTreeMap<Proof, Vec<(Id, Arc)>> = BTreeMap::new();
+    for testimony in testimonies {
+        for Evidence { arc, proof } in testimony.evidence {
+            if let Proof::Member { .. } = proof {
+                let witness = testimony.witness;
+                copies.entry(*proof).or_default().push((witness, *arc));
+            }
+        }
+    }
+    for (proof, arcs) in copies {
+        let Proof::Member { root, quorum, .. } = proof else {
+            continue;
+        };
+        // The root itself lost its memory if it is a witness now; it does not count.
+        let arcs: Vec<(Id, Arc)> = arcs
+            .into_iter()
+            .filter(|(witness, _)| *witness != root)
+            .collect();
+        for proven in held_by(&arcs, usize::from(quorum.max(1)), &parts) {
+            parts = subtract_from(&parts, proven);
+        }
+    }
+    parts
+}
+
+/// The arcs for which a root that held everything has testified, and each that followed it.
+fn held_by_roots(me: Id, testimonies: &[Testimony<'_>]) -> Vec<Arc> {
+    let tenures = |of: Option<Id>| {
+        let those = testimonies
+            .iter()
+            .filter(move |found| of.is_none_or(|id| found.witness == id));
+        those
+            .flat_map(|found| found.evidence)
+            .filter_map(|found| match found.proof {
+                Proof::Held { complete, next } => Some((found.arc, complete, next)),
+                Proof::Member { .. } => None,
+            })
+    };
+    let complete = tenures(None).filter(|(_, complete, _)| *complete);
+    let mut open: Vec<(Arc, Option<Id>)> = complete.map(|(arc, _, next)| (arc, next)).collect();
+    let mut held = Vec::new();
+    for _ in 0..MAX_STEPS {
+        let Some((arc, next)) = open.pop() else { break };
+        if next.is_none_or(|next| next == me) {
+            held.push(arc);
+            continue;
+        }
+        for (tenure, _, then) in tenures(next) {
+            open.extend(
+                intersect(tenure, arc)
+                    .into_iter()
+                    .map(|shared| (shared, then)),
+            );
+        }
+    }
+    held
+}
+
+/// The pieces of `parts` that lie in the arcs of at least `quorum` different witnesses.
+fn held_by(arcs: &[(Id, Arc)], quorum: usize, parts: &[Arc]) -> Vec<Arc> {
+    let mut pieces: Vec<(Arc, usize)> = parts.iter().map(|part| (*part, 0)).collect();
+    let mut witnesses: Vec<Id> = arcs.iter().map(|(witness, _)| *witness).collect();
+    witnesses.sort_unstable();
+    witnesses.dedup();
+    for witness in witnesses {
+        // One witness counts once for a point: what is counted already is set aside.
+        let mut counted = Vec::new();
+        for (_, arc) in arcs.iter().filter(|(of, _)| *of == witness) {
+            let before = std::mem::take(&mut pieces);
+            for (piece, count) in before {
+                counted.extend(
+                    intersect(piece, *arc)
+                        .into_iter()
+                        .map(|hit| (hit, count + 1)),
+                );
+                pieces.extend(subtract(piece, *arc).into_iter().map(|rest| (rest, count)));
+            }
+        }
+        pieces.append(&mut counted);
+    }
+    pieces
+        .into_iter()
+        .filter(|(_, count)| *count >= quorum)
+        .map(|(piece, _)| piece)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arc(from: u64, to: u64) -> Arc {
+        Arc {
+            from: Id::from_u64(from),
+            to: Id::from_u64(to),
+        }
+    }
+
+    fn member(from: u64, to: u64, quorum: u8) -> Vec<Evidence> {
+        let proof = Proof::Member {
+            root: Id::from_u64(99),
+            view: 7,
+            quorum,
+        };
+        vec![Evidence {
+            arc: arc(from, to),
+            proof,
+        }]
+    }
+
+    fn after(evidence: &[(u64, Vec<Evidence>)]) -> Vec<Arc> {
+        let testimonies: Vec<Testimony<'_>> = evidence
+            .iter()
+            .map(|(id, evidence)| Testimony {
+                witness: Id::from_u64(*id),
+                evidence,
+            })
+            .collect();
+        unproven_after(Id::from_u64(50), &[arc(10, 20)], &testimonies)
+    }
+
+    #[test]
+    fn a_former_root_proves_its_part() {
+        assert_eq!(after(&[(1, vec![held(5, 15, true, None)])]), [arc(15, 20)]);
+        assert_eq!(
+            after(&[(1, vec![held(5, 15, true, Some(50))])]),
+            [arc(15, 20)]
+        );
+        assert_eq!(after(&[(1, vec![held(5, 15, false, None)])]), [arc(10, 20)]);
+    }
+
+    fn held(from: u64, to: u64, complete: bool, next: Option<u64>) -> Evidence {
+        let proof = Proof::Held {
+            complete,
+            next: next.map(Id::from_u64),
+        };
+        Evidence {
+            arc: arc(from, to),
+            proof,
+        }
+    }
+
+    #[test]
+    fn each_root_in_between_must_testify() {
+        let first = vec![held(0, 30, true, Some(2))];
+        assert_eq!(after(&[(1, first.clone())]), [arc(10, 20)]);
+        let second = vec![held(12, 30, false, Some(3))];
+        assert_eq!(
+            after(&[(1, first.clone()), (2, second.clone())]),
+            [arc(10, 20)]
+        );
+        let third = vec![held(0, 14, false, None)];
+        let left = after(&[(1, first), (2, second), (3, third)]);
+        assert_eq!(left, [arc(10, 12), arc(14, 20)]);
+        // Going round in circles ends.
+        let (there, back) = (
+            vec![held(0, 30, true, Some(2))],
+            vec![held(0, 30, true, Some(1))],
+        );
+        assert_eq!(after(&[(1, there), (2, back)]), [arc(10, 20)]);
+    }
+
+    #[test]
+    fn copies_prove_what_enough_of_them_share() {
+        assert_eq!(after(&[(1, member(0, 30, 2))]), [arc(10, 20)]);
+        assert_eq!(
+            after(&[(1, member(0, 30, 2)), (2, member(12, 30, 2))]),
+            [arc(10, 12)]
+        );
+        // The same witness twice is one witness; the dead root's own copy does not count.
+        assert_eq!(
+            after(&[(1, member(0, 30, 2)), (1, member(0, 30, 2))]),
+            [arc(10, 20)]
+        );
+        assert_eq!(
+            after(&[(1, member(0, 30, 2)), (99, member(0, 30, 2))]),
+            [arc(10, 20)]
+        );
+        assert_eq!(after(&[(1, member(0, 30, 1))]), []);
+    }
+}

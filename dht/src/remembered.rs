@@ -1,0 +1,62 @@
+//! Writes that were answered lately, so that asking twice is still one write.
+
+use crate::message::WriteResult;
+use overlay::{Duration, Id, Time};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Most remembered writes; the oldest is forgotten first. A root that takes 2,000 writes a second
+/// remembers them for longer than an origin asks again.
+const MAX_REMEMBERED: usize = 65_536;
+/// How long a write is remembered: an origin asks again for its `op_timeout` at most (8 s), and
+/// messages may be late.
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+
+/// What is known about a write.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// It is under way, under this number.
+    UnderWay(u64),
+    /// It was answered.
+    Done(WriteResult),
+}
+
+/// Writes by origin and the origin's number.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    writes: BTreeMap<(Id, u64), Known>,
+    order: VecDeque<(Time, (Id, u64))>,
+}
+
+impl Remembered {
+    pub(crate) fn get(&self, origin: Id, number: u64) -> Option<&Known> {
+        self.writes.get(&(origin, number))
+    }
+
+    pub(crate) fn add(&mut self, origin: Id, number: u64, coordinated: u64, now: Time) {
+        while self.order.len() >= MAX_REMEMBERED
+            || self
+                .order
+                .front()
+                .is_some_and(|(since, _)| now.since(*since) > REMEMBERED_FOR)
+        {
+            let Some((_, oldest)) = self.order.pop_front() else {
+                break;
+            };
+            self.writes.remove(&oldest);
+        }
+        self.order.push_back((now, (origin, number)));
+        self.writes
+            .insert((origin, number), Known::UnderWay(coordinated));
+    }
+
+    pub(crate) fn done(&mut self, origin: Id, number: u64, result: &WriteResult) {
+        if let Some(known) = self.writes.get_mut(&(origin, number)) {
+            *known = Known::Done(result.clone());
+        }
+    }
+
+    /// Forgets a write that failed, so that asking again tries again.
+    pub(crate) fn forget(&mut self, origin: Id, number: u64) {
+        self.writes.remove(&(origin, number));
+    }
+}

@@ -1,0 +1,131 @@
+//! The part of a replica: answering reads, and holding what roots send.
+
+use crate::checks::{is_garbage, items_fit};
+use crate::durable::Then;
+use crate::message::{
+    ArcNews, Body, HolderSeen, Read, ReadData, ReadReply, Replicate, Seen, Standing, Wanted,
+};
+use crate::{Dht, Store, StoreMessage};
+use overlay::{Contact, Cx, Fault, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
+
+/// A value up to this length travels with every answer; of a longer one, only the root sends the
+/// bytes, unless another replica turns out to have a newer version. One small frame.
+const INLINE_BYTES: usize = 1 << 10;
+/// Most records of holders in one answer, tombstones included.
+const MAX_HOLDERS_LISTED: usize = 2 * MAX_HOLDERS_PER_KEY;
+
+/// A mark by which an origin and a root notice that they mean different replica sets.
+pub(crate) fn set_mark(replicas: &[Contact]) -> u64 {
+    replicas.iter().fold(replicas.len() as u64, |mark, peer| {
+        let (_, low) = peer.id.parts();
+        (mark ^ low as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+    })
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    pub(crate) fn read_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, read: &Read) {
+        let data = match read.what {
+            Wanted::Value => ReadData::Value(self.value_seen(read.key, read.full)),
+            Wanted::Holders { limit } => {
+                ReadData::Holders(self.holders_seen(read.key, limit, cx.wall))
+            }
+        };
+        let standing = self.standing(cx, read.key, read.set);
+        let reply = ReadReply {
+            req: read.req,
+            standing,
+            data,
+        };
+        self.post(cx, from, StoreMessage::ReadReply(reply));
+    }
+
+    /// What this node is to a key.
+    fn standing(&self, cx: &Cx<'_, Self>, key: Id, set: u64) -> Standing {
+        let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
+            return Standing::Other {
+                covered: self.covers.of(key, cx.now),
+            };
+        };
+        let news = (view.mark != set).then(|| {
+            Box::new(ArcNews {
+                arc: view.arc,
+                replicas: view.replicas.clone(),
+            })
+        });
+        Standing::Root {
+            complete: view.is_complete(),
+            view: view.id,
+            news,
+        }
+    }
+
+    fn value_seen(&self, key: Id, full: bool) -> Option<Seen> {
+        let record = self.store.get(key, Slot::Value)?;
+        let body = match record.body {
+            None => Body::Tombstone,
+            Some(body) if full || body.len() <= INLINE_BYTES => Body::Bytes(body),
+            Some(_) => Body::Withheld,
+        };
+        Some(Seen {
+            version: record.version,
+            expires: record.expires,
+            body,
+        })
+    }
+
+    fn holders_seen(&self, key: Id, limit: u32, wall: WallMs) -> Vec<HolderSeen> {
+        let limit = (limit as usize).min(MAX_HOLDERS_PER_KEY);
+        let grace_s = self.config.tombstone_grace_s;
+        let (mut seen, mut live) = (Vec::new(), 0);
+        self.store.holders(key, &mut |addr, record| {
+            if !is_garbage(Slot::Holder(addr), record, wall, grace_s) {
+                live += usize::from(record.is_live(wall));
+                seen.push(HolderSeen {
+                    addr,
+                    version: record.version,
+                    expires: record.expires,
+                    text: record.body.clone(),
+                });
+            }
+            live < limit && seen.len() < MAX_HOLDERS_LISTED
+        });
+        seen
+    }
+
+    /// A root asks to hold records: newest wins, and durable before it is acknowledged.
+    pub(crate) fn replicate_asked(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        replicate: Replicate,
+    ) {
+        let Replicate { req, items } = replicate;
+        if !items_fit(&items, cx.wall) {
+            return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        // Only the report on a deletion asks whether there was something.
+        let existed = items.first().is_some_and(|first| {
+            first.record.body.is_none()
+                && self
+                    .store
+                    .get(first.key, first.slot)
+                    .is_some_and(|known| known.is_live(cx.wall))
+        });
+        let mut seq = self.durable;
+        for item in items {
+            self.clock.observe(item.record.version.clock, cx.wall);
+            seq = seq.max(self.store.write(item));
+        }
+        self.when_durable(
+            cx,
+            seq,
+            Then::Acknowledge {
+                to: from,
+                req,
+                existed,
+            },
+        );
+    }
+}

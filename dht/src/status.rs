@@ -1,0 +1,80 @@
+//! What the node shows of itself.
+
+use crate::view::View;
+use crate::{Dht, Store};
+use overlay::{Contact, KeyRouter, Locate, Neighbours, PeerInfo, Promise, Status};
+
+impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
+    const OVERLAY: &'static str = R::NAME;
+
+    fn promise(&self) -> Promise {
+        Promise::Replicated
+    }
+
+    fn me(&self) -> Contact {
+        self.my()
+    }
+
+    fn status(&self) -> Status {
+        let router = self.routing.router();
+        let counts = self.store.counts();
+        let contacts = router.contacts();
+        Status {
+            me: router.me(),
+            overlay: R::NAME.to_owned(),
+            member: router.is_member(),
+            promise: Promise::Replicated,
+            peers: contacts.len() as u32,
+            values: counts.values,
+            holders: counts.holders,
+            stored_bytes: counts.bytes,
+            renewed_leases: self.leases.len() as u64,
+            settled: router.is_member()
+                && !self.views.is_empty()
+                && self.views.iter().all(View::is_settled),
+            neighbours: router.neighbours(),
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerInfo> {
+        let router = self.routing.router();
+        let neighbours = router.neighbours();
+        router
+            .contacts()
+            .into_iter()
+            .map(|contact| PeerInfo {
+                contact,
+                rtt_us: self.routing.rtt(contact.id).map(|rtt| rtt.as_micros()),
+                role: role(&neighbours, contact),
+            })
+            .collect()
+    }
+}
+
+/// What a peer is to this node, by the overlay's words.
+fn role(neighbours: &Neighbours, peer: Contact) -> String {
+    match neighbours {
+        Neighbours::Ring {
+            predecessor,
+            successors,
+            fingers,
+        } => {
+            let mut roles = Vec::new();
+            if predecessor.is_some_and(|known| known.id == peer.id) {
+                roles.push("predecessor".to_owned());
+            }
+            if let Some(rank) = successors.iter().position(|known| known.id == peer.id) {
+                roles.push(format!("successor {}", rank + 1));
+            }
+            if fingers.iter().any(|known| known.id == peer.id) {
+                roles.push("finger".to_owned());
+            }
+            if roles.is_empty() {
+                "peer".to_owned()
+            } else {
+                roles.join(", ")
+            }
+        }
+        _ => "peer".to_owned(),
+    }
+}

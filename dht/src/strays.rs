@@ -1,0 +1,224 @@
+//! Records that this node need not hold: handed to their root, then deleted.
+//!
+//! This is what moves keys after a join, a leave, a partition, or a restart on an old disk.
+
+use crate::arcs::subtract_from;
+use crate::checks::is_garbage;
+use crate::machine::Due;
+use crate::message::HandOffResult;
+use crate::{Dht, Position, Store, StoreMessage};
+use overlay::lookup::{Located, LookupRequest};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, Version};
+
+/// How long nothing must have changed before strays are looked for: a record may have come a
+/// moment before its root says that this node is to be a copy.
+const QUIET: Duration = Duration::from_secs(10);
+/// The same for a node that leaves.
+const QUIET_LEAVING: Duration = Duration::from_millis(200);
+/// How often to look when there was nothing.
+const IDLE: Duration = Duration::from_secs(30);
+/// The pause after a hand-over that failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// Most records in one hand-over.
+const MAX_HANDED: usize = 256;
+
+/// The hand-over under way, of which there is one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Strays {
+    /// Whether the last look found none.
+    pub(crate) idle: bool,
+    stage: Stage,
+    /// Records whose hand-over failed: the next look begins after as many.
+    passed: usize,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Resting,
+    /// Their root is looked up.
+    Looking {
+        number: u64,
+        batch: Vec<Position>,
+        until: Time,
+    },
+    /// They are on their way.
+    Handing {
+        req: u64,
+        owner: Contact,
+        items: Vec<(Position, Version)>,
+        until: Time,
+    },
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// What this node must hold has changed: look for strays once it is quiet.
+    pub(crate) fn strays_changed(&mut self, cx: &Cx<'_, Self>) {
+        self.strays.idle = false;
+        if matches!(self.strays.stage, Stage::Resting) {
+            let quiet = if self.leaving.is_some() {
+                QUIET_LEAVING
+            } else {
+                QUIET
+            };
+            self.deadlines.set(Due::Strays, cx.now + quiet);
+        }
+    }
+
+    pub(crate) fn strays_due(&mut self, cx: &mut Cx<'_, Self>) {
+        match &self.strays.stage {
+            Stage::Looking { until, .. } | Stage::Handing { until, .. } if *until > cx.now => {
+                let until = *until;
+                return self.deadlines.set(Due::Strays, until);
+            }
+            Stage::Looking { .. } | Stage::Handing { .. } => return self.stray_failed(cx),
+            Stage::Resting => {}
+        }
+        self.covers.expire(cx.now);
+        if !self.routing.router().is_member() || self.views.is_empty() {
+            return self.deadlines.set(Due::Strays, cx.now + IDLE);
+        }
+        let batch = self.find_strays(cx);
+        let Some((key, _)) = batch.first().copied() else {
+            // Those passed over get another chance.
+            self.strays.idle = self.strays.passed == 0;
+            self.strays.passed = 0;
+            return self.deadlines.set(Due::Strays, cx.now + IDLE);
+        };
+        self.strays.idle = false;
+        let number = self.draw_number(cx);
+        let until = cx.now + self.config.op_timeout;
+        self.strays.stage = Stage::Looking {
+            number,
+            batch,
+            until,
+        };
+        self.deadlines.set(Due::Strays, until);
+        self.look_up(cx, number, LookupRequest::new(key));
+    }
+
+    /// The next records outside all arcs that this node has to do with.
+    fn find_strays(&self, cx: &Cx<'_, Self>) -> Vec<Position> {
+        let mut parts = vec![Arc::whole(Id::MAX)];
+        for arc in self
+            .views
+            .iter()
+            .map(|view| view.arc)
+            .chain(self.covers.arcs())
+        {
+            parts = subtract_from(&parts, arc);
+        }
+        let (wall, grace_s) = (cx.wall, self.config.tombstone_grace_s);
+        let (mut found, mut passed) = (Vec::new(), 0);
+        for part in parts {
+            self.store.range(part, None, &mut |key, slot, record| {
+                if !is_garbage(slot, record, wall, grace_s) {
+                    if passed < self.strays.passed {
+                        passed += 1;
+                    } else {
+                        found.push((key, slot));
+                    }
+                }
+                found.len() < MAX_HANDED
+            });
+            if !found.is_empty() {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The root of the first stray is found.
+    pub(crate) fn strays_located(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        number: u64,
+        found: Option<Located>,
+    ) {
+        let Stage::Looking {
+            number: expected,
+            batch,
+            ..
+        } = &mut self.strays.stage
+        else {
+            return;
+        };
+        if *expected != number {
+            return;
+        }
+        let mut batch = std::mem::take(batch);
+        let owner = found.as_ref().map(|found| found.owner);
+        let Some((found, owner)) = found
+            .zip(owner)
+            .filter(|(_, owner)| owner.id != self.my().id)
+        else {
+            return self.stray_failed(cx);
+        };
+        let first = batch.first().copied();
+        batch.retain(|position| found.arc.contains(position.0) || Some(*position) == first);
+        let (items, _) = self.batch(&batch);
+        let versions = items
+            .iter()
+            .map(|item| ((item.key, item.slot), item.record.version))
+            .collect();
+        let req = self.draw_number(cx);
+        let until = cx.now + self.config.write_timeout.times(2);
+        self.strays.stage = Stage::Handing {
+            req,
+            owner,
+            items: versions,
+            until,
+        };
+        self.deadlines.set(Due::Strays, until);
+        self.post(cx, owner, StoreMessage::HandOff { req, items });
+    }
+
+    fn stray_failed(&mut self, cx: &Cx<'_, Self>) {
+        if let Stage::Handing { items, .. } = std::mem::take(&mut self.strays.stage) {
+            if let Some(((key, _), _)) = items.first() {
+                self.routing.forget(*key);
+            }
+            self.strays.passed += items.len();
+        } else {
+            self.strays.passed += 1;
+        }
+        self.deadlines.set(Due::Strays, cx.now + RETRY);
+    }
+
+    pub(crate) fn hand_off_answered(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        req: u64,
+        result: HandOffResult,
+    ) {
+        match &mut self.strays.stage {
+            Stage::Handing {
+                req: expected,
+                owner,
+                items,
+                ..
+            } if *expected == req && owner.id == from.id => {
+                if result != HandOffResult::Stored {
+                    return self.stray_failed(cx);
+                }
+                let items = std::mem::take(items);
+                self.strays.stage = Stage::Resting;
+                for ((key, slot), version) in items {
+                    // It may have become ours again in the meantime, or changed.
+                    let needed = self.views.iter().any(|view| view.arc.contains(key))
+                        || self.covers.arcs().any(|arc| arc.contains(key));
+                    let same = self
+                        .store
+                        .get(key, slot)
+                        .is_some_and(|known| known.version == version);
+                    if same && !needed {
+                        self.store.remove(key, slot);
+                    }
+                }
+                self.deadlines.set(Due::Strays, cx.now);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! A root brings its replicas and itself together, range by range.
+//!
+//! The root walks its arc in ranges of [`RANGE_RECORDS`] records and sends the fingerprint of
+//! each. A replica that has the same says so; another lists its versions, and then the newer
+//! records travel in both directions. One question is in flight for each replica, which keeps the
+//! traffic of a large hand-over in bounds. For an arc of few records, and in idle times, a
+//! comparison is one round trip.
+
+use crate::machine::Due;
+use crate::view::{Member, View};
+use crate::{Dht, Position, Store, StoreMessage};
+use overlay::{Contact, Cx, Duration, Id, KeyRouter, Time};
+use std::collections::VecDeque;
+
+/// Most nodes beyond the replicas that are asked for what they know of an arc: its next neighbours,
+/// among whom is the former root even when several nodes have joined at the same time.
+const MAX_WITNESSES: usize = 8;
+/// How many records a second the periodic comparison may cost: with more records it comes less
+/// often, so that it takes well below one per cent of a processor.
+pub(crate) const SYNC_RECORDS_PER_S: u64 = 2_000;
+/// The least time that an answer may take; the replica may have to flush its disk first.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
+/// How often one question is asked before the comparison is given up.
+const MAX_ATTEMPTS: u32 = 3;
+/// The first pause after a comparison that failed, or that proved too little; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(300);
+/// The longest such pause.
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// A comparison under way.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    /// The number of the question in flight.
+    pub(crate) req: u64,
+    /// When it counts as lost.
+    pub(crate) until: Time,
+    pub(crate) attempts: u32,
+    pub(crate) stage: Stage,
+    /// What the root claims: fixed at the start of the comparison.
+    pub(crate) quorum: u8,
+    /// The range in question begins after this position.
+    pub(crate) after: Option<Position>,
+    /// And ends here; none is the end of the arc.
+    pub(crate) upto: Option<Position>,
+    /// Records to send for this range.
+    pub(crate) push: VecDeque<Position>,
+    /// How many of them are in flight.
+    pub(crate) pushed: usize,
+    /// Records to get for this range.
+    pub(crate) want: VecDeque<Position>,
+    /// Records seen so far.
+    pub(crate) records: u64,
+}
+
+/// What is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Range,
+    Items,
+    Done,
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    pub(crate) fn member(&self, (view, member): (usize, usize)) -> Option<(&View, &Member)> {
+        let view = self.views.get(view)?;
+        Some((view, view.members.get(member)?))
+    }
+
+    pub(crate) fn member_mut(&mut self, (view, member): (usize, usize)) -> Option<&mut Member> {
+        self.views.get_mut(view)?.members.get_mut(member)
+    }
+
+    pub(crate) fn walk_mut(&mut self, at: (usize, usize)) -> Option<&mut Walk> {
+        self.member_mut(at)?.walk.as_deref_mut()
+    }
+
+    /// The comparison that a question belongs to, when it is in this stage.
+    pub(crate) fn walk_of(&self, from: Contact, req: u64, stage: Stage) -> Option<(usize, usize)> {
+        self.views.iter().enumerate().find_map(|(view_at, view)| {
+            let at = view.members.iter().position(|member| {
+                let walk = member.walk.as_ref();
+                member.contact.id == from.id
+                    && walk.is_some_and(|walk| walk.req == req && walk.stage == stage)
+            })?;
+            Some((view_at, at))
+        })
+    }
+
+    /// How long until an equal replica is compared again.
+    pub(crate) fn period(&self) -> Duration {
+        let counts = self.store.counts();
+        let seconds = (counts.values + counts.holders) / SYNC_RECORDS_PER_S;
+        self.config.anti_entropy.max(Duration::from_secs(seconds))
+    }
+
+    /// Begins and repeats what is due.
+    pub(crate) fn sync_due(&mut self, cx: &mut Cx<'_, Self>) {
+        let (me, presume_lost) = (self.my().id, self.config.presume_lost);
+        for view in &mut self.views {
+            view.prove(me, cx.now, presume_lost);
+        }
+        self.call_witnesses(cx);
+        let all: Vec<(usize, usize)> = self
+            .views
+            .iter()
+            .enumerate()
+            .flat_map(|(view_at, view)| (0..view.members.len()).map(move |at| (view_at, at)))
+            .collect();
+        for at in all {
+            let Some((_, member)) = self.member(at) else {
+                continue;
+            };
+            match &member.walk {
+                None if member.next_at <= cx.now => self.start_walk(cx, at),
+                Some(walk) if walk.until <= cx.now => self.repeat(cx, at),
+                _ => {}
+            }
+        }
+        self.schedule_sync(cx);
+    }
+
+    /// Where the replicas have said what they know and some part is still unproven, others are
+    /// asked too.
+    pub(crate) fn call_witnesses(&mut self, cx: &Cx<'_, Self>) {
+        let open = |view: &View| {
+            !view.is_complete()
+                && view.replicas().all(|member| member.compared)
+                && view.members.iter().all(|member| member.replica)
+        };
+        if !self.views.iter().any(open) {
+            return;
+        }
+        let owned = self
+            .routing
+            .router()
+            .owned(self.config.replicas + MAX_WITNESSES);
+        for view in self.views.iter_mut().filter(|view| open(view)) {
+            let Some(part) = owned.iter().find(|part| part.arc == view.arc) else {
+                continue;
+            };
+            let new = part
+                .replicas
+                .iter()
+                .filter(|peer| !view.replicas.iter().any(|known| known.id == peer.id));
+            view.members
+                .extend(new.map(|peer| Member::new(*peer, false, cx.now)));
+        }
+    }
+
+    pub(crate) fn schedule_sync(&mut self, cx: &Cx<'_, Self>) {
+        let members = self.views.iter().flat_map(|view| &view.members);
+        let next = members
+            .map(|member| {
+                member
+                    .walk
+                    .as_ref()
+                    .map_or(member.next_at, |walk| walk.until)
+            })
+            .min();
+        // A node cut off from all others waits for the time after which it takes the rest for lost.
+        let alone = self
+            .views
+            .iter()
+            .find(|view| view.members.is_empty() && !view.is_complete());
+        let lost = alone.and_then(|view| view.unproven.iter().map(|part| part.since).min());
+        let lost = lost.map(|since| (since + self.config.presume_lost).max(cx.now + LAST_RETRY));
+        match next.into_iter().chain(lost).min() {
+            Some(at) => self.deadlines.set(Due::Sync, at),
+            None => {
+                self.deadlines.clear(Due::Sync);
+            }
+        }
+    }
+
+    pub(crate) fn start_walk(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
+        let quorum = self.config.write_quorum;
+        let Some((view, _)) = self.member(at) else {
+            return;
+        };
+        let quorum = if view.is_complete() {
+            view.copies_needed(quorum)
+        } else {
+            0
+        };
+        let walk = Walk {
+            req: 0,
+            until: cx.now,
+            attempts: 0,
+            stage: Stage::Range,
+            quorum,
+            after: None,
+            upto: None,
+            push: VecDeque::new(),
+            pushed: 0,
+            want: VecDeque::new(),
+            records: 0,
+        };
+        if let Some(member) = self.member_mut(at) {
+            member.walk = Some(Box::new(walk));
+        }
+        self.send_range(cx, at);
+    }
+
+    /// Sends the next question of a comparison and says how long it may take.
+    pub(crate) fn sync_send(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        at: (usize, usize),
+        stage: Stage,
+        make: impl FnOnce(u64) -> StoreMessage,
+    ) {
+        let req = self.draw_number(cx);
+        let Some((_, Member { contact, .. })) = self.member(at) else {
+            return;
+        };
+        let contact = *contact;
+        let patience = self
+            .routing
+            .timeout_for(contact.id)
+            .times(2)
+            .max(MIN_PATIENCE);
+        let Some(walk) = self.walk_mut(at) else {
+            return;
+        };
+        walk.req = req;
+        walk.stage = stage;
+        walk.until = cx.now + patience.times(1 << walk.attempts.min(4));
+        self.post(cx, contact, make(req));
+        self.schedule_sync(cx);
+    }
+
+    /// A question was lost, or the replica is.
+    pub(crate) fn repeat(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
+        let Some(member) = self.member_mut(at) else {
+            return;
+        };
+        let contact = member.contact;
+        let Some(walk) = &mut member.walk else { return };
+        walk.attempts += 1;
+        if walk.attempts < MAX_ATTEMPTS {
+            return match walk.stage {
+                Stage::Range => self.send_range(cx, at),
+                Stage::Items => self.send_items(cx, at),
+                Stage::Done => self.send_done(cx, at),
+            };
+        }
+        self.give_up(cx, at);
+        self.with_routing(cx, |routing, cx| routing.suspect(cx, contact));
+    }
+
+    pub(crate) fn give_up(&mut self, cx: &Cx<'_, Self>, at: (usize, usize)) {
+        let Some(member) = self.member_mut(at) else {
+            return;
+        };
+        member.walk = None;
+        member.covered = false;
+        member.next_at = cx.now + retry_pause(member.failures);
+        member.failures += 1;
+    }
+
+    /// The replica is a full copy now, and what it knew counts.
+    pub(crate) fn finish_walk(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
+        let (me, presume_lost, period) = (self.my().id, self.config.presume_lost, self.period());
+        let jitter = Duration(cx.rng.next_u64() % (period.0 / 4).max(1));
+        let Some(view) = self.views.get_mut(at.0) else {
+            return;
+        };
+        let was_complete = view.is_complete();
+        let Some(member) = view.members.get_mut(at.1) else {
+            return;
+        };
+        let Some(walk) = member.walk.take() else {
+            return;
+        };
+        member.compared = true;
+        member.covered = true;
+        view.prove(me, cx.now, presume_lost);
+        let is_complete = view.is_complete();
+        let Some(member) = view.members.get_mut(at.1) else {
+            return;
+        };
+        if is_complete && walk.quorum == 0 {
+            // The copy was told that it does not count yet; now it does.
+            member.covered = false;
+            member.failures = 0;
+            member.next_at = cx.now;
+        } else if is_complete {
+            member.failures = 0;
+            let least = Duration::from_secs(walk.records / SYNC_RECORDS_PER_S);
+            member.next_at = cx.now + Duration(period.max(least).0 - period.0 / 8 + jitter.0);
+        } else {
+            member.next_at = cx.now + retry_pause(member.failures);
+            member.failures += 1;
+        }
+        if is_complete && !was_complete {
+            // The copies must learn that they count, and what came from the others.
+            view.members.retain(|member| member.replica);
+            for member in &mut view.members {
+                member.covered = false;
+                member.next_at = cx.now;
+                member.failures = 0;
+            }
+        }
+        self.schedule_sync(cx);
+    }
+
+    /// A replica missed a write.
+    pub(crate) fn resync_soon(&mut self, cx: &mut Cx<'_, Self>, peer: Id) {
+        let members = self.views.iter_mut().flat_map(|view| &mut view.members);
+        for member in members.filter(|member| member.contact.id == peer) {
+            member.next_at = member.next_at.min(cx.now + FIRST_RETRY);
+        }
+        self.schedule_sync(cx);
+    }
+
+    pub(crate) fn sync_peer_down(&mut self, cx: &mut Cx<'_, Self>, peer: Contact) {
+        let members = self.views.iter_mut().flat_map(|view| &mut view.members);
+        for member in members.filter(|member| member.contact.id == peer.id) {
+            if member.walk.take().is_some() {
+                member.next_at = cx.now + retry_pause(member.failures);
+                member.failures += 1;
+            }
+        }
+        self.schedule_sync(cx);
+    }
+}
+
+/// The pause after a number of failures.
+fn retry_pause(failures: u32) -> Duration {
+    FIRST_RETRY.times(1 << failures.min(8)).min(LAST_RETRY)
+}

@@ -1,0 +1,304 @@
+//! Writes at their origin: to the root, again when it is silent, and the report.
+
+use crate::machine::Due;
+use crate::message::{Write, WriteResult};
+use crate::op::{Who, Work};
+use crate::read::WRITE_PATIENCE;
+use crate::{Dht, Store, StoreMessage};
+use bytes::Bytes;
+use overlay::{
+    Consistency, Contact, Cx, DeleteReport, Failure, Id, InsertReport, KeyRouter, Outcome,
+    PutReport, Reply, Request, Slot, Version, WallMs,
+};
+
+/// A write at its origin.
+#[derive(Debug)]
+pub(crate) struct WriteWork {
+    /// Names the write at every root that it is sent to: asked twice, it is still one write.
+    pub(crate) number: u64,
+    pub(crate) kind: Kind,
+    pub(crate) slot: Slot,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) life_s: Option<u32>,
+    consistency: Consistency,
+    sent: bool,
+    /// Times that the present root was silent.
+    silences: u32,
+    /// Whether the present root has said that it works on it.
+    taken: bool,
+}
+
+/// Which call it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Put,
+    Insert,
+    Delete,
+    /// The renewal of a lease.
+    Renewal,
+}
+
+impl WriteWork {
+    /// The write that a user's call asks for, if it asks for one.
+    pub(crate) fn new(request: Request) -> Option<Self> {
+        let (kind, slot, body, life_s, consistency) = match request {
+            Request::Put {
+                value,
+                ttl_s,
+                consistency,
+                ..
+            } => (Kind::Put, Slot::Value, Some(value), ttl_s, consistency),
+            Request::Insert {
+                holder,
+                lease_s,
+                text,
+                ..
+            } => (
+                Kind::Insert,
+                Slot::Holder(holder),
+                Some(Bytes::from(text)),
+                Some(lease_s),
+                Consistency::Quorum,
+            ),
+            Request::Delete {
+                holder,
+                consistency,
+                ..
+            } => {
+                let slot = holder.map_or(Slot::Value, Slot::Holder);
+                (Kind::Delete, slot, None, None, consistency)
+            }
+            _ => return None,
+        };
+        Some(Self::of(kind, slot, body, life_s, consistency))
+    }
+
+    /// The renewal of a lease.
+    pub(crate) const fn renewal(slot: Slot, text: Bytes, lease_s: u32) -> Self {
+        Self::of(
+            Kind::Renewal,
+            slot,
+            Some(text),
+            Some(lease_s),
+            Consistency::Quorum,
+        )
+    }
+
+    const fn of(
+        kind: Kind,
+        slot: Slot,
+        body: Option<Bytes>,
+        life_s: Option<u32>,
+        consistency: Consistency,
+    ) -> Self {
+        Self {
+            number: 0,
+            kind,
+            slot,
+            body,
+            life_s,
+            consistency,
+            sent: false,
+            silences: 0,
+            taken: false,
+        }
+    }
+
+    /// Whether some root may have it.
+    pub(crate) const fn was_sent(&self) -> bool {
+        self.sent
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Sends a write to the root that was found.
+    pub(crate) fn send_write(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(op) = self.ops.get_mut(&number) else {
+            return;
+        };
+        let Work::Write(write) = &mut op.work else {
+            return;
+        };
+        let Some(root) = op.replicas.first().copied() else {
+            return;
+        };
+        write.sent = true;
+        write.taken = false;
+        let message = Write {
+            req: number,
+            number: write.number,
+            key: op.key,
+            slot: write.slot,
+            body: write.body.clone(),
+            life_s: write.life_s,
+            consistency: write.consistency,
+            renewal: write.kind == Kind::Renewal,
+            seen: self.clock.latest(),
+        };
+        // The root reports at once that it works on a write which takes longer, so that a silence
+        // of this length means something.
+        let patience = self.routing.timeout_for(root.id).0 + WRITE_PATIENCE.0;
+        let at = (cx.now + overlay::Duration(patience)).min(op.deadline);
+        self.deadlines.set(Due::Op(number), at);
+        self.post(cx, root, StoreMessage::Write(Box::new(message)));
+    }
+
+    /// The root was silent: once is a lost message, twice is a dead root.
+    pub(crate) fn write_due(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(op) = self.ops.get_mut(&number) else {
+            return;
+        };
+        let Work::Write(write) = &mut op.work else {
+            return;
+        };
+        let Some(root) = op.replicas.first().copied() else {
+            return;
+        };
+        write.silences += 1;
+        if write.silences < 2 {
+            return self.send_write(cx, number);
+        }
+        write.silences = 0;
+        if root.id != self.my().id {
+            self.with_routing(cx, |routing, cx| routing.suspect(cx, root));
+        }
+        self.look_again(cx, number);
+    }
+
+    pub(crate) fn write_answered(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        number: u64,
+        result: WriteResult,
+    ) {
+        let Some(op) = self.ops.get_mut(&number) else {
+            return;
+        };
+        let Work::Write(write) = &mut op.work else {
+            return;
+        };
+        // An answer of an earlier root counts only when it says that the write is done.
+        let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
+        let is_done = matches!(result, WriteResult::Written { .. });
+        let is_awaited = is_root && op.stage == crate::op::Stage::Asking;
+        if !is_done && !is_awaited {
+            return;
+        }
+        let key = op.key;
+        if let WriteResult::Written { version, .. } = &result {
+            self.clock.observe(version.clock, cx.wall);
+        }
+        match result {
+            WriteResult::Taken => {
+                write.taken = true;
+                let patience = self.config.write_timeout.0 + WRITE_PATIENCE.0;
+                let at = (cx.now + overlay::Duration(patience)).min(op.deadline);
+                self.deadlines.set(Due::Op(number), at);
+            }
+            WriteResult::Written {
+                version,
+                expires,
+                durable,
+                replicas,
+                existed,
+            } => {
+                let written = Written {
+                    version,
+                    expires,
+                    durable,
+                    replicas,
+                    existed,
+                };
+                let reply = written.report(key, write, cx.wall);
+                self.finish(cx, number, reply);
+            }
+            WriteResult::TooFew {
+                durable,
+                replicas,
+                needed,
+            } => {
+                self.fail(
+                    cx,
+                    number,
+                    Failure::TooFewReplicas {
+                        durable,
+                        replicas,
+                        needed,
+                    },
+                );
+            }
+            WriteResult::NotResponsible => self.look_again(cx, number),
+            WriteResult::Refused(why) => {
+                let why: String = why.chars().take(256).collect();
+                self.fail(cx, number, Failure::Refused(why));
+            }
+            WriteResult::Busy => self.pause(cx, number),
+            WriteResult::Removed => {
+                if op.who == Who::Renewal {
+                    self.leases.forget(key, op_slot(&op.work));
+                }
+                self.fail(
+                    cx,
+                    number,
+                    Failure::Refused("the lease was removed".to_owned()),
+                );
+            }
+        }
+    }
+}
+
+const fn op_slot(work: &Work) -> Slot {
+    match work {
+        Work::Write(write) => write.slot,
+        Work::Read(_) | Work::Locate => Slot::Value,
+    }
+}
+
+/// What the root said about a write that is done.
+struct Written {
+    version: Version,
+    expires: Option<WallMs>,
+    durable: u32,
+    replicas: u32,
+    existed: Option<bool>,
+}
+
+impl Written {
+    fn report(&self, key: Id, write: &WriteWork, wall: WallMs) -> Reply {
+        let Self {
+            version,
+            expires,
+            durable,
+            replicas,
+            existed,
+        } = *self;
+        match (write.kind, write.slot) {
+            (Kind::Delete, _) => Reply::Deleted(DeleteReport {
+                key,
+                outcome: match existed {
+                    Some(true) => Outcome::Found,
+                    Some(false) => Outcome::Absent,
+                    None => Outcome::Unknown,
+                },
+                version,
+                replicas_durable: durable,
+                replicas,
+            }),
+            (Kind::Insert | Kind::Renewal, Slot::Holder(holder)) => Reply::Inserted(InsertReport {
+                key,
+                holder,
+                version,
+                expires_in_s: expires.map_or(0, |end| end.secs_after(wall)),
+                replicas_durable: durable,
+                replicas,
+            }),
+            _ => Reply::Put(PutReport {
+                key,
+                version,
+                replicas_durable: durable,
+                replicas,
+            }),
+        }
+    }
+}

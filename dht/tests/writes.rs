@@ -1,0 +1,182 @@
+//! Durability, writes that are asked for twice, and leases.
+
+mod common;
+
+use common::{World, contact, delete, holder, insert, key, put, search};
+use dht::{StoreMessage, Write, WriteResult};
+use overlay::{Consistency, Duration, Locate, Outcome, Reply, Request, Slot};
+
+#[test]
+fn nothing_is_acknowledged_before_it_is_durable() {
+    let mut world = World::of(3, 31);
+    let replicas = world.replicas_of(key(1));
+    let caller = replicas[0];
+    world.stalled.extend([replicas[1], replicas[2]]);
+    let op = world.call(caller, put(key(1), b"careful"));
+    world.run_for(Duration::from_secs(2));
+    assert!(
+        !world.answers.contains_key(&op),
+        "one disk of three is not enough"
+    );
+    world.stalled.remove(&replicas[2]);
+    // The disk finishes with its next write.
+    world.put(caller, key(2), b"another");
+    let Reply::Put(report) = world.reply(op) else {
+        panic!("{:?}", world.answers[&op])
+    };
+    assert_eq!((report.replicas_durable, report.replicas), (2, 3));
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_death_of_every_process() {
+    let mut world = World::of(3, 32);
+    let caller = world.ids()[0];
+    for number in 0..50 {
+        world.put(caller, key(number), b"kept");
+    }
+    for id in world.ids() {
+        world.kill(id);
+        world.bury(id);
+    }
+    for number in 0..3 {
+        world.join(number);
+    }
+    world.run_for(Duration::from_secs(60));
+    for number in 0..50 {
+        world.expect(contact(1).id, key(number), b"kept");
+    }
+}
+
+#[test]
+fn a_write_that_is_asked_for_twice_is_one_write() {
+    let mut world = World::of(4, 33);
+    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
+    let origin = (0..4)
+        .map(contact)
+        .find(|contact| contact.id == origin)
+        .unwrap();
+    world.log = Some(Vec::new());
+    let write = |req| {
+        StoreMessage::Write(Box::new(Write {
+            req,
+            number: 77,
+            key: key(1),
+            slot: Slot::Value,
+            body: Some("once".into()),
+            life_s: None,
+            consistency: Consistency::Quorum,
+            renewal: false,
+            seen: overlay::Hlc(0),
+        }))
+    };
+    for req in [1, 2] {
+        world.deliver(origin, root, write(req));
+    }
+    world.run_for(Duration::from_secs(1));
+    world.put(contact(0).id, key(1), b"newer");
+    world.deliver(origin, root, write(3));
+    world.run_for(Duration::from_secs(1));
+    world.expect(contact(2).id, key(1), b"newer");
+    let log = world.log.take().unwrap();
+    let versions: Vec<_> = log
+        .iter()
+        .filter_map(|(from, _, message)| match message {
+            StoreMessage::WriteReply {
+                result: WriteResult::Written { version, .. },
+                ..
+            } if *from == root => Some(*version),
+            _ => None,
+        })
+        .collect();
+    let first = versions[0];
+    assert!(
+        versions.iter().filter(|version| **version == first).count() >= 2,
+        "{versions:?}"
+    );
+}
+
+#[test]
+fn leases_end_without_their_node_and_are_renewed_by_it() {
+    let mut world = World::of(5, 34);
+    let inserter = world.outsider(key(1));
+    let reader = world.root_of(key(1));
+    world.ask(inserter, insert(key(1), holder(1), 30, "here"));
+    for _ in 0..6 {
+        world.run_for(Duration::from_secs(20));
+        let Reply::Searched(report) = world.ask(reader, search(key(1), 10)) else {
+            panic!()
+        };
+        assert_eq!(report.outcome, Outcome::Found, "{report:?}");
+    }
+    assert_eq!(world.node(inserter).status().renewed_leases, 1);
+    world.kill(inserter);
+    world.bury(inserter);
+    world.run_for(Duration::from_secs(35));
+    let Reply::Searched(report) = world.ask(reader, search(key(1), 10)) else {
+        panic!()
+    };
+    assert_eq!(report.outcome, Outcome::Absent, "{report:?}");
+    // The record itself goes a little later.
+    world.run_for(Duration::from_secs(200));
+    assert!(
+        world
+            .ids()
+            .iter()
+            .all(|id| world.node(*id).status().holders == 0)
+    );
+}
+
+#[test]
+fn a_deleted_holder_is_not_renewed_into_life() {
+    let mut world = World::of(5, 35);
+    let (inserter, other) = (world.ids()[0], world.ids()[1]);
+    world.ask(inserter, insert(key(1), holder(1), 30, ""));
+    let Reply::Deleted(report) = world.ask(other, delete(key(1), Some(holder(1)))) else {
+        panic!()
+    };
+    assert_eq!(report.outcome, Outcome::Found);
+    world.run_for(Duration::from_secs(60));
+    let Reply::Searched(report) = world.ask(other, search(key(1), 10)) else {
+        panic!()
+    };
+    assert_eq!(report.outcome, Outcome::Absent, "{report:?}");
+    assert_eq!(world.node(inserter).status().renewed_leases, 0);
+    world.ask(inserter, insert(key(1), holder(1), 30, "back"));
+    let Reply::Searched(report) = world.ask(other, search(key(1), 10)) else {
+        panic!()
+    };
+    assert_eq!(report.outcome, Outcome::Found, "{report:?}");
+}
+
+#[test]
+fn a_deletion_reaches_a_replica_that_was_away() {
+    let mut world = World::of(4, 36);
+    world.put(contact(0).id, key(1), b"x");
+    world.run_for(Duration::from_secs(1));
+    let away = world.replicas_of(key(1))[2];
+    let number = (0..4).find(|number| contact(*number).id == away).unwrap();
+    world.kill(away);
+    world.bury(away);
+    let caller = world.ids()[0];
+    world.ask(caller, delete(key(1), None));
+    world.join(number);
+    world.run_for(Duration::from_secs(30));
+    assert!(world.holding(key(1)).is_empty());
+    assert_eq!(world.get(away, key(1)).outcome, Outcome::Absent);
+}
+
+#[test]
+fn counts_follow_what_is_stored() {
+    let mut world = World::of(1, 37);
+    let id = world.ids()[0];
+    world.put(id, key(1), b"12345");
+    world.ask(id, insert(key(1), holder(1), 60, "abc"));
+    let status = world.node(id).status();
+    assert_eq!(
+        (status.values, status.holders, status.stored_bytes),
+        (1, 1, 8)
+    );
+    assert!(status.settled && status.member);
+    assert_eq!(world.ask(id, Request::Leave), Reply::Left);
+    assert!(!world.node(id).status().member);
+}

@@ -1,0 +1,43 @@
+//! The words that all overlays share.
+//!
+//! A protocol here is a [`Machine`]: it takes one input and the time, changes itself, and pushes
+//! effects into an [`Outbox`] that its caller owns. This crate holds what every machine speaks of
+//! ([`Id`], [`Contact`], [`Time`], [`Record`]), the boundary of an overlay that answers for keys
+//! ([`KeyRouter`]), the [lookup] that all of those share, the service that users get
+//! ([`Locate`]), and the one place where messages become bytes ([`wire`]).
+//!
+//! Nothing in this crate does I/O, reads a clock, draws entropy of its own or starts a thread.
+
+mod arc;
+mod contact;
+mod deadlines;
+mod id;
+mod locate;
+pub mod lookup;
+mod machine;
+mod record;
+mod router;
+mod rtt;
+mod time;
+pub mod wire;
+
+pub use arc::Arc;
+pub use contact::Contact;
+pub use deadlines::Deadlines;
+pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
+pub use locate::{
+    Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport, Locate, LocateReport,
+    Notice, Outcome, PeerInfo, Promise, PutReport, Reply, Request, SearchReport, Status,
+};
+pub use machine::{Cx, Effect, Fault, Input, Machine, OpId, Outbox, WriteSeq};
+pub use record::{
+    Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S,
+    MAX_VALUE_BYTES, Record, Slot, Version,
+};
+pub use router::{
+    Claim, Hop, KeyRouter, LookupPurpose, Neighbours, OwnedArc, RingChange, RouterCall, RouterEvent,
+};
+pub use rtt::{
+    INITIAL_TIMEOUT, MAX_MEASURED_PEERS, MAX_TIMEOUT, MIN_TIMEOUT, RttEstimator, RttTable,
+};
+pub use time::{Duration, Time, WallMs};

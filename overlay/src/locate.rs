@@ -1,0 +1,357 @@
+//! The service that users get from any overlay.
+//!
+//! Two protocols in one: network maintenance (create, join, leave) and data management (put, get,
+//! insert, search, delete). Every reply carries its evidence: absent and unreachable never look
+//! alike, and a write says how many replicas hold it durably.
+
+use crate::{Contact, Id, Machine, Neighbours, OpId, RingChange, Version};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// A [`Machine`] that serves users: the daemon is generic over it and never names an overlay.
+pub trait Locate: Machine<Call = Request, Event = Notice> {
+    /// The overlay's name, as users write it and as peers negotiate it.
+    const OVERLAY: &'static str;
+
+    /// What an answer of this overlay is worth.
+    fn promise(&self) -> Promise;
+
+    /// This node.
+    fn me(&self) -> Contact;
+
+    /// What `status` shows.
+    fn status(&self) -> Status;
+
+    /// What `peers` shows: every peer in the tables, in order of id.
+    fn peers(&self) -> Vec<PeerInfo>;
+}
+
+/// What an overlay's answers are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Promise {
+    /// Replicated records; absence can be proven.
+    Replicated,
+    /// Absence proves nothing.
+    BestEffort,
+}
+
+/// How many replicas must take part before a call is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Consistency {
+    /// The root alone.
+    One,
+    /// W of N for a write, R of N for a read.
+    #[default]
+    Quorum,
+    /// Every replica.
+    All,
+}
+
+/// A user's call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Found a network of one.
+    Create,
+    /// Join the network of a member.
+    Join {
+        /// The member, already connected, its id proven.
+        via: Contact,
+    },
+    /// Hand all data over and leave.
+    Leave,
+    /// Store a value.
+    Put {
+        /// Where.
+        key: Id,
+        /// What; at most [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES).
+        value: Bytes,
+        /// Seconds to live; without it the value lives until it is deleted.
+        ttl_s: Option<u32>,
+        /// How many replicas must hold it durably first.
+        consistency: Consistency,
+    },
+    /// Read a value.
+    Get {
+        /// Where.
+        key: Id,
+        /// How many replicas must answer.
+        consistency: Consistency,
+    },
+    /// Say that a peer holds a resource; this node renews the lease until it is removed.
+    Insert {
+        /// The resource.
+        key: Id,
+        /// Who holds it.
+        holder: SocketAddr,
+        /// Length of the lease in seconds.
+        lease_s: u32,
+        /// Words to find it by; may be empty.
+        text: String,
+    },
+    /// List the holders of a resource.
+    Search {
+        /// The resource.
+        key: Id,
+        /// Most holders to list.
+        limit: u32,
+        /// How many replicas must answer.
+        consistency: Consistency,
+    },
+    /// Delete a value, or one holder.
+    Delete {
+        /// Where.
+        key: Id,
+        /// The holder to remove; without it, the value is deleted.
+        holder: Option<SocketAddr>,
+        /// How many replicas must hold the deletion durably first.
+        consistency: Consistency,
+    },
+    /// Find the replica set of a key, and the way to it. Never answered from a cache.
+    Locate {
+        /// The key.
+        key: Id,
+        /// Ask hop by hop from here, instead of letting the hops forward.
+        iterative: bool,
+    },
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is there.
+    Found,
+    /// Proven absent: enough replicas that hold the whole arc said so.
+    Absent,
+    /// Neither: too few answered.
+    Unknown,
+}
+
+/// The answer to a put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutReport {
+    /// Where.
+    pub key: Id,
+    /// The version that it got.
+    pub version: Version,
+    /// Replicas that hold it durably at the time of the answer.
+    pub replicas_durable: u32,
+    /// Replicas that were asked to.
+    pub replicas: u32,
+}
+
+/// The answer to a get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetReport {
+    /// Where.
+    pub key: Id,
+    /// What was found.
+    pub outcome: Outcome,
+    /// The value, when found.
+    pub value: Option<Bytes>,
+    /// Its version, when found.
+    pub version: Option<Version>,
+    /// Replicas that answered.
+    pub replicas_answered: u32,
+    /// Replicas that were asked.
+    pub replicas_asked: u32,
+    /// Why the outcome is unknown.
+    pub reason: Option<String>,
+}
+
+/// The answer to an insert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsertReport {
+    /// The resource.
+    pub key: Id,
+    /// Who holds it.
+    pub holder: SocketAddr,
+    /// The version that it got.
+    pub version: Version,
+    /// Seconds until the lease ends, unless it is renewed.
+    pub expires_in_s: u64,
+    /// Replicas that hold it durably at the time of the answer.
+    pub replicas_durable: u32,
+    /// Replicas that were asked to.
+    pub replicas: u32,
+}
+
+/// One holder in the answer to a search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderInfo {
+    /// Who holds the resource.
+    pub addr: SocketAddr,
+    /// Its words; may be empty.
+    pub text: String,
+    /// Seconds until its lease ends.
+    pub expires_in_s: u64,
+}
+
+/// The answer to a search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// The resource.
+    pub key: Id,
+    /// `Found` with one holder at least.
+    pub outcome: Outcome,
+    /// The holders, in order of address.
+    pub holders: Vec<HolderInfo>,
+    /// Replicas that answered.
+    pub replicas_answered: u32,
+    /// Replicas that were asked.
+    pub replicas_asked: u32,
+    /// Why the outcome is unknown.
+    pub reason: Option<String>,
+}
+
+/// The answer to a delete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteReport {
+    /// Where.
+    pub key: Id,
+    /// `Found` when there was something to delete, `Absent` when it is proven that there was
+    /// nothing, `Unknown` when the root could not tell; the deletion holds in all three cases.
+    pub outcome: Outcome,
+    /// The version of the tombstone.
+    pub version: Version,
+    /// Replicas that hold it durably at the time of the answer.
+    pub replicas_durable: u32,
+    /// Replicas that were asked to.
+    pub replicas: u32,
+}
+
+/// The answer to a locate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocateReport {
+    /// The key.
+    pub key: Id,
+    /// Its replica set, the root first.
+    pub replicas: Vec<Contact>,
+    /// The way of the lookup: the asking node first, the root last.
+    pub path: Vec<Contact>,
+    /// Network steps on that way.
+    pub hops: u32,
+    /// Hops that were silent or failed, and had to be gone round.
+    pub timeouts: u32,
+}
+
+/// Why a call could not be done. What was asked may still take effect where that is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The node is in no network.
+    #[error(
+        "this node is not in a network (it is joining, cut off, or leaving); try again, or ask another node"
+    )]
+    NotMember,
+    /// The node could not join.
+    #[error("could not join: {0}")]
+    JoinFailed(String),
+    /// The root of the key was not found.
+    #[error("the root of key {key} was not found: {reason}; nothing was changed, try again")]
+    NoRoute {
+        /// The key.
+        key: Id,
+        /// Why.
+        reason: String,
+    },
+    /// Fewer replicas than needed made the write durable in time.
+    #[error(
+        "{durable} of {replicas} replicas hold the write durably, {needed} are needed; it may still take effect, try again"
+    )]
+    TooFewReplicas {
+        /// Replicas that hold it.
+        durable: u32,
+        /// Replicas asked.
+        replicas: u32,
+        /// Replicas needed.
+        needed: u32,
+    },
+    /// The root did not answer in time.
+    #[error("no answer from the root of key {key}; a write may still take effect, try again")]
+    NoAnswer {
+        /// The key.
+        key: Id,
+    },
+    /// A field of the request is beyond its limit.
+    #[error("{0}")]
+    Refused(String),
+    /// The node has too many calls under way.
+    #[error("the node has {0} calls under way, its limit; try again later")]
+    Busy(usize),
+}
+
+/// The final answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// To `Create` and `Join`.
+    Joined,
+    /// To `Leave`.
+    Left,
+    /// To `Put`.
+    Put(PutReport),
+    /// To `Get`.
+    Got(GetReport),
+    /// To `Insert`.
+    Inserted(InsertReport),
+    /// To `Search`.
+    Searched(SearchReport),
+    /// To `Delete`.
+    Deleted(DeleteReport),
+    /// To `Locate`.
+    Located(LocateReport),
+    /// To any.
+    Failed(Failure),
+}
+
+/// What a [`Locate`] machine tells its user.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// The final answer to a call.
+    Done {
+        /// The call.
+        op: OpId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// A change of membership, worth one line in the log.
+    Ring(RingChange),
+}
+
+/// What `status` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// This node.
+    pub me: Contact,
+    /// The overlay's name.
+    pub overlay: String,
+    /// Whether it takes part in a network.
+    pub member: bool,
+    /// What its answers are worth.
+    pub promise: Promise,
+    /// Distinct peers in its tables.
+    pub peers: u32,
+    /// Values stored here that are neither deleted nor expired.
+    pub values: u64,
+    /// Holders stored here that are neither removed nor expired.
+    pub holders: u64,
+    /// Bytes of the bodies stored here.
+    pub stored_bytes: u64,
+    /// Leases that this node renews.
+    pub renewed_leases: u64,
+    /// Whether every arc that this node answers for is complete and copied to all its replicas.
+    pub settled: bool,
+    /// Neighbours by the overlay's words.
+    pub neighbours: Neighbours,
+}
+
+/// One peer in the tables of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Who.
+    pub contact: Contact,
+    /// Smoothed round-trip time in microseconds, when measured.
+    pub rtt_us: Option<u64>,
+    /// What it is to this node: `successor 1`, `predecessor`, `finger`, …
+    pub role: String,
+}

@@ -1,0 +1,120 @@
+//! What the network stores: values and holders, with versions and ends of life.
+
+use crate::{Id, WallMs};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Longest key that a user may give, in bytes; only its SHA-1 travels between nodes.
+pub const MAX_KEY_BYTES: usize = 1 << 10;
+/// Longest value: one value fits one message, and one node's send queue holds several.
+pub const MAX_VALUE_BYTES: usize = 1 << 20;
+/// Longest text of a holder: a file name and a sentence.
+pub const MAX_TEXT_BYTES: usize = 1 << 10;
+/// Longest life of a value with a limit: one year. Without a limit it lives until it is deleted.
+pub const MAX_TTL_S: u32 = 366 * 24 * 3600;
+/// Longest lease of a holder: one week. The inserting node renews leases, so that a longer one
+/// would only keep the dead listed.
+pub const MAX_LEASE_S: u32 = 7 * 24 * 3600;
+/// Most holders of one key at one node, so that all of them, with texts, fit one message.
+pub const MAX_HOLDERS_PER_KEY: usize = 1_000;
+
+/// A hybrid logical clock (Kulkarni et al., 2014): wall-clock milliseconds in the upper 48 bits, a
+/// counter in the lower 16 that orders events within a millisecond.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Hlc(pub u64);
+
+impl Hlc {
+    const COUNTER_BITS: u32 = 16;
+
+    /// The first clock value of a wall-clock millisecond.
+    #[must_use]
+    pub const fn at(wall: WallMs) -> Self {
+        Self(wall.0 << Self::COUNTER_BITS)
+    }
+
+    /// The wall-clock part.
+    #[must_use]
+    pub const fn wall(self) -> WallMs {
+        WallMs(self.0 >> Self::COUNTER_BITS)
+    }
+
+    /// The counter part.
+    #[must_use]
+    pub const fn counter(self) -> u16 {
+        (self.0 & 0xffff) as u16
+    }
+
+    /// A clock value after this one, and not before the wall clock.
+    #[must_use]
+    pub fn tick(self, wall: WallMs) -> Self {
+        Self::at(wall).max(Self(self.0.saturating_add(1)))
+    }
+}
+
+/// The version of a record: the newer clock wins, then the larger writer id, so that two nodes
+/// always agree which of two versions is newer.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Version {
+    /// When it was written.
+    pub clock: Hlc,
+    /// The node that gave the version.
+    pub writer: Id,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}.{}-{}",
+            self.clock.wall().0,
+            self.clock.counter(),
+            self.writer.short()
+        )
+    }
+}
+
+/// Which of the records under one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Slot {
+    /// The one value.
+    Value,
+    /// The holder at this address: one record for each (key, peer).
+    Holder(SocketAddr),
+}
+
+/// One version of a value or a holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Newest wins.
+    pub version: Version,
+    /// The bytes of a value, or the text of a holder (UTF-8, maybe empty). `None` is a tombstone:
+    /// the record was deleted, and must not come back from a replica that missed it.
+    pub body: Option<Bytes>,
+    /// When it ends by itself: a value's time to live or a holder's lease.
+    pub expires: Option<WallMs>,
+}
+
+impl Record {
+    /// Whether a reader sees it: neither deleted nor expired.
+    #[must_use]
+    pub fn is_live(&self, now: WallMs) -> bool {
+        self.body.is_some() && self.expires.is_none_or(|end| now < end)
+    }
+}
+
+/// A record and where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The key's point on the circle.
+    pub key: Id,
+    /// Value or holder.
+    pub slot: Slot,
+    /// The version.
+    pub record: Record,
+}

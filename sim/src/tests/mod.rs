@@ -1,0 +1,5 @@
+//! The world with a toy machine.
+
+mod parts;
+mod toy;
+mod world;

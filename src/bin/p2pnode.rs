@@ -1,0 +1,167 @@
+//! `p2pnode`: a node of the network.
+
+use chord::{Chord, ChordConfig};
+use clap::{CommandFactory, Parser, Subcommand};
+use dht::{Dht, DhtConfig, MemoryStore};
+use overlay::Contact;
+use overlay::lookup::LookupConfig;
+use p2pnode::config::{NodeArgs, OverlayName, Settings};
+use p2pnode::demo;
+use p2pnode::runtime::{Node, NodeHandle, StartError, Stopped};
+use std::io::Write;
+use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A node that knows who has what, together with all others of its network.
+#[derive(Debug, Parser)]
+#[command(name = "p2pnode", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show a network of several nodes on this machine at work
+    Demo(demo::DemoArgs),
+}
+
+/// Exit code for a node that could not start or did not end well.
+const FAILED: u8 = 1;
+/// Exit code for wrong use.
+const WRONG_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Demo(args)) => demo::run(args),
+        None => serve(cli.node),
+    }
+}
+
+/// Says one line on standard error; standard error may be closed.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "p2pnode: {text}");
+}
+
+fn serve(args: NodeArgs) -> ExitCode {
+    let settings = match args.settle() {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::from(WRONG_USE);
+        }
+    };
+    if let Err(error) = p2pnode::logging::start(settings.log_format, &settings.log) {
+        complain(&error.to_string());
+        return ExitCode::from(WRONG_USE);
+    }
+    match start(&settings) {
+        Ok((node, overlay)) => attend(node, overlay),
+        Err(Refusal::Overlay(name)) => {
+            let binary = Cli::command().get_name().to_owned();
+            complain(&format!(
+                "the overlay {name} is not in this build yet; use {binary} --overlay chord"
+            ));
+            ExitCode::from(WRONG_USE)
+        }
+        Err(Refusal::Start(error)) => {
+            complain(&error.to_string());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Why there is no node.
+enum Refusal {
+    Overlay(&'static str),
+    Start(StartError),
+}
+
+/// The one place that knows the overlays by name.
+fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
+    match settings.overlay {
+        OverlayName::Chord => {
+            let node = Node::start(&settings.node, chord_node).map_err(Refusal::Start)?;
+            Ok((node, "chord"))
+        }
+        OverlayName::Pastry => Err(Refusal::Overlay("pastry")),
+        OverlayName::Gnutella => Err(Refusal::Overlay("gnutella")),
+    }
+}
+
+fn chord_node(me: Contact) -> Dht<Chord, MemoryStore> {
+    let router = Chord::new(me, ChordConfig::default());
+    Dht::new(
+        router,
+        MemoryStore::new(),
+        DhtConfig::default(),
+        LookupConfig::default(),
+    )
+}
+
+/// Says that the node serves, and waits for its end.
+fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
+    let http = node
+        .http()
+        .map_or_else(|| "off".to_owned(), |address| address.to_string());
+    let (id, listen) = (node.contact().id, node.listen());
+    // Nobody may be reading; that is no reason to stop.
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(
+        stdout,
+        "ready id={id} overlay={overlay} listen={listen} http={http}"
+    );
+    let _ = stdout.flush();
+    drop(stdout);
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot wait for signals: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    runtime.block_on(until_end(node))
+}
+
+async fn until_end(mut node: NodeHandle) -> ExitCode {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        complain("cannot wait for signals");
+        return ExitCode::from(FAILED);
+    };
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            stopped = node.ended() => {
+                return match stopped {
+                    Stopped::Orderly => ExitCode::SUCCESS,
+                    Stopped::Panicked => ExitCode::from(FAILED),
+                };
+            }
+            () = any(&mut terminate, &mut interrupt) => {
+                if leaving {
+                    complain("stopped by a second signal before everything was handed over");
+                    std::process::exit(i32::from(FAILED));
+                }
+                leaving = true;
+                node.leave().await;
+            }
+        }
+    }
+}
+
+async fn any(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,91 @@
+//! What `p2pctl` and a node say to each other, under the ALPN `p2pctl/1`.
+//!
+//! A client opens one or more bidirectional streams. Both directions carry frames: the length as
+//! an unsigned 32-bit number in little-endian order, then a [`ControlRequest`] or a
+//! [`ControlReply`] encoded by [`overlay::wire`]. Requests are pipelined; answers come in any
+//! order and are matched by id. Enum variants are only ever appended.
+
+use overlay::{PeerInfo, Reply, Request, Status};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// The application protocol that clients negotiate.
+pub const CONTROL_ALPN: &[u8] = b"p2pctl/1";
+
+/// Longest frame of the control protocol, without its length field.
+pub const MAX_CONTROL_FRAME_BYTES: usize = overlay::wire::MAX_MESSAGE_BYTES;
+
+/// Requests of one connection that a node works on at a time; it reads no further request until
+/// one of them is answered. Enough for several load generators on one connection.
+pub const MAX_CONTROL_IN_FLIGHT: usize = 1_024;
+
+/// Streams that one client may have open at a time.
+pub const MAX_CONTROL_STREAMS: u32 = 16;
+
+/// One question of a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlRequest {
+    /// Names the question in its answer; unique among the client's unanswered questions on this
+    /// stream.
+    pub id: u64,
+    /// What is asked.
+    pub body: ControlBody,
+}
+
+/// What a client may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControlBody {
+    /// A data command: `Put`, `Get`, `Insert`, `Search`, `Delete` or `Locate`. Any other request
+    /// is answered with [`ReplyBody::Invalid`].
+    Data(Request),
+    /// How the node is.
+    Status,
+    /// The peers in its tables.
+    Peers,
+    /// Hand all data over, leave the network and end the process. Administration: only for a
+    /// client that proves the node's own key or an authorized one.
+    Leave,
+}
+
+/// One answer of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlReply {
+    /// The question that it answers.
+    pub id: u64,
+    /// The answer.
+    pub body: ReplyBody,
+}
+
+/// What a node answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplyBody {
+    /// To [`ControlBody::Data`].
+    Data(Reply),
+    /// To [`ControlBody::Status`].
+    Status(Box<StatusReport>),
+    /// To [`ControlBody::Peers`].
+    Peers(Vec<PeerInfo>),
+    /// To [`ControlBody::Leave`]: the node has left the network and is about to end.
+    Left,
+    /// The client may not ask this; the text says what to do.
+    Denied(String),
+    /// The request makes no sense here; the text says why.
+    Invalid(String),
+}
+
+/// The state of a node and of its process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The state of the overlay.
+    pub status: Status,
+    /// The address of the UDP socket.
+    pub listen: SocketAddr,
+    /// The address of the HTTP server, unless it is off.
+    pub http: Option<SocketAddr>,
+    /// Seconds since the process started.
+    pub uptime_s: u64,
+    /// Connections with peers that are up.
+    pub connections: u32,
+    /// The version of the program.
+    pub version: String,
+}

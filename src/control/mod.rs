@@ -1,0 +1,17 @@
+//! The control protocol: a person's or a program's hand on a node.
+//!
+//! [`message`] is what travels, [`local`] how a client finds the key of a node on the same
+//! machine, [`server`] the node's side.
+
+pub mod client;
+pub mod local;
+pub mod message;
+pub mod proof;
+pub mod server;
+pub mod session;
+pub mod window;
+
+pub use message::{
+    CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, MAX_CONTROL_FRAME_BYTES,
+    MAX_CONTROL_IN_FLIGHT, MAX_CONTROL_STREAMS, ReplyBody, StatusReport,
+};

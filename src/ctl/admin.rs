@@ -1,0 +1,171 @@
+//! The node itself: status, peers and leave.
+
+use super::output::{Answer, Exit, aligned, contact_json, count_of, document};
+use super::{Asking, CtlError, wrong_answer};
+use crate::control::client::Connector;
+use crate::control::{ControlBody, ReplyBody, StatusReport, proof};
+use overlay::{Neighbours, PeerInfo};
+use serde_json::{Map, Value, json};
+
+pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
+    let mut session = asking.open().await?;
+    let reply = asking.ask(&mut session, ControlBody::Status).await;
+    let addr = session.addr();
+    session.close().await;
+    let ReplyBody::Status(report) = reply? else {
+        return Err(wrong_answer(addr));
+    };
+    Ok(Answer::new(
+        Exit::Done,
+        status_json(&report),
+        status_text(&report),
+    ))
+}
+
+fn status_json(report: &StatusReport) -> Map<String, Value> {
+    let status = &report.status;
+    let mut json = document(json!({
+        "id": status.me.id, "overlay": status.overlay, "listen": report.listen,
+        "addr": status.me.addr, "http": report.http, "member": status.member,
+        "settled": status.settled, "peers": status.peers, "connections": report.connections,
+        "values": status.values, "holders": status.holders, "stored_bytes": status.stored_bytes,
+        "renewed_leases": status.renewed_leases, "uptime_s": report.uptime_s,
+        "version": report.version,
+    }));
+    if let Neighbours::Ring {
+        predecessor,
+        successors,
+        fingers,
+    } = &status.neighbours
+    {
+        let list = |contacts: &[_]| contacts.iter().map(contact_json).collect::<Vec<_>>();
+        json.extend(document(json!({
+            "predecessor": predecessor.as_ref().map(contact_json),
+            "successors": list(successors),
+            "fingers": list(fingers),
+        })));
+    }
+    json
+}
+
+fn status_text(report: &StatusReport) -> String {
+    let status = &report.status;
+    let member = if status.member {
+        "in the network"
+    } else {
+        "in no network"
+    };
+    let settled = if status.settled {
+        "all copies complete"
+    } else {
+        "copying"
+    };
+    let mut rows = vec![
+        ("id".to_owned(), status.me.id.to_string()),
+        (
+            "overlay".to_owned(),
+            format!("{}, {member}, {settled}", status.overlay),
+        ),
+        ("listen".to_owned(), report.listen.to_string()),
+    ];
+    if status.me.addr != report.listen {
+        rows.push(("advertised".to_owned(), status.me.addr.to_string()));
+    }
+    if let Some(http) = report.http {
+        rows.push(("http".to_owned(), http.to_string()));
+    }
+    let up = humantime::format_duration(std::time::Duration::from_secs(report.uptime_s));
+    rows.push(("up".to_owned(), format!("{up}, version {}", report.version)));
+    let stored = format!(
+        "{}, {}, {}; renews {}",
+        count_of(status.values, "value"),
+        count_of(status.holders, "holder"),
+        indicatif::HumanBytes(status.stored_bytes),
+        count_of(status.renewed_leases, "lease"),
+    );
+    rows.push(("stores".to_owned(), stored));
+    let peers = format!("{}, {} connected", status.peers, report.connections);
+    rows.push(("peers".to_owned(), peers));
+    if let Neighbours::Ring {
+        predecessor,
+        successors,
+        fingers,
+    } = &status.neighbours
+    {
+        let unknown = || "none".to_owned();
+        let before = predecessor.map_or_else(unknown, |peer| format!("{}  {}", peer.id, peer.addr));
+        rows.push(("predecessor".to_owned(), before));
+        for (rank, peer) in successors.iter().enumerate() {
+            let name = format!("successor {}", rank + 1);
+            rows.push((name, format!("{}  {}", peer.id, peer.addr)));
+        }
+        rows.push(("fingers".to_owned(), format!("{} distinct", fingers.len())));
+    }
+    aligned(&rows)
+}
+
+pub(super) async fn peers(asking: Asking) -> Result<Answer, CtlError> {
+    let mut session = asking.open().await?;
+    let reply = asking.ask(&mut session, ControlBody::Peers).await;
+    let addr = session.addr();
+    session.close().await;
+    let ReplyBody::Peers(peers) = reply? else {
+        return Err(wrong_answer(addr));
+    };
+    let listed: Vec<_> = peers.iter().map(peer_json).collect();
+    let rows: Vec<_> = peers
+        .iter()
+        .map(|peer| {
+            let rtt = peer
+                .rtt_us
+                .map_or_else(|| "-".to_owned(), |rtt| format!("{rtt} µs"));
+            (
+                format!("{}  {}", peer.contact.id, peer.contact.addr),
+                format!("{rtt:>9}  {}", peer.role),
+            )
+        })
+        .collect();
+    let text = if rows.is_empty() {
+        "no peers: the node is alone".to_owned()
+    } else {
+        aligned(&rows)
+    };
+    Ok(Answer::new(
+        Exit::Done,
+        document(json!({ "peers": listed })),
+        text,
+    ))
+}
+
+fn peer_json(peer: &PeerInfo) -> Value {
+    json!({
+        "id": peer.contact.id, "addr": peer.contact.addr, "rtt_us": peer.rtt_us, "role": peer.role,
+    })
+}
+
+pub(super) async fn leave(asking: Asking) -> Result<Answer, CtlError> {
+    let addrs = asking.node.resolve().await?;
+    let config = proof::administrator(asking.key.as_deref(), &addrs).map_err(|error| {
+        let given = asking.key.is_some();
+        if given {
+            CtlError::WrongUse(error.to_string())
+        } else {
+            CtlError::Local(error.to_string())
+        }
+    })?;
+    let mut session = Connector::new(config)
+        .connect(&asking.node, asking.timeout)
+        .await?;
+    let addr = session.addr();
+    let reply = asking.ask(&mut session, ControlBody::Leave).await;
+    session.close().await;
+    let ReplyBody::Left = reply? else {
+        return Err(wrong_answer(addr));
+    };
+    let json = document(json!({ "addr": addr, "outcome": "left" }));
+    Ok(Answer::new(
+        Exit::Done,
+        json,
+        format!("left: {addr} handed its data over and ends"),
+    ))
+}

@@ -1,0 +1,244 @@
+//! The command line of `p2pctl`.
+
+use super::bench::BenchArgs;
+use super::parse;
+use crate::control::client::NodeName;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use overlay::Consistency;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an answer is waited for unless told otherwise.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long `leave` is waited for unless told otherwise: the node hands all of its data over.
+pub(super) const DEFAULT_LEAVE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Ask a node of the network: store, find, list, locate, administer, measure.
+///
+/// Exit codes: 0 done or found, 1 proven absent, 2 wrong use, 3 unknown or failed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "p2pctl",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct CtlArgs {
+    /// The node to ask
+    #[arg(
+        long,
+        global = true,
+        env = "P2PCTL_NODE",
+        default_value = "127.0.0.1:4000",
+        value_name = "HOST:PORT"
+    )]
+    pub(super) node: NodeName,
+
+    /// Print exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// How long to wait for an answer [default: 10s, for leave 2m]
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse::timeout)]
+    pub(super) timeout: Option<Duration>,
+
+    /// The key to prove for administration; without it the key of a node on this machine is found
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Store a value under a key
+    Put(PutArgs),
+    /// Read the value of a key; without --out and --json its bytes go to standard output as they are
+    Get(GetArgs),
+    /// Say that a peer holds a resource; the node asked renews the lease until it is deleted
+    Insert(InsertArgs),
+    /// List the holders of a resource
+    Search(SearchArgs),
+    /// Delete a value, or one holder of a resource
+    ///
+    /// Exit code 0 when it was there and also when the node could not tell: the deletion holds on
+    /// as many replicas as it says. 1 when it is proven that there was nothing to delete.
+    Delete(DeleteArgs),
+    /// Show the replica set of a key and the way of the lookup
+    Locate(LocateArgs),
+    /// Show how the node is
+    Status,
+    /// List the peers in the node's tables
+    Peers,
+    /// Let the node hand its data over, leave the network and end (needs the node's key)
+    Leave,
+    /// Put load on nodes and measure it
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs {
+    /// The key: 1 to 1024 bytes, of which the SHA-1 is taken
+    #[arg(value_name = "KEY")]
+    pub(super) name: OsString,
+
+    /// KEY is an id of 40 hexadecimal digits, taken as it is
+    #[arg(long)]
+    pub(super) hex: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PutArgs {
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
+
+    /// The value, at most 1 MiB; - reads standard input
+    #[arg(
+        required_unless_present = "file",
+        conflicts_with = "file",
+        allow_negative_numbers = true
+    )]
+    pub(super) value: Option<OsString>,
+
+    /// Take the value from this file
+    #[arg(long, value_name = "F")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Let the value end after this time, 1s to 366days; without it, it lives until deleted
+    #[arg(long, value_name = "TIME", value_parser = parse::ttl, allow_negative_numbers = true)]
+    pub(super) ttl: Option<u32>,
+
+    /// How many replicas must hold it durably before the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) consistency: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
+
+    /// Write the value to this file
+    #[arg(long, value_name = "F")]
+    pub(super) out: Option<PathBuf>,
+
+    /// How many replicas must answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) consistency: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InsertArgs {
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
+
+    /// Who holds the resource [default: the node that is asked]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) holder: Option<NodeName>,
+
+    /// Length of the lease, 1s to 7days
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse::lease, allow_negative_numbers = true)]
+    pub(super) ttl: u32,
+
+    /// Words that describe it
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(super) text: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SearchArgs {
+    /// The key: 1 to 1024 bytes, of which the SHA-1 is taken
+    #[arg(value_name = "KEY", required_unless_present = "text")]
+    pub(super) name: Option<OsString>,
+
+    /// KEY is an id of 40 hexadecimal digits, taken as it is
+    #[arg(long)]
+    pub(super) hex: bool,
+
+    /// Search by words (not in this build)
+    #[arg(long, value_name = "WORDS")]
+    pub(super) text: Option<String>,
+
+    /// Most holders to list
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+
+    /// How many replicas must answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) consistency: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeleteArgs {
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
+
+    /// Remove this holder instead of the value
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) holder: Option<NodeName>,
+
+    /// How many replicas must hold the deletion durably before the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) consistency: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LocateArgs {
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
+
+    /// Let the node ask hop by hop, instead of letting the hops forward
+    #[arg(long)]
+    pub(super) iterative: bool,
+}
+
+/// [`Consistency`] as it is written on the command line.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Wanted {
+    /// The root alone
+    One,
+    /// A majority: 2 of 3
+    #[default]
+    Quorum,
+    /// Every replica
+    All,
+}
+
+impl From<Wanted> for Consistency {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::One => Self::One,
+            Wanted::Quorum => Self::Quorum,
+            Wanted::All => Self::All,
+        }
+    }
+}
+
+impl Command {
+    /// The command's name, as it was written.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Put(_) => "put",
+            Self::Get(_) => "get",
+            Self::Insert(_) => "insert",
+            Self::Search(_) => "search",
+            Self::Delete(_) => "delete",
+            Self::Locate(_) => "locate",
+            Self::Status => "status",
+            Self::Peers => "peers",
+            Self::Leave => "leave",
+            Self::Bench(_) => "bench",
+        }
+    }
+
+    /// Whether an answer that does not come leaves open whether something was changed.
+    pub(super) const fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave
+        )
+    }
+}

@@ -1,0 +1,313 @@
+//! The commands on values, delete and locate; and what all data commands share.
+
+use super::args::{DeleteArgs, GetArgs, KeyArgs, LocateArgs, PutArgs};
+use super::output::{Answer, Exit, aligned, base64, contact_json, count_of, outcome_word};
+use super::parse::{self, Key};
+use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
+use crate::control::client::NodeName;
+use crate::control::session::Session;
+use crate::control::{ControlBody, ReplyBody};
+use overlay::{DeleteReport, GetReport, LocateReport, Outcome, PutReport, Reply, Request};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+
+pub(super) fn key_of(args: &KeyArgs, context: &mut Document) -> Result<Key, CtlError> {
+    let key = Key::parse(&args.name, args.hex).map_err(CtlError::WrongUse)?;
+    note_key(&key, context);
+    Ok(key)
+}
+
+fn note_key(key: &Key, context: &mut Document) {
+    context.insert("key".to_owned(), json!(key.id));
+    if let Some(text) = &key.text {
+        context.insert("key_text".to_owned(), json!(text));
+    }
+}
+
+/// Merges an answer into what is known of the question.
+pub(super) fn complete(context: &Document, answer: Value) -> Document {
+    let mut all = context.clone();
+    all.extend(super::output::document(answer));
+    all
+}
+
+impl Asking {
+    pub(super) async fn data(
+        &self,
+        session: &mut Session,
+        request: Request,
+    ) -> Result<Reply, CtlError> {
+        match self.ask(session, ControlBody::Data(request)).await? {
+            ReplyBody::Data(Reply::Failed(failure)) => Err(CtlError::Failed(failure)),
+            ReplyBody::Data(reply) => Ok(reply),
+            _ => Err(wrong_answer(session.addr())),
+        }
+    }
+
+    /// Asks for one data command over a session of its own.
+    pub(super) async fn data_once(&self, request: Request) -> Result<Reply, CtlError> {
+        let mut session = self.open().await?;
+        let reply = self.data(&mut session, request).await;
+        session.close().await;
+        reply
+    }
+
+    pub(super) async fn resolve(&self, name: &NodeName) -> Result<SocketAddr, CtlError> {
+        let addrs = name.resolve().await?;
+        let none = || CtlError::WrongUse(format!("{name} has no address"));
+        addrs.first().copied().ok_or_else(none)
+    }
+}
+
+pub(super) fn durable(replicas_durable: u32, replicas: u32) -> String {
+    format!(
+        "durable on {replicas_durable} of {}",
+        count_of(replicas.into(), "replica")
+    )
+}
+
+pub(super) fn answered(
+    replicas_answered: u32,
+    replicas_asked: u32,
+    reason: Option<&str>,
+) -> String {
+    let counted = format!(
+        "{replicas_answered} of {} answered",
+        count_of(replicas_asked.into(), "replica")
+    );
+    match reason {
+        Some(reason) => format!("{counted}: {reason}"),
+        None => counted,
+    }
+}
+
+pub(super) async fn put(
+    asking: Asking,
+    args: PutArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let key = key_of(&args.key, context)?;
+    let value = match (&args.file, &args.value) {
+        (Some(path), _) => parse::value_from_file(path),
+        (None, Some(value)) if value == "-" => parse::value_from_stdin(),
+        (None, Some(value)) => parse::value_of(value),
+        (None, None) => Err("give VALUE, --file F, or - for standard input".to_owned()),
+    };
+    let value = value.map_err(CtlError::WrongUse)?;
+    let bytes = value.len();
+    let request = Request::Put {
+        key: key.id,
+        value: value.into(),
+        ttl_s: args.ttl,
+        consistency: args.consistency.into(),
+    };
+    let Reply::Put(report) = asking.data_once(request).await? else {
+        return Err(wrong_answer_of("put"));
+    };
+    let PutReport {
+        key,
+        version,
+        replicas_durable,
+        replicas,
+    } = report;
+    let text = format!(
+        "stored: {} under {key}, version {version}, {}",
+        count_of(bytes as u64, "byte"),
+        durable(replicas_durable, replicas),
+    );
+    let json = complete(
+        context,
+        json!({
+            "key": key, "version": version.to_string(), "replicas_durable": replicas_durable,
+            "replicas": replicas, "bytes": bytes, "ttl_s": args.ttl, "outcome": "stored",
+        }),
+    );
+    Ok(Answer::new(Exit::Done, json, text))
+}
+
+pub(super) async fn get(
+    asking: Asking,
+    args: GetArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let key = key_of(&args.key, context)?;
+    for (name, nothing) in [
+        ("value_base64", Value::Null),
+        ("version", Value::Null),
+        ("replicas_answered", json!(0)),
+        ("replicas_asked", json!(0)),
+    ] {
+        context.insert(name.to_owned(), nothing);
+    }
+    let request = Request::Get {
+        key: key.id,
+        consistency: args.consistency.into(),
+    };
+    let Reply::Got(report) = asking.data_once(request).await? else {
+        return Err(wrong_answer_of("get"));
+    };
+    let GetReport {
+        key,
+        outcome,
+        value,
+        version,
+        replicas_answered,
+        replicas_asked,
+        reason,
+    } = report;
+    let json = complete(
+        context,
+        json!({
+            "key": key, "outcome": outcome_word(outcome),
+            "value_base64": value.as_ref().map(|value| base64(value)),
+            "version": version.map(|version| version.to_string()),
+            "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
+            "reason": reason,
+        }),
+    );
+    let evidence = answered(replicas_answered, replicas_asked, reason.as_deref());
+    let (Outcome::Found, Some(value)) = (outcome, value) else {
+        let text = not_found(outcome, &format!("no value under {key}"), &evidence);
+        return Ok(Answer::new(outcome.into(), json, text));
+    };
+    let version = version.unwrap_or_default();
+    let size = count_of(value.len() as u64, "byte");
+    let text = format!("found: {size} under {key}, version {version}, {evidence}");
+    match &args.out {
+        Some(path) => {
+            write_file(path, &value)?;
+            let text = format!("{text}, written to {}", path.display());
+            Ok(Answer::new(Exit::Done, json, text))
+        }
+        None => Ok(Answer {
+            exit: Exit::Done,
+            json,
+            text,
+            raw: Some(value),
+        }),
+    }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
+    std::fs::write(path, bytes).map_err(|error| {
+        CtlError::Local(format!(
+            "the value was found, but cannot be written to {}: {error}; name another file with --out",
+            path.display()
+        ))
+    })
+}
+
+pub(super) fn not_found(outcome: Outcome, what: &str, evidence: &str) -> String {
+    match outcome {
+        Outcome::Absent => format!("absent: {what}, {evidence}"),
+        _ => format!(
+            "unknown: it may be there or not; {evidence}; try again, or through another node"
+        ),
+    }
+}
+
+pub(super) async fn delete(
+    asking: Asking,
+    args: DeleteArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let key = key_of(&args.key, context)?;
+    let holder = match &args.holder {
+        Some(name) => Some(asking.resolve(name).await?),
+        None => None,
+    };
+    if let Some(holder) = holder {
+        context.insert("holder".to_owned(), json!(holder));
+    }
+    let request = Request::Delete {
+        key: key.id,
+        holder,
+        consistency: args.consistency.into(),
+    };
+    let Reply::Deleted(report) = asking.data_once(request).await? else {
+        return Err(wrong_answer_of("delete"));
+    };
+    let DeleteReport {
+        key,
+        outcome,
+        version,
+        replicas_durable,
+        replicas,
+    } = report;
+    let what = holder.map_or_else(|| "value".to_owned(), |holder| format!("holder {holder}"));
+    let held = durable(replicas_durable, replicas);
+    let (exit, text) = match outcome {
+        Outcome::Found => (Exit::Done, format!("deleted: {what} of {key}, {held}")),
+        Outcome::Absent => (
+            Exit::Absent,
+            format!("absent: there was no {what} of {key}; the deletion is {held}"),
+        ),
+        Outcome::Unknown => (
+            Exit::Done,
+            format!("deleted: {what} of {key}, if there was one; the deletion is {held}"),
+        ),
+    };
+    let json = complete(
+        context,
+        json!({
+            "key": key, "outcome": outcome_word(outcome), "version": version.to_string(),
+            "replicas_durable": replicas_durable, "replicas": replicas,
+        }),
+    );
+    Ok(Answer::new(exit, json, text))
+}
+
+pub(super) async fn locate(
+    asking: Asking,
+    args: LocateArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let key = key_of(&args.key, context)?;
+    let request = Request::Locate {
+        key: key.id,
+        iterative: args.iterative,
+    };
+    let Reply::Located(report) = asking.data_once(request).await? else {
+        return Err(wrong_answer_of("locate"));
+    };
+    let LocateReport {
+        key,
+        replicas,
+        path,
+        hops,
+        timeouts,
+    } = report;
+    let json = complete(
+        context,
+        json!({
+            "key": key, "hops": hops, "timeouts": timeouts, "outcome": "found",
+            "replicas": replicas.iter().map(contact_json).collect::<Vec<_>>(),
+            "path": path.iter().map(contact_json).collect::<Vec<_>>(),
+        }),
+    );
+    let mut rows = vec![("key".to_owned(), key.to_string())];
+    for (rank, replica) in replicas.iter().enumerate() {
+        let name = if rank == 0 {
+            "root".to_owned()
+        } else {
+            format!("replica {}", rank + 1)
+        };
+        rows.push((name, format!("{}  {}", replica.id, replica.addr)));
+    }
+    for (step, contact) in path.iter().enumerate() {
+        let name = if step == 0 {
+            "path".to_owned()
+        } else {
+            String::new()
+        };
+        rows.push((name, format!("{}  {}", contact.id, contact.addr)));
+    }
+    let went_round = if timeouts == 0 {
+        String::new()
+    } else {
+        format!(", {} gone round", count_of(timeouts.into(), "silent hop"))
+    };
+    rows.push(("hops".to_owned(), format!("{hops}{went_round}")));
+    Ok(Answer::new(Exit::Done, json, aligned(&rows)))
+}

@@ -1,0 +1,156 @@
+//! The commands on holders: insert and search.
+
+use super::args::{InsertArgs, KeyArgs, SearchArgs};
+use super::commands::{answered, complete, durable, key_of, not_found};
+use super::output::{Answer, Exit, aligned, count_of, outcome_word};
+use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
+use crate::control::{ControlBody, ReplyBody};
+use overlay::{InsertReport, MAX_TEXT_BYTES, Outcome, Reply, Request, SearchReport};
+use serde_json::json;
+
+pub(super) async fn insert(
+    asking: Asking,
+    args: InsertArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let key = key_of(&args.key, context)?;
+    if args.text.len() > MAX_TEXT_BYTES {
+        return Err(CtlError::WrongUse(format!(
+            "the words of a holder have at most {MAX_TEXT_BYTES} bytes, and these have {}; shorten them",
+            args.text.len()
+        )));
+    }
+    let given = match &args.holder {
+        Some(name) => Some(asking.resolve(name).await?),
+        None => None,
+    };
+    let mut session = asking.open().await?;
+    let holder = match given {
+        Some(holder) => holder,
+        None => match asking.ask(&mut session, ControlBody::Status).await? {
+            ReplyBody::Status(report) => report.status.me.addr,
+            _ => return Err(wrong_answer(session.addr())),
+        },
+    };
+    context.insert("holder".to_owned(), json!(holder));
+    let request = Request::Insert {
+        key: key.id,
+        holder,
+        lease_s: args.ttl,
+        text: args.text,
+    };
+    let reply = asking.data(&mut session, request).await;
+    session.close().await;
+    let Reply::Inserted(report) = reply? else {
+        return Err(wrong_answer_of("insert"));
+    };
+    let InsertReport {
+        key,
+        holder,
+        version,
+        expires_in_s,
+        replicas_durable,
+        replicas,
+    } = report;
+    let text = format!(
+        "inserted: {holder} holds {key}, lease {}, {}",
+        seconds(expires_in_s),
+        durable(replicas_durable, replicas),
+    );
+    let json = complete(
+        context,
+        json!({
+            "key": key, "holder": holder, "version": version.to_string(),
+            "expires_in_s": expires_in_s, "replicas_durable": replicas_durable,
+            "replicas": replicas, "outcome": "inserted",
+        }),
+    );
+    Ok(Answer::new(Exit::Done, json, text))
+}
+
+fn seconds(seconds: u64) -> String {
+    humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()
+}
+
+pub(super) async fn search(
+    asking: Asking,
+    args: SearchArgs,
+    context: &mut Document,
+) -> Result<Answer, CtlError> {
+    let (Some(name), None) = (args.name, args.text) else {
+        return Err(CtlError::WrongUse(
+            "search --text is not in this build; search by KEY instead".to_owned(),
+        ));
+    };
+    let key = key_of(
+        &KeyArgs {
+            name,
+            hex: args.hex,
+        },
+        context,
+    )?;
+    context.insert("holders".to_owned(), json!([]));
+    let request = Request::Search {
+        key: key.id,
+        limit: args.limit,
+        consistency: args.consistency.into(),
+    };
+    let Reply::Searched(report) = asking.data_once(request).await? else {
+        return Err(wrong_answer_of("search"));
+    };
+    let SearchReport {
+        key,
+        outcome,
+        holders,
+        replicas_answered,
+        replicas_asked,
+        reason,
+    } = report;
+    let listed: Vec<_> = holders
+        .iter()
+        .map(|holder| {
+            json!({
+                "addr": holder.addr, "text": holder.text, "expires_in_s": holder.expires_in_s,
+            })
+        })
+        .collect();
+    let json = complete(
+        context,
+        json!({
+            "key": key, "outcome": outcome_word(outcome), "holders": listed,
+            "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
+            "reason": reason,
+        }),
+    );
+    let evidence = answered(replicas_answered, replicas_asked, reason.as_deref());
+    if outcome != Outcome::Found {
+        let text = not_found(outcome, &format!("nobody holds {key}"), &evidence);
+        return Ok(Answer::new(outcome.into(), json, text));
+    }
+    let rows: Vec<_> = holders
+        .iter()
+        .map(|holder| {
+            let ends = format!("lease ends in {}", seconds(holder.expires_in_s));
+            (
+                holder.addr.to_string(),
+                format!("{ends}  {}", printable(&holder.text)),
+            )
+        })
+        .collect();
+    let counted = count_of(holders.len() as u64, "holder");
+    let text = format!("found: {counted} of {key}, {evidence}\n{}", aligned(&rows));
+    Ok(Answer::new(Exit::Done, json, text))
+}
+
+/// Words of strangers, without what could command a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|letter| {
+            if letter.is_control() {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! The daemon `p2pnode`, its control tool `p2pctl` and the simulator's `p2psim`, as a library.
+
+pub mod control;
+pub mod ctl;
+pub mod demo;
+pub mod tls;
+
+pub mod config;
+pub mod data_dir;
+pub mod http;
+pub mod logging;
+pub mod metrics;
+pub mod p2psim;
+pub mod runtime;

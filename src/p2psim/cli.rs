@@ -1,0 +1,259 @@
+//! The command line of `p2psim`.
+
+use clap::{Args, Parser, Subcommand};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Most nodes that a run may have at the start: what an address in 10.0.0.0/8 can name, with room
+/// for those that join later.
+const MAX_START_NODES: u64 = 8_000_000;
+/// Longest run of the churn experiment, in minutes: a week.
+const MAX_MINUTES: u64 = 7 * 24 * 60;
+
+/// Runs the protocol machines in a deterministic world. The same seed gives the same result on
+/// every machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "p2psim",
+    version,
+    after_help = "Exit codes: 0 all right, 1 a check failed, 2 wrong use."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub experiment: Experiment,
+}
+
+/// The experiments.
+#[derive(Debug, Subcommand)]
+pub enum Experiment {
+    /// Look random keys up in a network that starts with correct tables.
+    Lookup(LookupArgs),
+    /// Look keys up while nodes join and crash all the time.
+    Churn(ChurnArgs),
+    /// Store and find while the network loses, copies, delays and splits, and nodes come and go.
+    Faults(FaultsArgs),
+    /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
+    /// as keys.
+    Run {
+        /// The file.
+        scenario: PathBuf,
+    },
+}
+
+/// The overlays of this build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// Chord in Zave's corrected form.
+    #[default]
+    Chord,
+}
+
+impl FromStr for Overlay {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "chord" => Ok(Self::Chord),
+            "pastry" | "gnutella" => {
+                Err("this build simulates chord only; use --overlay chord".to_owned())
+            }
+            _ => Err("no such overlay; use --overlay chord".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Overlay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("chord")
+    }
+}
+
+/// A probability, given as a fraction and kept in parts of a million.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fraction {
+    /// Parts of a million.
+    pub parts_per_million: u32,
+}
+
+impl Fraction {
+    /// This fraction of a number, rounded.
+    #[must_use]
+    pub const fn of(self, number: usize) -> usize {
+        ((number as u128 * self.parts_per_million as u128 + 500_000) / 1_000_000) as usize
+    }
+}
+
+impl FromStr for Fraction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fraction: f64 = text
+            .parse()
+            .map_err(|_| "give a number such as 0.3".to_owned())?;
+        if !(0.0..=0.99).contains(&fraction) {
+            return Err("give a number from 0 to 0.99".to_owned());
+        }
+        Ok(Self {
+            parts_per_million: (fraction * 1e6 + 0.5) as u32,
+        })
+    }
+}
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", f64::from(self.parts_per_million) / 1e6)
+    }
+}
+
+/// Seeds from one number up to, and without, another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// The first.
+    pub from: u64,
+    /// The one after the last.
+    pub to: u64,
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "give two numbers such as 0..100; the second is not run itself".to_owned();
+        let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+        let seeds = Self {
+            from: from.parse().map_err(|_| wrong())?,
+            to: to.parse().map_err(|_| wrong())?,
+        };
+        if seeds.from < seeds.to {
+            Ok(seeds)
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.from, self.to)
+    }
+}
+
+/// Events a second, of a Poisson process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Mean distance in microseconds; none when it never happens.
+    pub mean_us: Option<u64>,
+    /// As given.
+    pub per_second: f64,
+}
+
+impl Rate {
+    /// So many a second.
+    #[must_use]
+    pub fn per_second(rate: f64) -> Self {
+        Self {
+            mean_us: (rate > 0.0).then(|| (1e6 / rate + 0.5) as u64),
+            per_second: rate,
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rate: f64 = text
+            .parse()
+            .map_err(|_| "give a number such as 0.2".to_owned())?;
+        if !(0.0..=1_000.0).contains(&rate) {
+            return Err("give a number from 0 to 1000".to_owned());
+        }
+        Ok(Self::per_second(rate))
+    }
+}
+
+/// `p2psim lookup`.
+#[derive(Args, Clone, Debug)]
+pub struct LookupArgs {
+    /// The overlay.
+    #[arg(long, default_value_t)]
+    pub overlay: Overlay,
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=MAX_START_NODES))]
+    pub nodes: u64,
+    /// Lookups of random keys from random nodes.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub lookups: u64,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// This fraction of the nodes dies at once, and nothing repairs.
+    #[arg(long, default_value_t)]
+    pub fail: Fraction,
+    /// Entries in each node's successor list.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub successors: u64,
+    /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
+    #[arg(long, value_name = "FILE")]
+    pub latency: Option<PathBuf>,
+    /// Ask hop by hop from the origin instead of letting the hops forward.
+    #[arg(long)]
+    pub iterative: bool,
+    /// Run the failure table of the Chord paper (0 to 50 % dead) and print it beside the paper's.
+    #[arg(long, conflicts_with_all = ["fail", "json"])]
+    pub paper: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim churn`.
+#[derive(Args, Clone, Debug)]
+pub struct ChurnArgs {
+    /// The overlay.
+    #[arg(long, default_value_t)]
+    pub overlay: Overlay,
+    /// Nodes at the start, and about as many all the time.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub nodes: u64,
+    /// Joins a second in the whole network, and as many crashes.
+    #[arg(long, default_value = "0.2", value_name = "R")]
+    pub joins_per_s: Rate,
+    /// Length of the run in simulated minutes; one lookup a second is made on average.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=MAX_MINUTES))]
+    pub minutes: u64,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Entries in each node's successor list.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub successors: u64,
+    /// Run the eight rates of the Chord paper, 167 minutes each, and print them beside the paper's.
+    #[arg(long, conflicts_with_all = ["joins_per_s", "minutes", "json"])]
+    pub paper: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim faults`.
+#[derive(Args, Clone, Debug)]
+pub struct FaultsArgs {
+    /// The overlay.
+    #[arg(long, default_value_t)]
+    pub overlay: Overlay,
+    /// Nodes that the network grows to, from one.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(5..=1_000))]
+    pub nodes: u64,
+    /// The seeds to run, the last one excluded.
+    #[arg(long, value_name = "FROM..TO", default_value = "0..20")]
+    pub seeds: Seeds,
+    /// Seeds that run at the same time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: u64,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,80 @@
+//! What clients were promised: one file for each promise.
+
+mod absence;
+mod answered;
+mod durable;
+mod fresh;
+mod holders;
+mod written;
+
+use super::history::{History, Operation};
+use super::weather::Weather;
+use overlay::Time;
+
+/// A promise to clients.
+pub trait Check {
+    /// A short name for the report.
+    fn name(&self) -> &'static str;
+
+    /// Looks at an operation that has just been answered.
+    ///
+    /// # Errors
+    /// In words, what is wrong.
+    fn answered(
+        &mut self,
+        _history: &History,
+        _operation: &Operation,
+        _weather: &Weather,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Looks at everything after the last read of the run, which saw every key in a network
+    /// without faults.
+    ///
+    /// # Errors
+    /// In words, what is wrong.
+    fn finished(&mut self, _history: &History, _end: &End) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What a run knows at its end.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// When the last reads began.
+    pub reads_began: Time,
+    /// When the nodes at each index stopped: one that has come back may stop again.
+    pub stopped: Vec<Vec<Time>>,
+}
+
+impl End {
+    /// Whether an operation is one of the last reads.
+    #[must_use]
+    pub fn is_last_read(&self, operation: &Operation) -> bool {
+        operation.began >= self.reads_began
+    }
+
+    /// When the node that was up at `time` stopped; none when it is up still.
+    #[must_use]
+    pub fn stopped_after(&self, node: usize, time: Time) -> Option<Time> {
+        self.stopped
+            .get(node)?
+            .iter()
+            .find(|stopped| **stopped >= time)
+            .copied()
+    }
+}
+
+/// All promises.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(answered::AnsweredOnce),
+        Box::new(written::OnlyWhatWasWritten),
+        Box::new(absence::NoFalseAbsence),
+        Box::new(fresh::NewestInCalm),
+        Box::new(durable::NothingLost),
+        Box::new(holders::HoldersKept),
+    ]
+}

@@ -1,0 +1,165 @@
+//! What clients asked, and what they were told.
+
+use overlay::{Id, OpId, Outcome, Reply, Request, Time, Version};
+use std::collections::BTreeMap;
+
+/// One operation of a client.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// At which node.
+    pub node: usize,
+    /// What was asked.
+    pub request: Request,
+    /// When.
+    pub began: Time,
+    /// When it was answered, and how.
+    pub answer: Option<(Time, Reply)>,
+    /// Whether its node crashed or left before it answered.
+    pub is_orphan: bool,
+}
+
+/// What an operation did to the value of its key, if it was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// When the client knew.
+    pub ended: Time,
+    /// The version that it got.
+    pub version: Version,
+}
+
+impl Operation {
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> Option<Id> {
+        match &self.request {
+            Request::Put { key, .. }
+            | Request::Get { key, .. }
+            | Request::Insert { key, .. }
+            | Request::Search { key, .. }
+            | Request::Delete { key, .. }
+            | Request::Locate { key, .. } => Some(*key),
+            Request::Create | Request::Join { .. } | Request::Leave => None,
+        }
+    }
+
+    /// Whether it changes the value of its key (and not a holder).
+    #[must_use]
+    pub const fn writes_value(&self) -> bool {
+        matches!(
+            self.request,
+            Request::Put { .. } | Request::Delete { holder: None, .. }
+        )
+    }
+
+    /// The acknowledgement, if it was a write and got one.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<Acknowledged> {
+        let (ended, reply) = self.answer.as_ref()?;
+        let version = match reply {
+            Reply::Put(report) => report.version,
+            Reply::Inserted(report) => report.version,
+            Reply::Deleted(report) => report.version,
+            _ => return None,
+        };
+        Some(Acknowledged {
+            ended: *ended,
+            version,
+        })
+    }
+
+    /// Whether it said that the key is absent.
+    #[must_use]
+    pub const fn says_absent(&self) -> bool {
+        match &self.answer {
+            Some((_, Reply::Got(report))) => matches!(report.outcome, Outcome::Absent),
+            Some((_, Reply::Searched(report))) => matches!(report.outcome, Outcome::Absent),
+            _ => false,
+        }
+    }
+
+    /// One line for a report.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let answer = self.answer.as_ref().map_or_else(
+            || "not answered".to_owned(),
+            |(ended, reply)| format!("at {ended}: {reply:?}"),
+        );
+        format!(
+            "{:?} at node {} from {}, {answer}",
+            self.request, self.node, self.began
+        )
+    }
+}
+
+/// All operations of a run.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    operations: BTreeMap<OpId, Operation>,
+    by_key: BTreeMap<Id, Vec<OpId>>,
+}
+
+impl History {
+    /// Notes that an operation began.
+    pub fn began(&mut self, op: OpId, node: usize, request: Request, now: Time) {
+        let operation = Operation {
+            node,
+            request,
+            began: now,
+            answer: None,
+            is_orphan: false,
+        };
+        if let Some(key) = operation.key() {
+            self.by_key.entry(key).or_default().push(op);
+        }
+        self.operations.insert(op, operation);
+    }
+
+    /// Notes the answer.
+    ///
+    /// # Errors
+    /// When nobody asked, or it was answered already.
+    pub fn answered(&mut self, op: OpId, reply: Reply, now: Time) -> Result<(), String> {
+        let Some(operation) = self.operations.get_mut(&op) else {
+            return Err(format!(
+                "an answer to a call that nobody made: {op:?}, {reply:?}"
+            ));
+        };
+        if operation.answer.is_some() {
+            return Err(format!(
+                "a second answer, {reply:?}, to {}",
+                operation.describe()
+            ));
+        }
+        operation.answer = Some((now, reply));
+        Ok(())
+    }
+
+    /// Notes that a node is gone: what it had under way will never be answered.
+    pub fn orphan(&mut self, node: usize) {
+        for operation in self.operations.values_mut() {
+            operation.is_orphan |= operation.node == node && operation.answer.is_none();
+        }
+    }
+
+    /// One operation.
+    #[must_use]
+    pub fn get(&self, op: OpId) -> Option<&Operation> {
+        self.operations.get(&op)
+    }
+
+    /// All operations in the order in which they began.
+    pub fn all(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.values()
+    }
+
+    /// The operations on one key in the order in which they began.
+    pub fn on(&self, key: Id) -> impl Iterator<Item = &Operation> {
+        let ops = self.by_key.get(&key).into_iter().flatten();
+        ops.filter_map(|op| self.operations.get(op))
+    }
+
+    /// The keys that operations named.
+    pub fn keys(&self) -> impl Iterator<Item = Id> {
+        self.by_key.keys().copied()
+    }
+}

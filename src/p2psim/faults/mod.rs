@@ -1,0 +1,200 @@
+//! Storing and finding while everything fails: a hunt for seeds that break a promise.
+//!
+//! Each seed is a world of its own; see [`run_seed`] for what happens in it. A seed that breaks a
+//! promise is reported with the command that replays it.
+
+pub mod checks;
+mod clients;
+pub mod history;
+mod profile;
+mod run;
+mod swarm;
+pub mod weather;
+
+pub use run::{SeedReport, run_seed};
+
+use super::cli::{FaultsArgs, Seeds};
+use super::progress::{Progress, print_cost};
+use super::{RunError, write_json};
+use serde::Serialize;
+use sim::{Table, TraceHash, Violation};
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One seed that broke a promise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold, when and where.
+    pub text: String,
+    /// The command that shows it again.
+    pub replay: String,
+}
+
+/// What all seeds did.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultsReport {
+    /// Nodes of each network.
+    pub nodes: u64,
+    /// The seeds.
+    pub seeds: String,
+    /// Seeds under which every promise held.
+    pub passed: u64,
+    /// Seeds under which one did not.
+    pub failed: u64,
+    /// Operations of clients.
+    pub operations: u64,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Nodes that crashed.
+    pub crashes: u64,
+    /// Nodes that left.
+    pub leaves: u64,
+    /// Partitions and blocks.
+    pub splits: u64,
+    /// Simulated hours.
+    pub simulated_h: f64,
+    /// What failed.
+    pub failures: Vec<Failure>,
+    /// The hash of the trace hashes of all seeds that passed, in order.
+    pub trace_hash: String,
+}
+
+/// Runs the seeds, prints the result, and says whether all promises held.
+pub(super) fn command(args: &FaultsArgs, out: &mut dyn Write) -> Result<bool, RunError> {
+    let (report, wall) = run_with(args, &checks::all);
+    if args.json {
+        write_json(out, &report)?;
+    } else {
+        print(args, &report, out)?;
+    }
+    print_cost(wall);
+    Ok(report.failed == 0)
+}
+
+/// Runs the seeds with the checks that `make_checks` gives for each.
+pub fn run(
+    args: &FaultsArgs,
+    make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
+) -> FaultsReport {
+    run_with(args, make_checks).0
+}
+
+fn run_with(
+    args: &FaultsArgs,
+    make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
+) -> (FaultsReport, std::time::Duration) {
+    let Seeds { from, to } = args.seeds;
+    let progress = Mutex::new(Progress::new("seeds", to - from));
+    let next = AtomicU64::new(from);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..args.jobs.min(to - from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= to {
+                        return;
+                    }
+                    let result = run_seed(seed, args.nodes as usize, make_checks());
+                    if let Ok(mut results) = results.lock() {
+                        results.push((seed, result));
+                    }
+                    if let Ok(mut progress) = progress.lock() {
+                        progress.step();
+                    }
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_unstable_by_key(|(seed, _)| *seed);
+    let wall = progress
+        .into_inner()
+        .map(Progress::finish)
+        .unwrap_or_default();
+    (sum(args, results), wall)
+}
+
+type SeedResult = (u64, Result<SeedReport, Box<Violation>>);
+
+fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
+    let mut report = FaultsReport {
+        nodes: args.nodes,
+        seeds: args.seeds.to_string(),
+        passed: 0,
+        failed: 0,
+        operations: 0,
+        acknowledged: 0,
+        crashes: 0,
+        leaves: 0,
+        splits: 0,
+        simulated_h: 0.0,
+        failures: Vec::new(),
+        trace_hash: String::new(),
+    };
+    let mut trace = TraceHash::default();
+    for (seed, result) in results {
+        match result {
+            Ok(one) => {
+                report.passed += 1;
+                report.operations += one.operations;
+                report.acknowledged += one.acknowledged;
+                report.crashes += one.crashes;
+                report.leaves += one.leaves;
+                report.splits += one.splits;
+                report.simulated_h += one.simulated.0 as f64 / 3.6e9;
+                trace.word(one.trace_hash);
+            }
+            Err(violation) => {
+                report.failed += 1;
+                let replay = violation.replay.clone();
+                let text = Violation {
+                    replay: String::new(),
+                    ..*violation
+                }
+                .to_string();
+                report.failures.push(Failure { seed, text, replay });
+            }
+        }
+    }
+    report.trace_hash = trace.to_string();
+    report
+}
+
+fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Result<(), RunError> {
+    for failure in &report.failures {
+        writeln!(out, "{}\nreplay: {}\n", failure.text, failure.replay)?;
+    }
+    writeln!(
+        out,
+        "{}: {} nodes, seeds {}\n",
+        args.overlay, report.nodes, report.seeds
+    )?;
+    let heads = [
+        "passed",
+        "failed",
+        "operations",
+        "acknowledged",
+        "crashes",
+        "leaves",
+        "splits",
+        "hours",
+    ];
+    let mut table = Table::new(&heads);
+    let counts = [
+        report.passed,
+        report.failed,
+        report.operations,
+        report.acknowledged,
+        report.crashes,
+        report.leaves,
+        report.splits,
+    ];
+    let hours = format!("{:.1}", report.simulated_h);
+    table.row(counts.iter().map(u64::to_string).chain([hours]));
+    writeln!(out, "{table}\ntrace {}", report.trace_hash)?;
+    Ok(())
+}

@@ -1,0 +1,371 @@
+//! One seed: a network grows from one node, is troubled, and comes to rest.
+//!
+//! In the safety phase the network loses, copies, delays and splits, and nodes come and go, while
+//! clients write and read. A node's data lives in memory, so a crash loses it: no node is taken
+//! away before the last one's data has been copied again. In the liveness phase nothing fails any
+//! more: the ring must become the oracle's, and every promise to clients is checked by a last
+//! read of every key.
+
+use super::checks::{Check, End};
+use super::clients::Clients;
+use super::history::History;
+use super::swarm::Swarm;
+use overlay::{Duration, Notice, Request, Time};
+use sim::{Agenda, Chance, Violation};
+
+/// A node joins within this time, whatever the network does.
+const JOIN_WITHIN: Duration = Duration::from_secs(180);
+/// Without faults, ring and replicas are repaired within this time: a root that cannot prove that
+/// it holds its whole part presumes the rest lost after ten minutes, and settles then.
+const SETTLE_WITHIN: Duration = Duration::from_secs(720);
+/// How long after a partition no node loses its data: what was written on either side is at nodes
+/// that need not hold it, which notice when their old roots are silent for three comparisons (90
+/// s), and then hand it over. A store in memory that dies before has not lost what it promised
+/// when the others hold it; in this time they may not.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(150);
+/// Before the last reads: the longest of the short leases, and what is left of it.
+const LEASES_END_WITHIN: Duration = Duration::from_secs(90);
+/// All calls end within this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether all is repaired.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Shortest and longest partition, block, storm of losses, or slowness of a node.
+const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(25));
+/// Losses in a storm.
+const STORM: Chance = Chance::percent(20);
+/// Longest delay of a node whose process gets too little time.
+const SLOWEST: Duration = Duration::from_millis(400);
+/// Nodes that may come beyond the number asked for.
+const EXTRA_NODES: usize = 4;
+
+/// What one seed did.
+#[derive(Clone, Debug)]
+pub struct SeedReport {
+    /// The seed.
+    pub seed: u64,
+    /// Operations of clients.
+    pub operations: u64,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Nodes that crashed.
+    pub crashes: u64,
+    /// Nodes that left.
+    pub leaves: u64,
+    /// Partitions and blocks.
+    pub splits: u64,
+    /// Length of the run.
+    pub simulated: Time,
+    /// The hash of everything that happened.
+    pub trace_hash: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Operation,
+    Disturb,
+    EndOfSpell,
+    ComeBack(usize),
+    Join,
+    Look,
+}
+
+struct Run {
+    swarm: Swarm,
+    history: History,
+    clients: Clients,
+    checks: Vec<Box<dyn Check>>,
+    agenda: Agenda<Action>,
+    nodes: usize,
+    in_spell: bool,
+    splits: u64,
+}
+
+/// Runs one seed with the given checks.
+///
+/// # Errors
+/// The first promise or invariant that did not hold.
+pub fn run_seed(
+    seed: u64,
+    nodes: usize,
+    checks: Vec<Box<dyn Check>>,
+) -> Result<SeedReport, Box<Violation>> {
+    let replay = format!(
+        "p2psim faults --overlay chord --nodes {nodes} --seeds {seed}..{}",
+        seed + 1
+    );
+    let mut run = Run {
+        swarm: Swarm::new(seed, replay),
+        history: History::default(),
+        clients: Clients::default(),
+        checks,
+        agenda: Agenda::default(),
+        nodes,
+        in_spell: false,
+        splits: 0,
+    };
+    run.grow()?;
+    run.safety()?;
+    run.liveness()?;
+    let acknowledged = run
+        .history
+        .all()
+        .filter(|op| op.acknowledged().is_some())
+        .count();
+    Ok(SeedReport {
+        seed,
+        operations: run.history.all().count() as u64,
+        acknowledged: acknowledged as u64,
+        crashes: run.swarm.crashes,
+        leaves: run.swarm.leaves,
+        splits: run.splits,
+        simulated: run.swarm.world.now(),
+        trace_hash: run.swarm.world.trace_hash().value(),
+    })
+}
+
+impl Run {
+    fn violation(&self, check: &str, node: Option<usize>, text: String) -> Box<Violation> {
+        Box::new(self.swarm.world.violation(check, node, text))
+    }
+
+    /// Lets the world go on until `until`, taking in what nodes tell.
+    fn pass(&mut self, until: Time) -> Result<(), Box<Violation>> {
+        while !self.swarm.world.advance(until).map_err(Box::new)? {
+            for told in self.swarm.world.take_events() {
+                let Notice::Done { op, reply } = told.event else {
+                    self.swarm.weather.troubled();
+                    continue;
+                };
+                if let Some(stopped) = self.swarm.done(told.node, op, &reply) {
+                    if let Some(node) = stopped {
+                        self.history.orphan(node);
+                        self.swarm.world.check(node).map_err(Box::new)?;
+                    }
+                    continue;
+                }
+                let answered = self.history.answered(op, reply, told.time);
+                answered.map_err(|text| {
+                    self.violation("every call is answered exactly once", Some(told.node), text)
+                })?;
+                self.judge(told.node, op)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, node: usize, op: overlay::OpId) -> Result<(), Box<Violation>> {
+        let Some(operation) = self.history.get(op) else {
+            return Ok(());
+        };
+        for check in &mut self.checks {
+            let result = check.answered(&self.history, operation, &self.swarm.weather);
+            if let Err(text) = result {
+                let violation = self.swarm.world.violation(check.name(), Some(node), text);
+                return Err(Box::new(violation));
+            }
+        }
+        Ok(())
+    }
+
+    /// The network grows from one node, one by one.
+    fn grow(&mut self) -> Result<(), Box<Violation>> {
+        self.swarm.found();
+        for _ in 0..self.nodes {
+            let limit = self.swarm.world.now() + JOIN_WITHIN;
+            while self.swarm.on_their_way() > 0 {
+                let now = self.swarm.world.now();
+                if now >= limit {
+                    let text = format!("no answer within {JOIN_WITHIN:?}");
+                    return Err(self.violation("a node can join", None, text));
+                }
+                self.pass(now + Duration::from_millis(100))?;
+            }
+            if self.swarm.members().len() < self.nodes {
+                self.swarm.join();
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, wait: Duration, action: Action) {
+        self.agenda.plan(self.swarm.world.now() + wait, action);
+    }
+
+    fn safety(&mut self) -> Result<(), Box<Violation>> {
+        let end = self.swarm.world.now() + self.swarm.profile.safety;
+        for action in [Action::Operation, Action::Look, Action::Disturb] {
+            self.plan(LOOK_EVERY, action);
+        }
+        while let Some(at) = self.agenda.next_at().filter(|&at| at <= end) {
+            self.pass(at)?;
+            while let Some(action) = self.agenda.pop_due(at) {
+                self.act(action)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Box<Violation>> {
+        match action {
+            Action::Operation => {
+                let mean = self.swarm.profile.operation_every;
+                let wait = self.swarm.dice.exponential(mean);
+                self.plan(wait, Action::Operation);
+                if let Some(node) = self.swarm.member() {
+                    let (node, request) = self.clients.next(node, &mut self.swarm.dice);
+                    self.ask(node, request);
+                }
+            }
+            Action::Look => {
+                self.plan(LOOK_EVERY, Action::Look);
+                self.look();
+            }
+            Action::Disturb => self.disturb()?,
+            Action::EndOfSpell => self.end_spell(),
+            Action::ComeBack(node) => self.swarm.come_back(node),
+            Action::Join => {
+                self.swarm.join();
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> bool {
+        let is_split = self.swarm.world.faults().is_split();
+        let is_settled = !is_split && self.swarm.unsettled().is_none();
+        if is_settled {
+            let now = self.swarm.world.now();
+            self.swarm.weather.settled(now);
+        }
+        is_settled
+    }
+
+    fn ask(&mut self, node: usize, request: Request) {
+        if !self.swarm.world.is_up(node) {
+            return;
+        }
+        let op = self.swarm.world.call(node, request.clone());
+        self.history
+            .began(op, node, request, self.swarm.world.now());
+    }
+
+    /// Disturbs the network, once the last disturbance is repaired.
+    fn disturb(&mut self) -> Result<(), Box<Violation>> {
+        if self.in_spell || !self.look() {
+            self.plan(LOOK_EVERY, Action::Disturb);
+            return Ok(());
+        }
+        let wait = self
+            .swarm
+            .dice
+            .exponential(self.swarm.profile.disturb_every);
+        self.plan(Duration(LOOK_EVERY.0 + wait.0), Action::Disturb);
+        let Some(node) = self.swarm.member() else {
+            return Ok(());
+        };
+        let now = self.swarm.world.now();
+        let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
+        match self.swarm.dice.below(10) {
+            0..=2 if handed_over => self.crash(node)?,
+            0..=2 => {}
+            3 | 4 => {
+                self.swarm.leave(node);
+                self.plan(Duration::from_secs(2), Action::Join);
+            }
+            5 if self.swarm.members().len() < self.nodes + EXTRA_NODES => {
+                self.swarm.join();
+            }
+            5..=7 => self.begin_spell(|run| run.split(node)),
+            8 => self.begin_spell(|run| run.swarm.world.faults_mut().loss = STORM),
+            _ => self.begin_spell(|run| {
+                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST);
+                run.swarm.world.set_slow(node, by);
+            }),
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, node: usize) -> Result<(), Box<Violation>> {
+        self.swarm.crash(node);
+        self.history.orphan(node);
+        self.swarm.world.check(node).map_err(Box::new)?;
+        let wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
+        if self.swarm.dice.below(2) == 0 {
+            self.plan(wait, Action::ComeBack(node));
+        } else {
+            self.plan(wait, Action::Join);
+        }
+        Ok(())
+    }
+
+    fn begin_spell(&mut self, begin: impl FnOnce(&mut Self)) {
+        self.in_spell = true;
+        self.swarm.weather.troubled();
+        begin(self);
+        let length = self.swarm.dice.span(SPELL.0, SPELL.1);
+        self.plan(length, Action::EndOfSpell);
+    }
+
+    /// Splits the network into two sides, or blocks one direction between two nodes.
+    fn split(&mut self, node: usize) {
+        self.splits += 1;
+        let now = self.swarm.world.now();
+        self.swarm.weather.split(now);
+        if self.swarm.dice.below(3) == 0 {
+            let other = self.swarm.member().unwrap_or(node);
+            self.swarm.world.faults_mut().block(node, other);
+            return;
+        }
+        let count = self.swarm.world.node_count();
+        let sides = (0..count).map(|_| self.swarm.dice.below(2) as u8).collect();
+        self.swarm.world.faults_mut().partition(sides);
+    }
+
+    fn end_spell(&mut self) {
+        self.in_spell = false;
+        let loss = self.swarm.profile.loss;
+        let faults = self.swarm.world.faults_mut();
+        faults.heal();
+        faults.loss = loss;
+        for node in 0..self.swarm.world.node_count() {
+            self.swarm.world.set_slow(node, Duration::ZERO);
+        }
+    }
+
+    /// Nothing fails any more: everything must come right.
+    fn liveness(&mut self) -> Result<(), Box<Violation>> {
+        self.end_spell();
+        self.swarm.world.faults_mut().clear();
+        let limit = self.swarm.world.now() + SETTLE_WITHIN;
+        while !self.look() {
+            let now = self.swarm.world.now();
+            if now >= limit {
+                let text = self.swarm.unsettled().unwrap_or_default();
+                return Err(self.violation("without faults the ring becomes whole", None, text));
+            }
+            self.pass(now + LOOK_EVERY)?;
+        }
+        let now = self.swarm.world.now();
+        self.pass(now + LEASES_END_WITHIN)?;
+        let reads_began = self.swarm.world.now();
+        for request in Clients::last_reads() {
+            if let Some(node) = self.swarm.member() {
+                self.ask(node, request);
+            }
+            let now = self.swarm.world.now();
+            self.pass(now + Duration::from_millis(200))?;
+        }
+        self.pass(self.swarm.world.now() + ANSWER_WITHIN)?;
+        let end = End {
+            reads_began,
+            stopped: self.swarm.stopped.clone(),
+        };
+        for check in &mut self.checks {
+            if let Err(text) = check.finished(&self.history, &end) {
+                let violation = self.swarm.world.violation(check.name(), None, text);
+                return Err(Box::new(violation));
+            }
+        }
+        Ok(())
+    }
+}

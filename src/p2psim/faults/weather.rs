@@ -1,0 +1,56 @@
+//! When the network was in what state: some promises hold in good weather only.
+
+use overlay::Time;
+
+/// What has troubled the network, and since when nothing does.
+#[derive(Clone, Debug, Default)]
+pub struct Weather {
+    /// Times in which a partition made live nodes look dead to each other, from its beginning
+    /// until the ring was whole and every replica set complete again.
+    splits: Vec<(Time, Option<Time>)>,
+    /// Since when the ring is whole, every replica set complete, and nobody comes or goes.
+    calm_since: Option<Time>,
+}
+
+impl Weather {
+    /// A partition or a block begins.
+    pub fn split(&mut self, now: Time) {
+        self.troubled();
+        if !self.is_split() {
+            self.splits.push((now, None));
+        }
+    }
+
+    /// Somebody comes or goes, or a pointer changed.
+    pub const fn troubled(&mut self) {
+        self.calm_since = None;
+    }
+
+    /// The ring is whole and every replica set complete, and no partition is in force.
+    pub fn settled(&mut self, now: Time) {
+        if let Some((_, end)) = self.splits.last_mut() {
+            end.get_or_insert(now);
+        }
+        self.calm_since.get_or_insert(now);
+    }
+
+    /// Whether a partition is in force, or not all of its consequences are repaired.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.splits.last().is_some_and(|(_, end)| end.is_none())
+    }
+
+    /// Whether it was calm from `began` until now.
+    #[must_use]
+    pub fn is_calm_since(&self, began: Time) -> bool {
+        self.calm_since.is_some_and(|since| since <= began)
+    }
+
+    /// Whether a partition, or the time until its repair, overlaps `from..=to`.
+    #[must_use]
+    pub fn was_split(&self, from: Time, to: Time) -> bool {
+        self.splits
+            .iter()
+            .any(|(start, end)| *start <= to && end.is_none_or(|end| from <= end))
+    }
+}

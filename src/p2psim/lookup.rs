@@ -1,0 +1,319 @@
+//! Lookups in a network that starts with correct tables and never repairs them.
+//!
+//! The tables are built directly, then a fraction of the nodes dies at once. Random live nodes
+//! look random keys up, and every answer is compared with the oracle.
+
+use super::cli::LookupArgs;
+use super::progress::{Progress, print_cost};
+use super::ring::{self, Node};
+use super::tally::{Pending, Tally, Timeouts};
+use super::{RunError, paper, write_json};
+use overlay::lookup::{LookupConfig, LookupRequest, Mode, RoutingCall, RoutingEvent};
+use overlay::{Duration, Id, Time};
+use serde::Serialize;
+use sim::{Config, Dice, Oracle, Summary, Table, World};
+use std::io::Write;
+
+/// Time between two lookups. Our choice: short against the minute that a node needs to measure
+/// anything, long enough that a few hundred are under way at a time and memory stays small.
+const SPACING: Duration = Duration::from_millis(2);
+/// How long the origin waits. Nothing repairs, so starting over finds nothing new: one patient
+/// attempt counts each dead hop once, as the paper does.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// After the last lookup, the world must fall quiet within this time.
+const QUIET_WITHIN: Duration = Duration::from_secs(3_600);
+/// The stream of entropy that lookups draw from.
+const LOOKUPS: u32 = 1;
+/// The stream of entropy that chooses who dies.
+const DEATHS: u32 = 2;
+
+/// What the experiment found.
+#[derive(Clone, Debug, Serialize)]
+pub struct LookupReport {
+    /// Nodes before any died.
+    pub nodes: u64,
+    /// Lookups made.
+    pub lookups: u64,
+    /// Answers that named the owner.
+    pub correct: u64,
+    /// Answers that named another node.
+    pub wrong: u64,
+    /// Lookups without an answer.
+    pub failed: u64,
+    /// Network steps to the owner.
+    pub hops: Summary,
+    /// Silent hops.
+    pub timeouts: Timeouts,
+    /// From the call to the answer.
+    pub latency_ms: Summary,
+    /// Messages sent by all nodes.
+    pub messages: u64,
+    /// The hash of everything that happened, 16 hexadecimal digits.
+    pub trace_hash: String,
+}
+
+impl LookupReport {
+    /// Whether every lookup found the owner.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.correct == self.lookups
+    }
+}
+
+/// Runs the experiment, prints the result, and says whether it was right.
+pub(super) fn command(args: &LookupArgs, out: &mut dyn Write) -> Result<bool, RunError> {
+    if args.paper {
+        return failure_table(args, out);
+    }
+    let progress = Progress::new("looking up", args.lookups);
+    let (report, wall) = run_with(args, progress)?;
+    if args.json {
+        write_json(out, &report)?;
+    } else {
+        print(args, &report, out)?;
+    }
+    print_cost(wall);
+    Ok(report.is_right())
+}
+
+/// Runs the experiment.
+///
+/// # Errors
+/// When the latency file is wrong.
+pub fn run(args: &LookupArgs) -> Result<LookupReport, RunError> {
+    run_with(args, Progress::new("looking up", args.lookups)).map(|(report, _)| report)
+}
+
+fn run_with(
+    args: &LookupArgs,
+    mut progress: Progress,
+) -> Result<(LookupReport, std::time::Duration), RunError> {
+    let mut config = Config::new(args.seed);
+    config.latency = super::latency(args.latency.as_deref())?;
+    let mut world = World::new(config);
+    let lookup = LookupConfig {
+        cache: false,
+        suspect_for: Duration::ZERO,
+        attempts: 1,
+        attempt_timeout: PATIENCE,
+        ..LookupConfig::default()
+    };
+    let ring = ring::Settings {
+        successors: args.successors as usize,
+        maintain: false,
+        lookup,
+    };
+    let mut oracle = ring.build(&mut world, args.nodes as usize);
+    kill(&mut world, &mut oracle, args.fail.of(args.nodes as usize));
+    let mut experiment = Experiment::new(world, oracle, args.iterative);
+    for _ in 0..args.lookups {
+        let until = experiment.world.now() + SPACING;
+        experiment.world.run_until(until)?;
+        experiment.collect(&mut progress);
+        experiment.ask();
+    }
+    let limit = experiment.world.now() + QUIET_WITHIN;
+    experiment.world.run_until_quiet(limit)?;
+    experiment.collect(&mut progress);
+    Ok((experiment.report(args), progress.finish()))
+}
+
+/// Kills random nodes at once.
+fn kill(world: &mut World<Node>, oracle: &mut Oracle, count: usize) {
+    let mut nodes: Vec<usize> = (0..world.node_count()).collect();
+    world.dice(DEATHS).shuffle(&mut nodes);
+    nodes.truncate(count);
+    let ids: Vec<Id> = nodes
+        .iter()
+        .filter_map(|&node| Some(world.contact(node)?.id))
+        .collect();
+    for node in nodes {
+        world.crash(node);
+    }
+    oracle.all_gone(&ids, Time::ZERO);
+}
+
+struct Experiment {
+    world: World<Node>,
+    oracle: Oracle,
+    live: Vec<usize>,
+    dice: Dice,
+    mode: Mode,
+    tally: Tally,
+}
+
+impl Experiment {
+    fn new(world: World<Node>, oracle: Oracle, iterative: bool) -> Self {
+        let live = world.live().map(|(node, _)| node).collect();
+        let mode = if iterative {
+            Mode::Iterative
+        } else {
+            Mode::Recursive
+        };
+        let dice = world.dice(LOOKUPS);
+        Self {
+            world,
+            oracle,
+            live,
+            dice,
+            mode,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Lets a random node look a random key up.
+    fn ask(&mut self) {
+        let key = self.dice.id();
+        let Some(&node) = self.dice.pick(&self.live) else {
+            return;
+        };
+        let request = LookupRequest {
+            mode: self.mode,
+            ..LookupRequest::new(key)
+        };
+        let op = self.world.call(node, RoutingCall::Lookup(request));
+        self.tally.pending.insert(
+            op,
+            Pending {
+                key,
+                node,
+                began: self.world.now(),
+            },
+        );
+    }
+
+    /// Takes the answers in.
+    fn collect(&mut self, progress: &mut Progress) {
+        for told in self.world.take_events() {
+            let RoutingEvent::Located { op, result } = told.event else {
+                continue;
+            };
+            let Some(pending) = self.tally.pending.remove(&op) else {
+                continue;
+            };
+            progress.step();
+            match result {
+                Ok(located) => {
+                    let is_right = self.oracle.owner(pending.key) == Some(located.owner.id);
+                    self.tally
+                        .answered(&located, told.time.since(pending.began), is_right);
+                }
+                Err(_) => self.tally.failed += 1,
+            }
+        }
+    }
+
+    fn report(&self, args: &LookupArgs) -> LookupReport {
+        LookupReport {
+            nodes: args.nodes,
+            lookups: args.lookups,
+            correct: self.tally.correct,
+            wrong: self.tally.wrong,
+            // A lookup that was never answered has failed too.
+            failed: self.tally.failed + self.tally.pending.len() as u64,
+            hops: self.tally.hops(),
+            timeouts: self.tally.timeouts(),
+            latency_ms: self.tally.latency_ms(),
+            messages: self.world.counters().sent,
+            trace_hash: self.world.trace_hash().to_string(),
+        }
+    }
+}
+
+fn print(args: &LookupArgs, report: &LookupReport, out: &mut dyn Write) -> Result<(), RunError> {
+    writeln!(
+        out,
+        "{}: {} nodes, {} successors, {} of them dead, seed {}\n",
+        args.overlay, args.nodes, args.successors, args.fail, args.seed
+    )?;
+    let mut table = Table::new(&["", "mean", "p1", "p50", "p99", "max"]);
+    for (name, summary) in [("hops", report.hops), ("latency ms", report.latency_ms)] {
+        let figures = [summary.p1, summary.p50, summary.p99, summary.max];
+        let cells = figures.map(|figure| format!("{figure:.0}"));
+        table.row(
+            [name.to_owned(), format!("{:.2}", summary.mean)]
+                .into_iter()
+                .chain(cells),
+        );
+    }
+    let (mean, p99) = (report.timeouts.mean, report.timeouts.p99);
+    let none = String::new;
+    table.row([
+        "time-outs".to_owned(),
+        format!("{mean:.2}"),
+        none(),
+        none(),
+        format!("{p99:.0}"),
+    ]);
+    writeln!(out, "{table}")?;
+    writeln!(
+        out,
+        "{} lookups: {} correct, {} wrong, {} failed; {} messages; trace {}",
+        report.lookups,
+        report.correct,
+        report.wrong,
+        report.failed,
+        report.messages,
+        report.trace_hash
+    )?;
+    Ok(())
+}
+
+/// Networks over which a row of the paper's table is averaged. Which nodes die decides more than
+/// which keys are looked up: with one network the mean of the time-outs moves by a tenth from
+/// seed to seed.
+const NETWORKS: u64 = 10;
+
+/// Runs the paper's table of failures and prints it beside the paper's. The lookups of a row are
+/// shared out among [`NETWORKS`] networks, of consecutive seeds.
+fn failure_table(args: &LookupArgs, out: &mut dyn Write) -> Result<bool, RunError> {
+    let heads = [
+        "dead %",
+        "hops",
+        "paper",
+        "time-outs",
+        "paper",
+        "correct",
+        "wrong",
+        "failed",
+    ];
+    let mut table = Table::new(&heads);
+    let mut is_right = true;
+    let lookups = args.lookups.div_ceil(NETWORKS);
+    for failure in paper::FAILURES {
+        let parts_per_million = failure.percent * 10_000;
+        let fail = super::cli::Fraction { parts_per_million };
+        let (mut hops, mut timeouts, mut counts) = (0.0, 0.0, [0; 3]);
+        for seed in args.seed..args.seed + NETWORKS {
+            let report = run(&LookupArgs {
+                fail,
+                seed,
+                lookups,
+                ..args.clone()
+            })?;
+            is_right &= report.is_right();
+            hops += report.hops.mean / NETWORKS as f64;
+            timeouts += report.timeouts.mean / NETWORKS as f64;
+            let new = [report.correct, report.wrong, report.failed];
+            counts
+                .iter_mut()
+                .zip(new)
+                .for_each(|(count, new)| *count += new);
+        }
+        let figures = [hops, failure.hops, timeouts, failure.timeouts];
+        let cells = figures.map(|figure| format!("{figure:.2}"));
+        let counts = counts.map(|count| count.to_string());
+        table.row(
+            [failure.percent.to_string()]
+                .into_iter()
+                .chain(cells)
+                .chain(counts),
+        );
+    }
+    writeln!(
+        out,
+        "{} nodes, {} successors, {NETWORKS} networks with {lookups} lookups each, seeds from {}\n\n{table}",
+        args.nodes, args.successors, args.seed
+    )?;
+    Ok(is_right)
+}

@@ -1,0 +1,65 @@
+//! Lookups counted: right, wrong, failed, and what they cost.
+
+use overlay::lookup::Located;
+use overlay::{Duration, Id, OpId, Time};
+use serde::Serialize;
+use sim::{Distribution, Summary};
+use std::collections::BTreeMap;
+
+/// A lookup under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) key: Id,
+    pub(super) node: usize,
+    pub(super) began: Time,
+}
+
+/// The mean and the 99th percentile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Timeouts {
+    /// The mean.
+    pub mean: f64,
+    /// All but one in a hundred are not above.
+    pub p99: f64,
+}
+
+/// Counts of lookups. Path lengths and delays are those of answered lookups, wrong ones included.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) pending: BTreeMap<OpId, Pending>,
+    pub(super) correct: u64,
+    pub(super) wrong: u64,
+    pub(super) failed: u64,
+    hops: Distribution,
+    timeouts: Distribution,
+    latency_us: Distribution,
+}
+
+impl Tally {
+    pub(super) fn answered(&mut self, located: &Located, took: Duration, is_right: bool) {
+        if is_right {
+            self.correct += 1;
+        } else {
+            self.wrong += 1;
+        }
+        self.hops.record(u64::from(located.hops));
+        self.timeouts.record(u64::from(located.timeouts));
+        self.latency_us.record(took.as_micros());
+    }
+
+    pub(super) fn hops(&self) -> Summary {
+        self.hops.summary(1.0)
+    }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        let summary = self.timeouts.summary(1.0);
+        Timeouts {
+            mean: summary.mean,
+            p99: summary.p99,
+        }
+    }
+
+    pub(super) fn latency_ms(&self) -> Summary {
+        self.latency_us.summary(1_000.0)
+    }
+}

@@ -1,0 +1,103 @@
+//! Local calls that wait for their answer.
+
+use crate::control::server::ReplySink;
+use crate::control::{ControlReply, ReplyBody};
+use crate::metrics::{Metrics, OperationKind};
+use overlay::{OpId, Reply, Request, Time};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub(crate) enum Caller {
+    /// This process.
+    Local(oneshot::Sender<Reply>),
+    /// A client.
+    Client { sink: Arc<ReplySink>, id: u64 },
+    /// Nobody.
+    Nobody,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    kind: OperationKind,
+    since: Time,
+    leave: bool,
+    caller: Caller,
+}
+
+/// The calls under way. Their number is bounded by the machine, which answers at once when it has
+/// too many, and by each client's limit.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    metrics: Arc<Metrics>,
+    waiting: HashMap<OpId, Waiting>,
+    next: u64,
+    dirty: Vec<Arc<ReplySink>>,
+}
+
+impl Calls {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            waiting: HashMap::new(),
+            next: 1,
+            dirty: Vec::new(),
+        }
+    }
+
+    /// Names a call.
+    pub(crate) fn begin(&mut self, request: &Request, caller: Caller, now: Time) -> OpId {
+        let op = OpId(self.next);
+        self.next += 1;
+        let leave = matches!(request, Request::Leave);
+        let waiting = Waiting {
+            kind: request.into(),
+            since: now,
+            leave,
+            caller,
+        };
+        self.waiting.insert(op, waiting);
+        op
+    }
+
+    /// Answers a call. True when it was a call to leave.
+    pub(crate) fn finish(&mut self, op: OpId, reply: Reply, now: Time) -> bool {
+        let Some(waiting) = self.waiting.remove(&op) else {
+            return false;
+        };
+        let failed = matches!(reply, Reply::Failed(_));
+        let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
+        self.metrics.operation(waiting.kind, failed, seconds);
+        match waiting.caller {
+            Caller::Local(caller) => {
+                // Whoever asked may have stopped waiting.
+                let _ = caller.send(reply);
+            }
+            Caller::Client { sink, id } => {
+                let body = match reply {
+                    Reply::Left => ReplyBody::Left,
+                    reply => ReplyBody::Data(reply),
+                };
+                self.answer(&sink, ControlReply { id, body });
+            }
+            Caller::Nobody => {}
+        }
+        waiting.leave
+    }
+
+    /// Queues an answer to a client.
+    pub(crate) fn answer(&mut self, sink: &Arc<ReplySink>, reply: ControlReply) {
+        if sink.push(&reply) {
+            self.dirty.push(Arc::clone(sink));
+        }
+    }
+
+    /// Sends all answers.
+    pub(crate) fn flush(&mut self) {
+        for sink in self.dirty.drain(..) {
+            sink.send();
+        }
+    }
+}

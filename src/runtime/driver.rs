@@ -1,0 +1,376 @@
+//! The task that owns the machine.
+//!
+//! It waits for messages, calls and timers, takes everything that is ready up to a batch, hands
+//! each to the machine and carries out the effects. After the batch the writes of the store are
+//! made durable together and reported, and only then the queues of the links are sent: one write
+//! for all messages of a batch to one peer.
+
+use super::calls::{Caller, Calls};
+use super::links::{Links, SWEEP_EVERY};
+use super::peer::Inbound;
+use super::timers::{Alarm, Timers};
+use super::{Clock, Command, Shared};
+use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody, StatusReport};
+use overlay::{
+    Contact, Cx, Duration, Effect, Input, Locate, Notice, Outbox, Reply, Request, Time, WriteSeq,
+};
+use rand_chacha::ChaCha8Rng;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::sync::mpsc;
+
+/// Inputs that are handled before the effects of all of them leave. Enough to share one write
+/// among many messages; few enough that the first of them does not wait for long.
+const BATCH: usize = 256;
+
+/// How long leaving may take before the node ends without having handed everything over.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a node that ends waits, again and again, for its writers.
+const GOODBYE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+/// How often it waits: a peer that does not read must not hold it up.
+const GOODBYE_TRIES: u32 = 20;
+
+/// What a timer stands for.
+#[derive(Debug)]
+enum Due<T> {
+    Machine(T),
+    Sweep,
+    GiveUpLeaving,
+}
+
+/// How far the node is with leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// The process is to end as soon as the machine has left.
+    Leaving,
+    Done,
+}
+
+/// The machine with everything that belongs to it.
+pub(crate) struct Driver<M: Locate> {
+    machine: M,
+    rng: ChaCha8Rng,
+    outbox: Outbox<M>,
+    clock: Clock,
+    timers: Timers<Due<M::Timer>>,
+    sweeping: bool,
+    links: Links<M>,
+    calls: Calls,
+    shared: Arc<Shared<M>>,
+    durable: WriteSeq,
+    /// Peers found down while effects were carried out; the machine hears of them next.
+    found_down: Vec<Contact>,
+    /// Messages of the machine to itself.
+    to_oneself: Vec<M::Message>,
+    stage: Stage,
+    /// What only the process knows, for its status.
+    pub(super) process: ProcessInfo,
+}
+
+/// What a status says of the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProcessInfo {
+    pub(super) listen: SocketAddr,
+    pub(super) http: Option<SocketAddr>,
+}
+
+/// Where the driver's inputs come from.
+pub(crate) struct Sources<M: Locate> {
+    pub(crate) inbox: mpsc::Receiver<Inbound<M>>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+}
+
+impl<M: Locate + 'static> Driver<M> {
+    pub(crate) fn new(
+        machine: M,
+        rng: ChaCha8Rng,
+        shared: Arc<Shared<M>>,
+        process: ProcessInfo,
+    ) -> Self {
+        Self {
+            machine,
+            rng,
+            outbox: Outbox::default(),
+            clock: shared.clock,
+            timers: Timers::default(),
+            sweeping: false,
+            links: Links::new(Arc::clone(&shared)),
+            calls: Calls::new(Arc::clone(&shared.metrics)),
+            shared,
+            durable: WriteSeq::default(),
+            found_down: Vec::new(),
+            to_oneself: Vec::new(),
+            stage: Stage::Serving,
+            process,
+        }
+    }
+
+    /// Drives the machine until it has left or is told to stop.
+    pub(crate) async fn run(mut self, mut sources: Sources<M>) {
+        let mut events = Vec::with_capacity(BATCH);
+        let mut commands = Vec::with_capacity(BATCH);
+        let mut alarm = Alarm::new(self.clock);
+        while self.stage != Stage::Done {
+            alarm.set(self.timers.next());
+            std::future::poll_fn(|cx| {
+                let inbox = sources
+                    .inbox
+                    .poll_recv_many(cx, &mut events, BATCH)
+                    .is_ready();
+                let calls = sources
+                    .commands
+                    .poll_recv_many(cx, &mut commands, BATCH)
+                    .is_ready();
+                if inbox || calls || alarm.poll(cx) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+            for event in events.drain(..) {
+                self.take_event(event);
+            }
+            for command in commands.drain(..) {
+                self.take_command(command);
+            }
+            self.fire_timers();
+            self.commit();
+            self.links.flush();
+            self.calls.flush();
+            self.observe(sources.inbox.len());
+        }
+        self.say_goodbye().await;
+    }
+
+    /// Lets the last messages out, then closes the connections.
+    async fn say_goodbye(&mut self) {
+        for _ in 0..GOODBYE_TRIES {
+            tokio::time::sleep(GOODBYE_PAUSE).await;
+            if self.links.is_drained() {
+                break;
+            }
+        }
+        self.links.close_all();
+    }
+
+    fn observe(&mut self, waiting: usize) {
+        self.shared
+            .metrics
+            .inbox_depth
+            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        if !self.sweeping && !self.links.is_empty() {
+            self.sweeping = true;
+            self.timers.arm(self.clock.now() + SWEEP_EVERY, Due::Sweep);
+        }
+    }
+
+    fn take_event(&mut self, event: Inbound<M>) {
+        match event {
+            Inbound::Messages { from, messages } => {
+                self.shared
+                    .metrics
+                    .messages_in
+                    .inc_by(messages.len() as u64);
+                for message in messages {
+                    self.handle(Input::Message { from, message });
+                }
+            }
+            Inbound::Up(handle) => self.links.up(handle, self.clock.now()),
+            Inbound::Down { handle, lost } => {
+                if let Some(contact) = self.links.down(&handle, lost) {
+                    self.peer_down(contact);
+                }
+            }
+            Inbound::DialFailed {
+                to,
+                queue,
+                wrong_id,
+            } => {
+                if self
+                    .links
+                    .dial_failed(to, &queue, wrong_id, self.clock.now())
+                {
+                    self.peer_down(to);
+                }
+            }
+        }
+    }
+
+    fn peer_down(&mut self, contact: Contact) {
+        self.shared.metrics.peers_down.inc();
+        self.handle(Input::PeerDown(contact));
+    }
+
+    fn take_command(&mut self, command: Command) {
+        match command {
+            Command::Call { request, reply } => self.call(request, Caller::Local(reply)),
+            Command::Client { sink, requests } => {
+                for request in requests {
+                    self.take_client(&sink, request);
+                }
+            }
+            Command::Report(reply) => {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(self.report());
+            }
+            Command::Leave => self.leave(Caller::Nobody),
+            Command::Stop => self.stage = Stage::Done,
+        }
+    }
+
+    fn take_client(
+        &mut self,
+        sink: &Arc<crate::control::server::ReplySink>,
+        request: ControlRequest,
+    ) {
+        let id = request.id;
+        let body = match request.body {
+            ControlBody::Data(request) => {
+                return self.call(
+                    request,
+                    Caller::Client {
+                        sink: Arc::clone(sink),
+                        id,
+                    },
+                );
+            }
+            ControlBody::Leave => {
+                return self.leave(Caller::Client {
+                    sink: Arc::clone(sink),
+                    id,
+                });
+            }
+            ControlBody::Status => ReplyBody::Status(Box::new(self.report())),
+            ControlBody::Peers => ReplyBody::Peers(self.machine.peers()),
+        };
+        self.calls.answer(sink, ControlReply { id, body });
+    }
+
+    fn call(&mut self, call: Request, caller: Caller) {
+        let op = self.calls.begin(&call, caller, self.clock.now());
+        self.handle(Input::Call { op, call });
+    }
+
+    fn leave(&mut self, caller: Caller) {
+        if self.stage == Stage::Serving {
+            self.stage = Stage::Leaving;
+            self.timers
+                .arm(self.clock.now() + LEAVE_TIMEOUT, Due::GiveUpLeaving);
+        }
+        self.call(Request::Leave, caller);
+    }
+
+    fn report(&self) -> StatusReport {
+        let status = self.machine.status();
+        self.shared.metrics.observe_status(&status);
+        let connections = self.shared.door.connections();
+        self.shared
+            .metrics
+            .connections
+            .set(i64::try_from(connections).unwrap_or(i64::MAX));
+        self.shared
+            .metrics
+            .timers
+            .set(i64::try_from(self.timers.len()).unwrap_or(i64::MAX));
+        StatusReport {
+            status,
+            listen: self.process.listen,
+            http: self.process.http,
+            uptime_s: self.clock.now().0 / 1_000_000,
+            connections: u32::try_from(self.links.connected()).unwrap_or(u32::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.clock.now();
+        while let Some(due) = self.timers.pop_due(now) {
+            match due {
+                Due::Machine(timer) => self.handle(Input::Timer(timer)),
+                Due::Sweep => {
+                    self.sweeping = false;
+                    self.links.sweep(now);
+                }
+                Due::GiveUpLeaving => {
+                    tracing::warn!("could not hand everything over in time; leaving anyway");
+                    self.stage = Stage::Done;
+                }
+            }
+        }
+    }
+
+    /// Reports the writes of the batch as durable: the store is in memory, so that they are as
+    /// durable as they will get. A store on disk would write them here, all together.
+    fn commit(&mut self) {
+        loop {
+            let last = self.machine.last_write();
+            if last <= self.durable {
+                return;
+            }
+            self.durable = last;
+            self.handle(Input::Durable(last));
+        }
+    }
+
+    /// Hands one input to the machine and carries out what it asks for, and what follows from
+    /// that at once.
+    fn handle(&mut self, input: Input<M>) {
+        self.step(input);
+        while !self.found_down.is_empty() || !self.to_oneself.is_empty() {
+            for contact in std::mem::take(&mut self.found_down) {
+                self.shared.metrics.peers_down.inc();
+                self.step(Input::PeerDown(contact));
+            }
+            for message in std::mem::take(&mut self.to_oneself) {
+                self.step(Input::Message {
+                    from: self.shared.me,
+                    message,
+                });
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input<M>) {
+        let now = self.clock.now();
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let wall = self.clock.wall();
+        let mut cx = Cx {
+            now,
+            wall,
+            rng: &mut self.rng,
+            out: &mut outbox,
+        };
+        self.machine.handle(&mut cx, input);
+        for effect in outbox.drain() {
+            self.carry_out(effect, now);
+        }
+        self.outbox = outbox;
+    }
+
+    fn carry_out(&mut self, effect: Effect<M>, now: Time) {
+        match effect {
+            Effect::Send { to, message } if to.id == self.shared.me.id => {
+                self.to_oneself.push(message);
+            }
+            Effect::Send { to, message } => {
+                if !self.links.send(to, &message, now) && !self.found_down.contains(&to) {
+                    self.found_down.push(to);
+                }
+            }
+            Effect::Arm { at, timer } => self.timers.arm(at, Due::Machine(timer)),
+            Effect::Emit(Notice::Done { op, reply }) => {
+                let left = reply == Reply::Left;
+                let was_leave = self.calls.finish(op, reply, now);
+                if left || (was_leave && self.stage == Stage::Leaving) {
+                    self.stage = Stage::Done;
+                }
+            }
+            Effect::Emit(Notice::Ring(change)) => crate::logging::ring_change(&change),
+            Effect::HangUp { peer, fault } => self.links.hang_up(peer, fault, now),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Starting a node.
+
+use super::bootstrap::{self, Target};
+use super::connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES};
+use super::door::Door;
+use super::driver::{Driver, ProcessInfo, Sources};
+use super::handle::NodeHandle;
+use super::options::{NodeOptions, StartError};
+use super::queue::{Batch, FrameQueue, Limits};
+use super::transport::{self, CloseCode};
+use super::{COMMANDS, Clock, Command, INBOX_BATCHES, LARGE_READS, Shared, accept, socket};
+use crate::control::server::ClientContext;
+use crate::control::{CONTROL_ALPN, local};
+use crate::data_dir::DataDir;
+use crate::http;
+use crate::metrics::Metrics;
+use crate::tls::{self, Identity};
+use overlay::{Contact, Locate};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// How long a node that ends waits for its last packets to leave and its clients to hang up.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// Starts nodes.
+#[derive(Debug)]
+pub struct Node;
+
+/// Everything that is set up before the node's thread starts, so that its errors come first.
+struct Prepared {
+    udp: UdpSocket,
+    listen: SocketAddr,
+    me: Contact,
+    identity: Identity,
+    data_dir: DataDir,
+    targets: Vec<Target>,
+    http: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Prepared {
+    fn new(options: &NodeOptions) -> Result<Self, StartError> {
+        let udp = transport::bind(options.listen).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => StartError::PortInUse(options.listen),
+            _ => StartError::Listen {
+                listen: options.listen,
+                source,
+            },
+        })?;
+        let listen = udp.local_addr()?;
+        let addr = options.advertise.unwrap_or(listen);
+        if addr.ip().is_unspecified() || addr.port() == 0 || addr.ip().is_multicast() {
+            return Err(StartError::Advertise(addr));
+        }
+        let http = options.http.map(listen_http).transpose()?;
+        let targets = options.join.iter().map(|name| {
+            bootstrap::resolve(name).map_err(|reason| StartError::Resolve {
+                name: name.clone(),
+                reason,
+            })
+        });
+        let targets = targets.collect::<Result<_, _>>()?;
+        let path = match &options.data_dir {
+            Some(path) => path.clone(),
+            None => DataDir::default_path(listen)?,
+        };
+        let data_dir = DataDir::open(&path)?;
+        let identity = data_dir.identity()?;
+        let me = Contact {
+            id: identity.id(),
+            addr,
+        };
+        Ok(Self {
+            udp,
+            listen,
+            me,
+            identity,
+            data_dir,
+            targets,
+            http,
+        })
+    }
+}
+
+fn listen_http(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bind = || -> io::Result<_> {
+        let listener = TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|source| StartError::Http { listen, source })
+}
+
+impl Node {
+    /// Starts a node with the machine that `make` builds for it, and waits until it has joined
+    /// or founded its network.
+    ///
+    /// # Errors
+    /// When anything that it needs is not there; nothing keeps running then.
+    pub fn start<M, F>(options: &NodeOptions, make: F) -> Result<NodeHandle, StartError>
+    where
+        M: Locate + Send + 'static,
+        F: FnOnce(Contact) -> M + Send + 'static,
+    {
+        let mut prepared = Prepared::new(options)?;
+        let metrics = Metrics::new();
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let (ended, end) = oneshot::channel();
+        let (contact, listen) = (prepared.me, prepared.listen);
+        let http = prepared.http.take();
+        let http_addr = http.as_ref().map(|(_, address)| *address);
+        let (metrics_there, commands_there) = (Arc::clone(&metrics), commands.clone());
+        let thread = std::thread::Builder::new()
+            .name("node".to_owned())
+            .spawn(move || {
+                let seat = Seat {
+                    prepared,
+                    metrics: metrics_there,
+                    commands: commands_there,
+                    http: http_addr,
+                };
+                seat.run(make, receiver, &ready);
+                // Nobody may be waiting for the end.
+                let _ = ended.send(());
+            })?;
+        let handle = NodeHandle {
+            contact,
+            listen,
+            http: http_addr,
+            metrics,
+            commands,
+            end: Some(end),
+            thread: Some(thread),
+        };
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(io::Error::other("the node's thread ended").into()),
+        }
+        if let Some((listener, _)) = http {
+            http::start(
+                listener,
+                handle.commands.clone(),
+                Arc::clone(&handle.metrics),
+            )?;
+        }
+        Ok(handle)
+    }
+}
+
+/// What the node's thread works with.
+struct Seat {
+    prepared: Prepared,
+    metrics: Arc<Metrics>,
+    commands: mpsc::Sender<Command>,
+    http: Option<SocketAddr>,
+}
+
+type Ready = std::sync::mpsc::SyncSender<Result<(), StartError>>;
+
+impl Seat {
+    fn run<M: Locate + Send + 'static>(
+        self,
+        make: impl FnOnce(Contact) -> M,
+        receiver: mpsc::Receiver<Command>,
+        ready: &Ready,
+    ) {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(error.into()));
+                return;
+            }
+        };
+        runtime.block_on(async {
+            if let Err(error) = self.serve(make, receiver, ready).await {
+                // The receiver waits for exactly this.
+                let _ = ready.send(Err(error));
+            }
+        });
+        runtime.shutdown_background();
+    }
+
+    async fn serve<M: Locate + Send + 'static>(
+        self,
+        make: impl FnOnce(Contact) -> M,
+        receiver: mpsc::Receiver<Command>,
+        ready: &Ready,
+    ) -> Result<(), StartError> {
+        let prepared = self.prepared;
+        let alpn = tls::peer_alpn(M::OVERLAY);
+        let protocols = vec![alpn.clone(), CONTROL_ALPN.to_vec()];
+        let endpoint = socket::endpoint(
+            transport::endpoint_config(&prepared.identity),
+            Some(transport::server_config(&prepared.identity, protocols)?),
+            prepared.udp,
+        )?;
+        let (inbox, inbound) = mpsc::channel(INBOX_BATCHES);
+        let shared = Arc::new(Shared {
+            me: prepared.me,
+            overlay: M::OVERLAY,
+            endpoint: endpoint.clone(),
+            client: transport::client_config(&prepared.identity, alpn)?,
+            inbox,
+            metrics: Arc::clone(&self.metrics),
+            door: Door::new(),
+            clock: Clock::start(),
+            greeting: greeting(M::OVERLAY, prepared.me.addr).await,
+            large_reads: Semaphore::new(LARGE_READS),
+            connections: AtomicU64::new(0),
+        });
+        let clients = Arc::new(ClientContext {
+            me: prepared.me.id,
+            commands: self.commands.clone(),
+            metrics: self.metrics,
+            data_dir: prepared.data_dir.path().to_owned(),
+        });
+        shared.spawn(accept::accept(Arc::clone(&shared), clients));
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+        let rng = ChaCha8Rng::from_seed(seed);
+        let process = ProcessInfo {
+            listen: prepared.listen,
+            http: self.http,
+        };
+        let driver = Driver::new(make(prepared.me), rng, Arc::clone(&shared), process);
+        // A task of its own: waking the future that the runtime blocks on costs two system calls.
+        let mut driving = shared.spawn(driver.run(Sources {
+            inbox: inbound,
+            commands: receiver,
+        }));
+        let joining = async {
+            bootstrap::join(&shared, &self.commands, &prepared.targets)
+                .await
+                .map_err(StartError::Join)?;
+            // Without the entry p2pctl needs --key; everything else works.
+            let announcement = local::announce(prepared.listen, prepared.data_dir.path())
+                .map_err(|error| tracing::warn!(%error, "p2pctl will not find the node's key"));
+            let _ = ready.send(Ok(()));
+            Ok::<_, StartError>(announcement)
+        };
+        let announcement = tokio::select! {
+            _ = &mut driving => Err(StartError::Join("the node was stopped".to_owned())),
+            joined = joining => joined,
+        };
+        let (result, ended) = match announcement {
+            Ok(announcement) => {
+                let ended = driving.await;
+                drop(announcement);
+                (Ok(()), ended)
+            }
+            Err(error) => (Err(error), Ok(())),
+        };
+        linger(&endpoint).await;
+        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+            std::panic::resume_unwind(panic);
+        }
+        result
+    }
+}
+
+/// Closes what is open: peers are told at once, clients when they have read their answers.
+async fn linger(endpoint: &quinn::Endpoint) {
+    endpoint.set_server_config(None);
+    let _ = tokio::time::timeout(LINGER, endpoint.wait_idle()).await;
+    endpoint.close(CloseCode::Leaving.into(), b"");
+    let _ = tokio::time::timeout(LINGER, endpoint.wait_idle()).await;
+}
+
+/// What each of our connections begins with.
+async fn greeting(overlay: &str, advertise: SocketAddr) -> Vec<u8> {
+    let hello = Hello {
+        version: PROTOCOL_VERSION,
+        overlay: overlay.to_owned(),
+        advertise,
+    };
+    let queue = FrameQueue::new(Limits::PEER);
+    queue.push(&hello);
+    let mut batch = Batch::default();
+    queue.take(&mut batch).await;
+    let mut bytes = vec![STREAM_FRAMES];
+    bytes.append(&mut batch.frames);
+    bytes
+}

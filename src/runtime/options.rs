@@ -1,0 +1,91 @@
+//! How a node is to be started, and why it may not start.
+
+use crate::data_dir::DataDirError;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// How a node is to be started.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// The UDP address; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The address that other nodes are told, when it is another one than `listen`.
+    pub advertise: Option<SocketAddr>,
+    /// Members to join, as `HOST:PORT`; none founds a network.
+    pub join: Vec<String>,
+    /// Where the key is kept; without it, the default for the address.
+    pub data_dir: Option<PathBuf>,
+    /// The address of the HTTP server, unless it is to be off.
+    pub http: Option<SocketAddr>,
+}
+
+impl NodeOptions {
+    /// A node on a free port of this machine, without HTTP.
+    #[must_use]
+    pub fn local(data_dir: PathBuf) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            advertise: None,
+            join: Vec::new(),
+            data_dir: Some(data_dir),
+            http: None,
+        }
+    }
+}
+
+/// Why a node did not start. Nothing was left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The UDP port is taken.
+    #[error(
+        "UDP {0} is in use by another program; name another address with --listen (port 0 picks a free one)"
+    )]
+    PortInUse(SocketAddr),
+    /// The UDP address cannot be bound.
+    #[error(
+        "cannot listen on UDP {listen} ({source}); name an address of this machine with --listen"
+    )]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The TCP address of the HTTP server cannot be bound.
+    #[error(
+        "cannot serve HTTP on {listen} ({source}); name another address with --http, or --http off"
+    )]
+    Http {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others cannot reach the address.
+    #[error(
+        "{0} is no address that other nodes can reach; say with --advertise IP:PORT which one they are to use"
+    )]
+    Advertise(SocketAddr),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A name in `join` has no address.
+    #[error("cannot join {name}: it does not resolve ({reason}); give HOST:PORT of a member")]
+    Resolve {
+        /// The name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// No member let the node in.
+    #[error("cannot join: {0}")]
+    Join(String),
+    /// The cryptographic library refused the key.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The system gave no thread, no event queue or no random bytes.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}

@@ -1,0 +1,45 @@
+//! The conformance suite: what every overlay that promises replicated records must do, seen from
+//! outside through real processes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod data;
+mod membership;
+
+/// One test for each claim.
+macro_rules! claims {
+    ($overlay:literal: $($area:ident: $($claim:ident),+;)+) => {
+        $($(#[test]
+        fn $claim() {
+            let _alone = crate::support::alone();
+            crate::$area::$claim($overlay);
+        })+)+
+    };
+}
+
+/// All claims on one overlay.
+macro_rules! conformance {
+    ($overlay:literal) => {
+        claims! {
+            $overlay:
+            data:
+                a_value_is_found_through_every_node,
+                holders_are_listed_until_they_are_removed,
+                the_replica_set_of_a_key_is_the_same_from_everywhere,
+                a_lone_node_serves,
+                the_load_generator_finds_what_it_stored;
+            membership:
+                status_and_peers_say_what_they_must,
+                a_node_that_leaves_loses_nothing,
+                only_the_owner_of_the_key_may_send_a_node_away,
+                two_of_eight_killed_lose_nothing,
+                lost_replicas_are_unknown_and_never_absent,
+                a_ring_of_sixteen_forms_from_nothing;
+        }
+    };
+}
+
+mod chord {
+    conformance!("chord");
+}

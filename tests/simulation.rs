@@ -1,0 +1,266 @@
+//! The experiments of `p2psim`, small: each must be right, and the same in every process.
+
+use clap::Parser;
+use p2pnode::p2psim::churn::{self, ChurnReport};
+use p2pnode::p2psim::cli::{ChurnArgs, Cli, Experiment, FaultsArgs, LookupArgs};
+use p2pnode::p2psim::faults::checks::{self, Check};
+use p2pnode::p2psim::faults::history::{History, Operation};
+use p2pnode::p2psim::faults::weather::Weather;
+use p2pnode::p2psim::faults::{self, FaultsReport};
+use p2pnode::p2psim::lookup::{self, LookupReport};
+use p2pnode::p2psim::paper;
+use std::process::{Command, Output};
+
+fn parse(line: &str) -> Experiment {
+    Cli::try_parse_from(line.split_whitespace())
+        .expect("a correct command line")
+        .experiment
+}
+
+fn lookup_args(flags: &str) -> LookupArgs {
+    match parse(&format!("p2psim lookup {flags}")) {
+        Experiment::Lookup(args) => args,
+        other => panic!("{other:?} is no lookup"),
+    }
+}
+
+fn run_lookup(flags: &str) -> LookupReport {
+    let report = lookup::run(&lookup_args(flags)).expect("the experiment runs");
+    assert_eq!((report.wrong, report.failed), (0, 0), "{flags}: {report:?}");
+    assert_eq!(report.correct, report.lookups, "{flags}");
+    report
+}
+
+fn run_churn(flags: &str) -> ChurnReport {
+    let Experiment::Churn(args) = parse(&format!("p2psim churn {flags}")) else {
+        panic!("{flags} is no churn");
+    };
+    let args: ChurnArgs = args;
+    churn::run(&args).expect("every invariant holds")
+}
+
+fn faults_args(flags: &str) -> FaultsArgs {
+    match parse(&format!("p2psim faults {flags}")) {
+        Experiment::Faults(args) => args,
+        other => panic!("{other:?} is no hunt for faults"),
+    }
+}
+
+fn p2psim(line: &str) -> Output {
+    let words = line.split_whitespace();
+    Command::new(env!("CARGO_BIN_EXE_p2psim"))
+        .args(words)
+        .output()
+        .expect("p2psim starts")
+}
+
+fn is_near(value: f64, expected: f64, percent: f64) -> bool {
+    (value / expected - 1.0).abs() <= percent / 100.0
+}
+
+#[test]
+fn a_thousand_nodes_take_the_papers_mean_path() {
+    let report = run_lookup("--nodes 1000 --lookups 10000 --seed 1");
+    assert!(
+        is_near(report.hops.mean, paper::FAILURES[0].hops, 3.0),
+        "{:?}",
+        report.hops
+    );
+    assert_eq!(report.timeouts.mean, 0.0, "nobody is dead");
+}
+
+#[test]
+fn with_a_third_dead_every_lookup_is_right() {
+    let report = run_lookup("--nodes 1000 --lookups 3000 --seed 1 --fail 0.3");
+    assert!(
+        report.timeouts.mean > 0.5,
+        "dead hops were met: {:?}",
+        report.timeouts
+    );
+}
+
+#[test]
+fn an_iterative_lookup_finds_the_same_owners() {
+    run_lookup("--nodes 300 --lookups 1000 --seed 1 --iterative");
+    run_lookup("--nodes 300 --lookups 1000 --seed 1 --iterative --fail 0.3");
+}
+
+#[test]
+fn measured_latencies_are_used() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("matrix.txt");
+    std::fs::write(&path, "0 20\n20 0\n").expect("the matrix is written");
+    let report = run_lookup(&format!(
+        "--nodes 50 --lookups 500 --latency {}",
+        path.display()
+    ));
+    assert!(
+        report.latency_ms.p50 < 60.0,
+        "faster than 50 ms a hop: {:?}",
+        report.latency_ms
+    );
+}
+
+#[test]
+fn churn_is_survived() {
+    let report = run_churn("--nodes 200 --joins-per-s 0.4 --minutes 5 --seed 1");
+    assert_eq!((report.wrong, report.failed), (0, 0), "{report:?}");
+    assert!(report.joins > 50 && report.crashes > 50, "{report:?}");
+    assert!(report.lookups > 200, "{report:?}");
+}
+
+#[test]
+fn the_promises_hold_under_twenty_seeds() {
+    let report = faults::run(
+        &faults_args("--nodes 8 --seeds 0..20 --jobs 2"),
+        &checks::all,
+    );
+    let failures: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failure| format!("{}\nreplay: {}", failure.text, failure.replay))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(
+        report.acknowledged > 1_000 && report.crashes > 5,
+        "{report:?}"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_in_one_process_and_in_two() {
+    let here = run_lookup("--nodes 200 --lookups 500 --seed 7 --fail 0.2").trace_hash;
+    let again = run_lookup("--nodes 200 --lookups 500 --seed 7 --fail 0.2").trace_hash;
+    assert_eq!(here, again);
+    for _ in 0..2 {
+        let output = p2psim("lookup --nodes 200 --lookups 500 --seed 7 --fail 0.2 --json");
+        assert!(output.status.success(), "{output:?}");
+        let document: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(document["trace_hash"], here);
+    }
+    let other = run_lookup("--nodes 200 --lookups 500 --seed 8 --fail 0.2").trace_hash;
+    assert_ne!(here, other, "another seed is another run");
+}
+
+#[test]
+fn the_document_of_a_lookup_has_the_contracts_keys() {
+    let output = p2psim("lookup --nodes 50 --lookups 100 --json");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text.lines().count(), 1, "one document on one line: {text}");
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let keys = |value: &serde_json::Value| {
+        let mut keys: Vec<String> = value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        keys.sort();
+        keys.join(" ")
+    };
+    let expected =
+        "correct failed hops latency_ms lookups messages nodes timeouts trace_hash wrong";
+    assert_eq!(keys(&document), expected);
+    assert_eq!(keys(&document["hops"]), "max mean p1 p50 p99");
+    assert_eq!(keys(&document["timeouts"]), "mean p99");
+}
+
+/// A check that takes every tenth acknowledged write for a broken promise.
+struct Broken(u64);
+
+impl Check for Broken {
+    fn name(&self) -> &'static str {
+        "deliberately broken"
+    }
+
+    fn answered(
+        &mut self,
+        _history: &History,
+        operation: &Operation,
+        _weather: &Weather,
+    ) -> Result<(), String> {
+        self.0 += u64::from(operation.acknowledged().is_some());
+        if self.0 < 10 {
+            Ok(())
+        } else {
+            Err("the tenth write".to_owned())
+        }
+    }
+}
+
+#[test]
+fn a_failure_names_its_seed_and_the_command_that_replays_it() {
+    let run = || -> FaultsReport {
+        let make_checks = || -> Vec<Box<dyn Check>> { vec![Box::new(Broken(0))] };
+        faults::run(&faults_args("--nodes 6 --seeds 5..7"), &make_checks)
+    };
+    let report = run();
+    assert_eq!((report.passed, report.failed), (0, 2));
+    let failure = &report.failures[0];
+    assert_eq!(failure.seed, 5);
+    assert_eq!(
+        failure.replay,
+        "p2psim faults --overlay chord --nodes 6 --seeds 5..6"
+    );
+    assert!(failure.text.contains("seed 5") && failure.text.contains("the tenth write"));
+    assert_eq!(
+        run().failures[0].text,
+        failure.text,
+        "the replay fails at the same instant"
+    );
+}
+
+#[test]
+fn wrong_use_is_told_and_ends_with_two() {
+    for (line, told) in [
+        ("lookup --overlay pastry", "chord only"),
+        ("lookup --nodes 0", "--nodes"),
+        ("lookup --fail 1.5", "from 0 to 0.99"),
+        (
+            "lookup --latency /no/such/file",
+            "cannot read the latency file",
+        ),
+        ("faults --seeds 9..3", "0..100"),
+        ("compare", "unrecognized subcommand"),
+        ("run /no/such/scenario.toml", "cannot read the scenario"),
+    ] {
+        let output = p2psim(line);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(told), "{line}: {text}");
+        assert!(output.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn the_scenarios_run() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    for entry in std::fs::read_dir(directory).expect("the scenarios") {
+        let path = entry.expect("an entry").path();
+        if let Err(error) = p2pnode::p2psim::scenario::read(&path) {
+            panic!("{}: {error}", path.display());
+        }
+    }
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let text = "experiment = \"lookup\"\nnodes = 50\nlookups = 100\njson = true\n";
+    std::fs::write(file.path(), text).expect("the scenario is written");
+    let output = p2psim(&format!("run {}", file.path().display()));
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.starts_with(b"{\"nodes\":50,\"lookups\":100,"));
+}
+
+#[test]
+#[ignore = "takes minutes, and up to 16 GiB of memory: run it with --release"]
+fn a_million_nodes_are_looked_up_rightly() {
+    let report = run_lookup("--nodes 1000000 --lookups 100000 --seed 1");
+    let formula = 0.5 * (1e6_f64).log2() - 0.5 * (20_f64).log2() + 1.0;
+    assert!(
+        is_near(report.hops.mean, formula, 3.0),
+        "{:?} against {formula}",
+        report.hops
+    );
+    if let Some(bytes) = sim::peak_memory_bytes() {
+        assert!(bytes < 16 << 30, "{bytes} bytes of memory");
+    }
+}

@@ -1,0 +1,201 @@
+//! What a person may get wrong when starting `p2pnode`: one clear line that says what to do.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of the tests may fail as they may"
+)]
+
+mod support;
+
+use p2pnode::tls;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use support::{Node, Ran, alone, bare, run};
+
+/// Runs a node that is not expected to start, on a free port and without HTTP.
+fn try_start(data_dir: &Path, args: &[&str]) -> Ran {
+    let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
+    if !args.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    run(
+        command
+            .args(["--http", "off", "--data-dir"])
+            .arg(data_dir)
+            .args(args),
+        None,
+    )
+}
+
+/// Asserts a failure of the machine around us: exit code 1 and one line.
+#[track_caller]
+fn fails(ran: Ran, words: &[&str]) {
+    let mut ran = ran.exits(1);
+    for word in words {
+        ran = ran.complains(word);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(
+        try_start(&temp.path().join("data"), &["--listen", &address]),
+        &[&address, "in use", "--listen"],
+    );
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let ran = try_start(&temp.path().join("data"), &["--listen", "192.0.2.1:4000"]);
+    fails(ran, &["192.0.2.1:4000", "--listen"]);
+}
+
+#[test]
+fn listening_everywhere_needs_an_address_to_tell() {
+    let temp = tempfile::tempdir().unwrap();
+    let ran = try_start(&temp.path().join("data"), &["--listen", "0.0.0.0:0"]);
+    fails(ran, &["0.0.0.0", "--advertise"]);
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let ran = try_start(
+        &temp.path().join("data"),
+        &["--join", "nobody.invalid:4000"],
+    );
+    fails(ran, &["nobody.invalid:4000", "does not resolve"]);
+    let ran = try_start(&temp.path().join("data"), &["--join", "nonsense"]);
+    fails(ran, &["nonsense", "HOST:PORT"]);
+}
+
+#[test]
+fn joining_where_nobody_is_ends_with_a_reason() {
+    let temp = tempfile::tempdir().unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let ran = try_start(&temp.path().join("data"), &["--join", &address]);
+    fails(ran, &[&address, "nobody answers"]);
+}
+
+#[test]
+fn joining_oneself_is_noticed() {
+    let temp = tempfile::tempdir().unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let ran = try_start(
+        &temp.path().join("data"),
+        &["--listen", &free, "--join", &free],
+    );
+    fails(ran, &[&free, "this node itself"]);
+}
+
+#[test]
+fn joining_another_overlay_is_noticed() {
+    let temp = tempfile::tempdir().unwrap();
+    let address = other_overlay(temp.path().join("other"));
+    let ran = try_start(&temp.path().join("data"), &["--join", &address]);
+    fails(ran, &[&address, "another overlay", "--overlay"]);
+}
+
+/// Something that speaks QUIC for another overlay, on a thread that lasts as long as the process.
+fn other_overlay(key: PathBuf) -> String {
+    let (told, listens) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(async {
+            let identity = tls::Identity::load_or_create(&key).unwrap();
+            let crypto = tls::server_config(&identity, vec![tls::peer_alpn("pastry")]).unwrap();
+            let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+            let endpoint = quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into()).unwrap();
+            told.send(endpoint.local_addr().unwrap().to_string())
+                .unwrap();
+            while let Some(incoming) = endpoint.accept().await {
+                let _ = incoming.await;
+            }
+        });
+    });
+    listens.recv().unwrap()
+}
+
+#[test]
+fn an_overlay_that_is_not_built_in_is_wrong_use() {
+    let temp = tempfile::tempdir().unwrap();
+    for overlay in ["pastry", "gnutella"] {
+        try_start(&temp.path().join("data"), &["--overlay", overlay])
+            .exits(2)
+            .complains(overlay)
+            .complains("not in this build");
+    }
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = file.join("data");
+    fails(
+        try_start(&below, &[]),
+        &[&below.display().to_string(), "--data-dir"],
+    );
+}
+
+#[test]
+fn a_data_directory_in_use_is_named_with_its_process() {
+    let _alone = alone();
+    let node = Node::start("chord", None);
+    let held = node.key_file().parent().unwrap().to_owned();
+    fails(try_start(&held, &[]), &["in use", "process", "--data-dir"]);
+    node.status().unwrap();
+}
+
+#[test]
+fn a_damaged_key_is_named_and_kept() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("node.key"), "damaged").unwrap();
+    fails(
+        try_start(&data, &[]),
+        &["node.key", "damaged", "move it away"],
+    );
+    assert_eq!(
+        std::fs::read_to_string(data.join("node.key")).unwrap(),
+        "damaged"
+    );
+}
+
+#[test]
+fn an_unknown_flag_or_key_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let ran = try_start(&temp.path().join("data"), &["--lisen", "127.0.0.1:0"]).exits(2);
+    assert!(
+        ran.stderr.contains("--lisen") && ran.stderr.contains("--listen"),
+        "{}",
+        ran.stderr
+    );
+    let config = temp.path().join("node.toml");
+    std::fs::write(&config, "http = 'off'\nlisen = '127.0.0.1:0'\n").unwrap();
+    let path = config.display().to_string();
+    try_start(&temp.path().join("data"), &["--config", &path])
+        .exits(2)
+        .complains("line 2")
+        .complains("lisen")
+        .complains("`listen`");
+    let missing = temp.path().join("missing.toml").display().to_string();
+    try_start(&temp.path().join("data"), &["--config", &missing])
+        .exits(2)
+        .complains(&missing);
+    try_start(&temp.path().join("data"), &["--log", "p2pnode=loud"])
+        .exits(2)
+        .complains("loud");
+}
