@@ -186,9 +186,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         }
         let key = op.key;
-        if let WriteResult::Written { version, .. } = &result {
-            self.clock.observe(version.clock, cx.wall);
-        }
         match result {
             WriteResult::Taken => {
                 write.taken = true;
@@ -210,6 +207,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     replicas,
                     existed,
                 };
+                self.clock.observe(version.clock, cx.wall);
                 let reply = written.report(key, write, cx.wall);
                 self.finish(cx, number, reply);
             }

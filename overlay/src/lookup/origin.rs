@@ -208,7 +208,8 @@ impl<R: KeyRouter> Routing<R> {
         } else {
             // Everything near is dead as far as anybody knows: give the tables time to heal, more
             // each time.
-            let pause = Duration((self.config.attempt_timeout.0 / 4) << (origin.attempts - 1).min(4));
+            let pause =
+                Duration((self.config.attempt_timeout.0 / 4) << (origin.attempts - 1).min(4));
             self.deadlines.set(Due::Lookup(lookup.0), cx.now + pause);
         }
     }
