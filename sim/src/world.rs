@@ -110,7 +110,7 @@ impl<M: Machine> World<M> {
         self.replay = command;
     }
 
-    /// Sorts the messages that are sent into at most [`MAX_KINDS`] kinds, for the counters.
+    /// Sorts the messages that are sent into at most [`MAX_KINDS`](crate::MAX_KINDS) kinds, for the counters.
     pub fn classify(&mut self, kind_of: fn(&M::Message) -> usize) {
         self.kind_of = Some(kind_of);
     }

@@ -1,4 +1,4 @@
-//! The lookup that every [`KeyRouter`] shares.
+//! The lookup that every [`KeyRouter`](crate::KeyRouter) shares.
 //!
 //! Recursive by default: each hop acknowledges at once and passes the request on; a hop that
 //! fails, or is silent for a time-out computed from its measured round trips, is gone round by way
