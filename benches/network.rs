@@ -13,6 +13,8 @@
 
 #[path = "../tests/support/mod.rs"]
 mod processes;
+#[path = "support/relay.rs"]
+mod relay;
 mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -24,7 +26,7 @@ use p2pnode::control::{ControlBody, ReplyBody, proof};
 use processes::Node;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use support::{REQUEST_BYTES, connect, relay, runtime, serve};
+use support::{REQUEST_BYTES, connect, runtime, serve};
 
 /// Nodes of the network.
 const NODES: usize = 16;
@@ -145,7 +147,7 @@ fn benchmark(criterion: &mut Criterion) {
     processes::settle(&nodes);
     let asked = nodes[0].listen;
     let (_endpoint, connection) = runtime.block_on(connect(serve()));
-    let (_relayed, chain) = runtime.block_on(connect(relay([serve(), serve()])));
+    let (_relayed, chain) = runtime.block_on(connect(relay::relay([serve(), serve()])));
     let config = proof::anonymous().expect("a key");
     let mut session = runtime
         .block_on(async { Connector::new(config).connect_to(asked, PATIENCE).await })

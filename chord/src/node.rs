@@ -383,7 +383,7 @@ impl Machine for Chord {
                     self.failed_try(cx);
                 }
             }
-            Input::Durable(_) => {}
+            Input::Durable(_) | Input::Loaded(_) => {}
         }
     }
 }

@@ -104,6 +104,7 @@ impl Script {
             Input::Call { call, .. } => format!("call {call:?}"),
             Input::PeerDown(peer) => format!("down {peer:?}"),
             Input::Durable(_) => "durable".into(),
+            Input::Loaded(_) => "loaded".into(),
         };
         writeln!(self.text, "{} {}", self.now, named(&shown)).unwrap();
         let mut out = Outbox::default();

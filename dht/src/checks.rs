@@ -1,5 +1,6 @@
 //! The limits on what users ask and what peers send.
 
+use crate::Meta;
 use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
 use overlay::{
     Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request, Slot, WallMs,
@@ -112,8 +113,8 @@ pub(crate) fn items_fit(items: &[Item], wall: WallMs) -> bool {
 }
 
 /// What a record takes of a batch.
-pub(crate) fn batch_cost(record: &Record) -> usize {
-    ITEM_BYTES + record.body.as_ref().map_or(0, |body| body.len())
+pub(crate) fn batch_cost(record: &Meta) -> usize {
+    ITEM_BYTES + record.length.unwrap_or(0) as usize
 }
 
 /// How long the record of an expired lease is kept: the clocks of replicas differ that much.
@@ -122,8 +123,8 @@ const EXPIRED_HOLDER_KEPT_MS: u64 = 2 * MAX_CLOCK_DRIFT_MS;
 /// Whether nobody needs the record any more: a tombstone or an ended value past the grace period,
 /// or an ended lease. Such records are left out of comparisons, so that replicas may remove them
 /// at different times.
-pub(crate) fn is_garbage(slot: Slot, record: &Record, wall: WallMs, grace_s: u64) -> bool {
-    if record.body.is_none() {
+pub(crate) fn is_garbage(slot: Slot, record: &Meta, wall: WallMs, grace_s: u64) -> bool {
+    if record.is_tombstone() {
         return record.version.clock.wall().plus_secs(grace_s) < wall;
     }
     match (slot, record.expires) {

@@ -113,8 +113,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Slot::Holder(_) = write.slot else {
             return None;
         };
-        let known = self.store.get(write.key, write.slot);
-        if write.renewal && known.as_ref().is_some_and(|known| known.body.is_none()) {
+        let known = self.store.meta(write.key, write.slot);
+        if write.renewal && known.is_some_and(|known| known.is_tombstone()) {
             return Some(WriteResult::Removed);
         }
         let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
@@ -128,8 +128,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     fn has_most_holders(&self, key: Id, wall: WallMs) -> bool {
         let mut live = 0;
-        self.store.holders(key, &mut |_, record| {
-            live += usize::from(record.is_live(wall));
+        self.store.holders(key, &mut |_, known| {
+            live += usize::from(known.is_live(wall));
             live < MAX_HOLDERS_PER_KEY
         });
         live >= MAX_HOLDERS_PER_KEY
@@ -148,8 +148,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             ..
         } = write;
         self.clock.observe(before, cx.wall);
-        let known = self.store.get(key, slot);
-        let seen = known.as_ref().map(|known| known.version.clock);
+        let known = self.store.meta(key, slot);
+        let seen = known.map(|known| known.version.clock);
         let version = Version {
             clock: self.clock.next(cx.wall, seen),
             writer: self.my().id,

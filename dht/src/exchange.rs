@@ -5,6 +5,7 @@ use crate::durable::Then;
 use crate::fingerprint::Fingerprint;
 use crate::items::MAX_WANTED;
 use crate::message::{SyncDone, SyncRange};
+use crate::parked::Parked;
 use crate::ranges::MAX_LISTED;
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Fault, Item, KeyRouter};
@@ -81,11 +82,23 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !items_fit(&items, cx.wall) || want.len() > MAX_WANTED {
             return cx.hang_up(from, Fault::OutOfBounds);
         }
+        let (batch, handled) = self.plan_batch(want);
+        let again = || Parked::Message {
+            from,
+            message: Box::new(StoreMessage::SyncItems {
+                req,
+                items: items.clone(),
+                want: want.to_vec(),
+            }),
+        };
+        if !self.have_bodies(&batch, again) {
+            return;
+        }
         let mut seq = self.durable;
         for item in items {
             seq = seq.max(self.store.write(item));
         }
-        let (items, handled) = self.batch(want);
+        let items = self.batch(&batch);
         let handled = handled as u32;
         let message = StoreMessage::SyncItemsReply {
             req,

@@ -4,7 +4,8 @@
 use crate::checks::items_fit;
 use crate::coordinate::{Asker, MAX_COORDINATED};
 use crate::message::{HandOffResult, Replicate};
-use crate::{Dht, Store, StoreMessage};
+use crate::parked::Parked;
+use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter};
 use smallvec::SmallVec;
 
@@ -33,15 +34,30 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.post(cx, from, StoreMessage::HandedOff { req, result });
         }
         // What we have may be newer: then that is what the replicas must hold.
-        let newest = items
-            .into_iter()
-            .map(|item| match self.store.get(item.key, item.slot) {
-                Some(known) if known.version > item.record.version => Item {
-                    record: known,
-                    ..item
-                },
-                _ => item,
-            });
+        let is_newer_here = |item: &&Item| {
+            let known = self.store.meta(item.key, item.slot);
+            known.is_some_and(|known| known.version > item.record.version)
+        };
+        let newer = items.iter().filter(is_newer_here);
+        let newer: Vec<Position> = newer.map(|item| (item.key, item.slot)).collect();
+        let again = || Parked::Message {
+            from,
+            message: Box::new(StoreMessage::HandOff {
+                req,
+                items: items.clone(),
+            }),
+        };
+        if !self.have_bodies(&newer, again) {
+            return;
+        }
+        let newest = items.into_iter().map(|item| {
+            let place = (item.key, item.slot);
+            let known = newer.contains(&place).then(|| self.record_here(place));
+            match known.flatten() {
+                Some(record) => Item { record, ..item },
+                None => item,
+            }
+        });
         let newest = newest.collect();
         let asker = Asker::HandOff { from, req };
         self.coordinate(cx, asker, newest, Consistency::Quorum, None);

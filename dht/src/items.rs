@@ -2,6 +2,7 @@
 
 use crate::checks::{BATCH_BYTES, batch_cost};
 use crate::message::SyncDone;
+use crate::parked::Parked;
 use crate::sync::Stage;
 use crate::view::Member;
 use crate::{Dht, Position, Store, StoreMessage};
@@ -46,36 +47,56 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let want: Vec<Position> = walk.want.iter().take(MAX_WANTED).copied().collect();
         let positions: Vec<Position> = walk.push.iter().take(MAX_WANTED).copied().collect();
-        let (items, handled) = self.batch(&positions);
+        let (batch, handled) = self.plan_batch(&positions);
+        let req = self.draw_number(cx);
+        let Some(with) = self.sync_wait(cx, at, Stage::Items, req) else {
+            return;
+        };
+        if !self.have_bodies(&batch, || Parked::Walk { with, req }) {
+            return;
+        }
+        let items = self.batch(&batch);
         if let Some(walk) = self.walk_mut(at) {
             walk.pushed = handled;
         }
-        self.sync_send(cx, at, Stage::Items, |req| StoreMessage::SyncItems {
-            req,
-            items,
-            want,
-        });
+        self.post(cx, with, StoreMessage::SyncItems { req, items, want });
     }
 
-    /// The records at these positions, as many as fit one message, and how many positions that
-    /// covers.
-    pub(crate) fn batch(&self, positions: &[Position]) -> (Vec<Item>, usize) {
-        let (mut items, mut bytes, mut handled) = (Vec::new(), 0, 0);
+    /// Goes on with a comparison whose next records have come from the disk.
+    pub(crate) fn walk_loaded(&mut self, cx: &mut Cx<'_, Self>, with: Contact, req: u64) {
+        if let Some(at) = self.walk_of(with, req, Stage::Items) {
+            self.send_items(cx, at);
+        }
+    }
+
+    /// Those of these positions whose records fit one message, and how many positions that
+    /// covers: where there is no record any more, nothing is to be sent.
+    pub(crate) fn plan_batch(&self, positions: &[Position]) -> (Vec<Position>, usize) {
+        let (mut batch, mut bytes, mut handled) = (Vec::new(), 0, 0);
         for (key, slot) in positions {
-            if let Some(record) = self.store.get(*key, *slot) {
-                bytes += batch_cost(&record);
-                if bytes > BATCH_BYTES && !items.is_empty() {
+            if let Some(known) = self.store.meta(*key, *slot) {
+                bytes += batch_cost(&known);
+                if bytes > BATCH_BYTES && !batch.is_empty() {
                     break;
                 }
-                items.push(Item {
-                    key: *key,
-                    slot: *slot,
-                    record,
-                });
+                batch.push((*key, *slot));
             }
             handled += 1;
         }
-        (items, handled)
+        (batch, handled)
+    }
+
+    /// The records at these places.
+    pub(crate) fn batch(&self, places: &[Position]) -> Vec<Item> {
+        let item = |(key, slot): &Position| {
+            let record = self.record_here((*key, *slot))?;
+            Some(Item {
+                key: *key,
+                slot: *slot,
+                record,
+            })
+        };
+        places.iter().filter_map(item).collect()
     }
 
     pub(crate) fn sync_items_answered(

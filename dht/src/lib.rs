@@ -32,6 +32,7 @@ mod membership;
 mod memory;
 mod message;
 mod op;
+mod parked;
 mod proof;
 mod ranges;
 mod read;
@@ -58,4 +59,4 @@ pub use message::{
     Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
-pub use store::{Counts, Store};
+pub use store::{Counts, Found, Meta, Store, StoreFull};

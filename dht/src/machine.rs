@@ -7,13 +7,15 @@ use crate::leases::Leases;
 use crate::leave::Leaving;
 use crate::message::{DhtMessage, StoreMessage};
 use crate::op::Op;
+use crate::parked::Parked;
 use crate::remembered::Remembered;
 use crate::strays::Strays;
 use crate::view::{Former, View};
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
 use overlay::{
-    Contact, Cx, Deadlines, Effect, Input, KeyRouter, Machine, Notice, Outbox, Request, WriteSeq,
+    Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
+    WriteSeq,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -34,6 +36,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) durable: WriteSeq,
     /// What is to be done once a write is durable, in order of writes.
     pub(crate) waiting: VecDeque<Waiting>,
+    /// What is to be done once bodies are in memory, by request.
+    pub(crate) parked: BTreeMap<LoadSeq, Parked>,
     /// Calls under way, by number.
     pub(crate) ops: BTreeMap<u64, Box<Op>>,
     /// Writes that this node coordinates as a root, by number.
@@ -109,6 +113,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             deadlines: Deadlines::default(),
             durable,
             waiting: VecDeque::new(),
+            parked: BTreeMap::new(),
             ops: BTreeMap::new(),
             coordinated: BTreeMap::new(),
             remembered: Remembered::default(),
@@ -197,7 +202,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.routing_out = out;
     }
 
-    fn store_message(&mut self, cx: &mut Cx<'_, Self>, from: Contact, message: StoreMessage) {
+    pub(crate) fn store_message(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        message: StoreMessage,
+    ) {
         match message {
             StoreMessage::Read(read) => self.read_asked(cx, from, &read),
             StoreMessage::ReadReply(reply) => self.read_answered(cx, from, reply),
@@ -299,11 +309,16 @@ impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
                 self.peer_down(cx, peer);
             }
             Input::Durable(seq) => self.durable_now(cx, seq),
+            Input::Loaded(seq) => self.loaded_now(cx, seq),
         }
         self.settle(cx);
     }
 
     fn last_write(&self) -> WriteSeq {
         self.store.last_write()
+    }
+
+    fn last_load(&self) -> LoadSeq {
+        self.store.last_load()
     }
 }

@@ -1,7 +1,7 @@
 //! A store in memory, that can forget what was not durable.
 
-use crate::store::{Counts, Store};
-use overlay::{Arc, Id, Item, Record, Slot, WriteSeq};
+use crate::store::{Counts, Found, Meta, Store};
+use overlay::{Arc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -17,6 +17,27 @@ pub struct MemoryStore {
     counts: Counts,
     last: WriteSeq,
     undo: VecDeque<Undo>,
+    /// When it plays a store on disk: who asked for what.
+    disk: Option<Disk>,
+}
+
+/// Makes a store in memory behave as one on a disk does.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    last: LoadSeq,
+    /// Asked for, and how far the answers have come.
+    asked: BTreeMap<LoadSeq, Vec<(Id, Slot)>>,
+    loaded: LoadSeq,
+}
+
+impl Disk {
+    /// Whether the body at a place has been loaded for somebody.
+    fn has_loaded(&self, place: (Id, Slot)) -> bool {
+        let answered = self.asked.range(..=self.loaded);
+        answered
+            .into_iter()
+            .any(|(_, places)| places.contains(&place))
+    }
 }
 
 /// What was in a place before a write.
@@ -32,6 +53,15 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that plays one on a disk: the bodies of durable writes must be loaded.
+    #[must_use]
+    pub fn on_disk() -> Self {
+        Self {
+            disk: Some(Disk::default()),
+            ..Self::default()
+        }
     }
 
     /// Number of records, tombstones included.
@@ -61,10 +91,16 @@ impl MemoryStore {
         }
         self.undo.clear();
         self.last = self.last.min(durable);
+        if let Some(disk) = &mut self.disk {
+            *disk = Disk::default();
+        }
     }
 
     fn count(&mut self, slot: Slot, record: &Record, sign: impl Fn(u64, u64) -> u64) {
-        let Some(body) = &record.body else { return };
+        let Some(body) = &record.body else {
+            self.counts.tombstones = sign(self.counts.tombstones, 1);
+            return;
+        };
         self.counts.bytes = sign(self.counts.bytes, body.len() as u64);
         let kind = match slot {
             Slot::Value => &mut self.counts.values,
@@ -111,15 +147,30 @@ fn stretches(arc: Arc) -> SmallVec<[(Id, Id); 2]> {
 }
 
 impl Store for MemoryStore {
-    fn get(&self, key: Id, slot: Slot) -> Option<Record> {
-        self.records.get(&(key, slot)).cloned()
+    fn meta(&self, key: Id, slot: Slot) -> Option<Meta> {
+        self.records.get(&(key, slot)).map(Meta::of)
     }
 
-    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Record) -> bool) {
+    fn read(&self, key: Id, slot: Slot) -> Found {
+        let place = (key, slot);
+        let Some(record) = self.records.get(&place) else {
+            return Found::Absent;
+        };
+        let in_memory = record.body.is_none()
+            || self.disk.as_ref().is_none_or(|disk| disk.has_loaded(place))
+            || self.undo.iter().any(|undo| undo.place == place);
+        if in_memory {
+            Found::Here(record.clone())
+        } else {
+            Found::OnDisk
+        }
+    }
+
+    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Meta) -> bool) {
         let from = Bound::Excluded((key, Slot::Value));
         for ((at, slot), record) in self.records.range((from, Bound::Unbounded)) {
             let Slot::Holder(addr) = slot else { return };
-            if *at != key || !visit(*addr, record) {
+            if *at != key || !visit(*addr, &Meta::of(record)) {
                 return;
             }
         }
@@ -129,7 +180,7 @@ impl Store for MemoryStore {
         &self,
         arc: Arc,
         after: Option<(Id, Slot)>,
-        visit: &mut dyn FnMut(Id, Slot, &Record) -> bool,
+        visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
     ) {
         let stretches = stretches(arc);
         let begin = after.and_then(|(key, _)| {
@@ -146,10 +197,35 @@ impl Store for MemoryStore {
                 if key > high {
                     break;
                 }
-                if !visit(*key, *slot, record) {
+                if !visit(*key, *slot, &Meta::of(record)) {
                     return;
                 }
             }
+        }
+    }
+
+    fn load(&mut self, places: &[(Id, Slot)]) -> LoadSeq {
+        let Some(disk) = &mut self.disk else {
+            return LoadSeq(0);
+        };
+        disk.last = LoadSeq(disk.last.0.saturating_add(1));
+        disk.asked.insert(disk.last, places.to_vec());
+        disk.last
+    }
+
+    fn last_load(&self) -> LoadSeq {
+        self.disk.as_ref().map_or(LoadSeq(0), |disk| disk.last)
+    }
+
+    fn loaded(&mut self, seq: LoadSeq) {
+        if let Some(disk) = &mut self.disk {
+            disk.loaded = seq;
+        }
+    }
+
+    fn release(&mut self, seq: LoadSeq) {
+        if let Some(disk) = &mut self.disk {
+            disk.asked.remove(&seq);
         }
     }
 
@@ -225,17 +301,18 @@ mod tests {
             store.counts(),
             Counts {
                 values: 1,
-                holders: 0,
-                bytes: 3
+                bytes: 3,
+                ..Counts::default()
             }
         );
         assert_eq!(store.write(item(1, 6, None)), WriteSeq(2));
-        assert_eq!(store.counts(), Counts::default());
-        assert!(
-            store
-                .get(Id::from_u64(1), Slot::Value)
-                .is_some_and(|found| found.body.is_none())
-        );
+        let deleted = Counts {
+            tombstones: 1,
+            ..Counts::default()
+        };
+        assert_eq!(store.counts(), deleted);
+        let known = store.meta(Id::from_u64(1), Slot::Value);
+        assert!(known.is_some_and(|known| known.is_tombstone()));
     }
 
     #[test]
@@ -249,14 +326,29 @@ mod tests {
         store.write(item(3, 1, Some(b"three")));
         store.crash(durable);
         assert_eq!(store.len(), 2);
-        let body = |key| {
-            store
-                .get(Id::from_u64(key), Slot::Value)
-                .and_then(|found| found.body)
+        let body = |key| match store.read(Id::from_u64(key), Slot::Value) {
+            Found::Here(record) => record.body,
+            Found::Absent | Found::OnDisk => None,
         };
         assert_eq!(body(1).as_deref(), Some(&b"one"[..]));
         assert_eq!(body(2).as_deref(), Some(&b"two"[..]));
         assert_eq!(store.counts().bytes, 6);
+    }
+
+    #[test]
+    fn a_body_on_disk_is_there_once_it_is_loaded() {
+        let mut store = MemoryStore::on_disk();
+        let place = (Id::from_u64(1), Slot::Value);
+        let seq = store.write(item(1, 1, Some(b"one")));
+        assert!(matches!(store.read(place.0, place.1), Found::Here(_)));
+        store.durable(seq);
+        assert_eq!(store.read(place.0, place.1), Found::OnDisk);
+        let load = store.load(&[place]);
+        assert_eq!(store.read(place.0, place.1), Found::OnDisk);
+        store.loaded(load);
+        assert!(matches!(store.read(place.0, place.1), Found::Here(_)));
+        store.release(load);
+        assert_eq!(store.read(place.0, place.1), Found::OnDisk);
     }
 
     #[test]

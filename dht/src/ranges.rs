@@ -6,8 +6,8 @@ use crate::fingerprint::Fingerprint;
 use crate::message::{Evidence, SyncDone, SyncRange};
 use crate::sync::Stage;
 use crate::view::{MAX_EVIDENCE, Member, View};
-use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Arc, Contact, Cx, Fault, Id, KeyRouter, Record, Slot, Version};
+use crate::{Dht, Meta, Position, Store, StoreMessage};
+use overlay::{Arc, Contact, Cx, Fault, Id, KeyRouter, Slot, Version};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Records whose fingerprint travels at a time: where two replicas differ in one record, the list
@@ -31,7 +31,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         cx: &Cx<'_, Self>,
         arc: Arc,
         (after, upto): (Option<Position>, Option<Position>),
-        visit: &mut dyn FnMut(Position, &Record) -> bool,
+        visit: &mut dyn FnMut(Position, &Meta) -> bool,
     ) {
         let (wall, grace_s) = (cx.wall, self.config.tombstone_grace_s);
         let end = upto.map(|upto| order(arc, upto));

@@ -5,14 +5,19 @@ use crate::durable::Then;
 use crate::message::{
     ArcNews, Body, HolderSeen, Read, ReadData, ReadReply, Replicate, Seen, Standing, Wanted,
 };
-use crate::{Dht, Store, StoreMessage};
+use crate::parked::Parked;
+use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Fault, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
+use smallvec::SmallVec;
 
 /// A value up to this length travels with every answer; of a longer one, only the root sends the
 /// bytes, unless another replica turns out to have a newer version. One small frame.
 const INLINE_BYTES: usize = 1 << 10;
 /// Most records of holders in one answer, tombstones included.
 const MAX_HOLDERS_LISTED: usize = 2 * MAX_HOLDERS_PER_KEY;
+
+/// Where the bodies of an answer are: mostly one.
+type Places = SmallVec<[Position; 1]>;
 
 /// A mark by which an origin and a root notice that they mean different replica sets.
 pub(crate) fn set_mark(replicas: &[Contact]) -> u64 {
@@ -26,11 +31,20 @@ pub(crate) fn set_mark(replicas: &[Contact]) -> u64 {
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn read_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, read: &Read) {
+        let places = match read.what {
+            Wanted::Value => self.value_wanted(read.key, read.full),
+            Wanted::Holders { limit } => self.holders_wanted(read.key, limit, cx.wall),
+        };
+        let again = || Parked::Message {
+            from,
+            message: Box::new(StoreMessage::Read(read.clone())),
+        };
+        if !self.have_bodies(&places, again) {
+            return;
+        }
         let data = match read.what {
             Wanted::Value => ReadData::Value(self.value_seen(read.key, read.full)),
-            Wanted::Holders { limit } => {
-                ReadData::Holders(self.holders_seen(read.key, limit, cx.wall))
-            }
+            Wanted::Holders { .. } => ReadData::Holders(self.holders_seen(&places)),
         };
         let standing = self.standing(cx, read.key, read.set);
         let reply = ReadReply {
@@ -61,37 +75,60 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
+    /// Where the body is that goes with the answer, if one does.
+    fn value_wanted(&self, key: Id, full: bool) -> Places {
+        let known = self.store.meta(key, Slot::Value);
+        let length = known.and_then(|known| known.length);
+        let travels = length.is_some_and(|length| full || length as usize <= INLINE_BYTES);
+        travels.then_some((key, Slot::Value)).into_iter().collect()
+    }
+
     fn value_seen(&self, key: Id, full: bool) -> Option<Seen> {
-        let record = self.store.get(key, Slot::Value)?;
-        let body = match record.body {
+        let known = self.store.meta(key, Slot::Value)?;
+        let body = match known.length {
             None => Body::Tombstone,
-            Some(body) if full || body.len() <= INLINE_BYTES => Body::Bytes(body),
+            Some(length) if full || length as usize <= INLINE_BYTES => {
+                Body::Bytes(self.record_here((key, Slot::Value))?.body?)
+            }
             Some(_) => Body::Withheld,
         };
         Some(Seen {
-            version: record.version,
-            expires: record.expires,
+            version: known.version,
+            expires: known.expires,
             body,
         })
     }
 
-    fn holders_seen(&self, key: Id, limit: u32, wall: WallMs) -> Vec<HolderSeen> {
+    /// The holders that go with the answer, removed ones that still matter included.
+    fn holders_wanted(&self, key: Id, limit: u32, wall: WallMs) -> Places {
         let limit = (limit as usize).min(MAX_HOLDERS_PER_KEY);
         let grace_s = self.config.tombstone_grace_s;
-        let (mut seen, mut live) = (Vec::new(), 0);
-        self.store.holders(key, &mut |addr, record| {
-            if !is_garbage(Slot::Holder(addr), record, wall, grace_s) {
-                live += usize::from(record.is_live(wall));
-                seen.push(HolderSeen {
-                    addr,
-                    version: record.version,
-                    expires: record.expires,
-                    text: record.body.clone(),
-                });
+        let (mut places, mut live) = (Places::new(), 0);
+        self.store.holders(key, &mut |addr, known| {
+            let slot = Slot::Holder(addr);
+            if !is_garbage(slot, known, wall, grace_s) {
+                live += usize::from(known.is_live(wall));
+                places.push((key, slot));
             }
-            live < limit && seen.len() < MAX_HOLDERS_LISTED
+            live < limit && places.len() < MAX_HOLDERS_LISTED
         });
-        seen
+        places
+    }
+
+    fn holders_seen(&self, places: &[Position]) -> Vec<HolderSeen> {
+        let seen = |(key, slot): &Position| {
+            let Slot::Holder(addr) = *slot else {
+                return None;
+            };
+            let record = self.record_here((*key, *slot))?;
+            Some(HolderSeen {
+                addr,
+                version: record.version,
+                expires: record.expires,
+                text: record.body,
+            })
+        };
+        places.iter().filter_map(seen).collect()
     }
 
     /// A root asks to hold records: newest wins, and durable before it is acknowledged.
@@ -110,7 +147,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             first.record.body.is_none()
                 && self
                     .store
-                    .get(first.key, first.slot)
+                    .meta(first.key, first.slot)
                     .is_some_and(|known| known.is_live(cx.wall))
         });
         let mut seq = self.durable;

@@ -1,6 +1,6 @@
 //! The boundary to whatever keeps the records.
 
-use overlay::{Arc, Id, Item, Record, Slot, WriteSeq};
+use overlay::{Arc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
 use std::net::SocketAddr;
 
 /// What a store holds.
@@ -12,6 +12,83 @@ pub struct Counts {
     pub holders: u64,
     /// Bytes of all bodies.
     pub bytes: u64,
+    /// Tombstones of both.
+    pub tombstones: u64,
+}
+
+/// What is known of a record without its body: what routing and comparing need, always in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Newest wins.
+    pub version: Version,
+    /// When it ends by itself.
+    pub expires: Option<WallMs>,
+    /// Bytes of the body; none for a tombstone.
+    pub length: Option<u32>,
+}
+
+impl Meta {
+    /// What is known of this record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let length = record.body.as_ref().map(bytes::Bytes::len);
+        Self {
+            version: record.version,
+            expires: record.expires,
+            length: length.map(|length| u32::try_from(length).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Whether a reader sees the record: neither deleted nor ended.
+    #[must_use]
+    pub fn is_live(&self, now: WallMs) -> bool {
+        self.length.is_some() && self.expires.is_none_or(|end| now < end)
+    }
+
+    /// Whether the record was deleted.
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        self.length.is_none()
+    }
+}
+
+/// What looking for a record with its body comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There is none.
+    Absent,
+    /// Here it is.
+    Here(Record),
+    /// Its body is not in memory: ask for it with [`Store::load`].
+    OnDisk,
+}
+
+/// Why a store takes no new records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreFull {
+    /// The limit that the operator set.
+    #[error(
+        "the store of this node holds {used} bytes, its quota (--max-store) is {quota}; delete \
+         something, raise the quota, or add nodes"
+    )]
+    Quota {
+        /// Bytes in use.
+        used: u64,
+        /// Bytes allowed.
+        quota: u64,
+    },
+    /// The file system.
+    #[error(
+        "the disk of this node is full ({free} bytes are free, {reserve} are kept for deletes); \
+         make room on it, or add nodes"
+    )]
+    Disk {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are kept so that deleting works.
+        reserve: u64,
+    },
 }
 
 /// Keeps records by key and slot.
@@ -19,14 +96,20 @@ pub struct Counts {
 /// A write is visible at once, and durable when the driver says so: it makes all writes up to
 /// [`last_write`](Store::last_write) durable together and reports that to the machine with
 /// `Input::Durable`, which passes it on to [`durable`](Store::durable). Writes become durable in
-/// the order of their numbers.
+/// the order of their numbers. The body of a write that is not durable yet is in memory.
+///
+/// Bodies of other records may be on a disk, and no call here waits for one:
+/// [`load`](Store::load) asks, and the driver says with `Input::Loaded` when they are there.
 pub trait Store {
-    /// The record, deleted or expired ones included.
-    fn get(&self, key: Id, slot: Slot) -> Option<Record>;
+    /// What is known of a record, deleted or ended ones included.
+    fn meta(&self, key: Id, slot: Slot) -> Option<Meta>;
 
-    /// Visits the holders of a key in order of address, removed and expired ones included, until
+    /// The record, deleted or ended ones included. A tombstone is never on disk only.
+    fn read(&self, key: Id, slot: Slot) -> Found;
+
+    /// Visits the holders of a key in order of address, removed and ended ones included, until
     /// `visit` returns false.
-    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Record) -> bool);
+    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Meta) -> bool);
 
     /// Visits the records in an arc, clockwise from its start and by slot within a key, those
     /// after the position `after` only, until `visit` returns false.
@@ -34,8 +117,21 @@ pub trait Store {
         &self,
         arc: Arc,
         after: Option<(Id, Slot)>,
-        visit: &mut dyn FnMut(Id, Slot, &Record) -> bool,
+        visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
     );
+
+    /// Asks for bodies. Once [`loaded`](Store::loaded) was told of this request they are in
+    /// memory, unless they were removed, until [`release`](Store::release).
+    fn load(&mut self, places: &[(Id, Slot)]) -> LoadSeq;
+
+    /// The last request for bodies.
+    fn last_load(&self) -> LoadSeq;
+
+    /// The driver says that the bodies of all requests up to this one can be had.
+    fn loaded(&mut self, seq: LoadSeq);
+
+    /// The bodies of a request are not needed any more.
+    fn release(&mut self, seq: LoadSeq);
 
     /// Writes a record unless the one in its place is as new, and says which write it waits for:
     /// its own, or the last one when nothing was written.
@@ -43,6 +139,14 @@ pub trait Store {
 
     /// Removes a record, without a trace.
     fn remove(&mut self, key: Id, slot: Slot) -> WriteSeq;
+
+    /// Whether new records are taken. Tombstones are taken in any case.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    fn room(&self) -> Result<(), StoreFull> {
+        Ok(())
+    }
 
     /// What the store holds.
     fn counts(&self) -> Counts;

@@ -6,6 +6,7 @@ use crate::arcs::subtract_from;
 use crate::checks::is_garbage;
 use crate::machine::Due;
 use crate::message::HandOffResult;
+use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::lookup::{Located, LookupRequest};
 use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, Version};
@@ -156,21 +157,44 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let first = batch.first().copied();
         batch.retain(|position| found.arc.contains(position.0) || Some(*position) == first);
-        let (items, _) = self.batch(&batch);
-        let versions = items
-            .iter()
-            .map(|item| ((item.key, item.slot), item.record.version))
-            .collect();
+        let (batch, _) = self.plan_batch(&batch);
+        let version = |position: Position| {
+            let known = self.store.meta(position.0, position.1)?;
+            Some((position, known.version))
+        };
+        let items = batch.into_iter().filter_map(version).collect();
         let req = self.draw_number(cx);
         let until = cx.now + self.config.write_timeout.times(2);
         self.strays.stage = Stage::Handing {
             req,
             owner,
-            items: versions,
+            items,
             until,
         };
         self.deadlines.set(Due::Strays, until);
-        self.post(cx, owner, StoreMessage::HandOff { req, items });
+        self.strays_loaded(cx, req);
+    }
+
+    /// Sends the strays as soon as their bodies are in memory.
+    pub(crate) fn strays_loaded(&mut self, cx: &mut Cx<'_, Self>, req: u64) {
+        let Stage::Handing {
+            req: expected,
+            owner,
+            items,
+            ..
+        } = &self.strays.stage
+        else {
+            return;
+        };
+        if *expected != req {
+            return;
+        }
+        let owner = *owner;
+        let places: Vec<Position> = items.iter().map(|(position, _)| *position).collect();
+        if self.have_bodies(&places, || Parked::Strays { req }) {
+            let items = self.batch(&places);
+            self.post(cx, owner, StoreMessage::HandOff { req, items });
+        }
     }
 
     fn stray_failed(&mut self, cx: &Cx<'_, Self>) {
@@ -210,7 +234,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                         || self.covers.arcs().any(|arc| arc.contains(key));
                     let same = self
                         .store
-                        .get(key, slot)
+                        .meta(key, slot)
                         .is_some_and(|known| known.version == version);
                     if same && !needed {
                         self.store.remove(key, slot);

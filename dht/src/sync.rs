@@ -209,23 +209,31 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         make: impl FnOnce(u64) -> StoreMessage,
     ) {
         let req = self.draw_number(cx);
-        let Some((_, Member { contact, .. })) = self.member(at) else {
-            return;
-        };
-        let contact = *contact;
+        if let Some(contact) = self.sync_wait(cx, at, stage, req) {
+            self.post(cx, contact, make(req));
+        }
+    }
+
+    /// A comparison waits for what this number stands for; gives the replica.
+    pub(crate) fn sync_wait(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        at: (usize, usize),
+        stage: Stage,
+        req: u64,
+    ) -> Option<Contact> {
+        let contact = self.member(at)?.1.contact;
         let patience = self
             .routing
             .timeout_for(contact.id)
             .times(2)
             .max(MIN_PATIENCE);
-        let Some(walk) = self.walk_mut(at) else {
-            return;
-        };
+        let walk = self.walk_mut(at)?;
         walk.req = req;
         walk.stage = stage;
         walk.until = cx.now + patience.times(1 << walk.attempts.min(4));
-        self.post(cx, contact, make(req));
         self.schedule_sync(cx);
+        Some(contact)
     }
 
     /// A question was lost, or the replica is.

@@ -29,7 +29,7 @@ pub use locate::{
     Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport, Locate, LocateReport,
     Notice, Outcome, PeerInfo, Promise, PutReport, Reply, Request, SearchReport, Status,
 };
-pub use machine::{Cx, Effect, Fault, Input, Machine, OpId, Outbox, WriteSeq};
+pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use record::{
     Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S,
     MAX_VALUE_BYTES, Record, Slot, Version,

@@ -16,6 +16,11 @@ pub struct OpId(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteSeq(pub u64);
 
+/// Names a request of a machine to its store for bodies that are not in memory. They are answered
+/// in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoadSeq(pub u64);
+
 /// A protocol as a plain state machine.
 ///
 /// It opens no socket, reads no clock, draws no entropy but from [`Cx::rng`], spawns nothing,
@@ -39,6 +44,12 @@ pub trait Machine: Sized {
     /// writes.
     fn last_write(&self) -> WriteSeq {
         WriteSeq(0)
+    }
+
+    /// The latest bodies that the machine asked its store for. The driver says with
+    /// [`Input::Loaded`] when they are in memory: a machine never waits for a disk.
+    fn last_load(&self) -> LoadSeq {
+        LoadSeq(0)
     }
 }
 
@@ -66,6 +77,8 @@ pub enum Input<M: Machine> {
     PeerDown(Contact),
     /// All writes up to this one are on stable storage.
     Durable(WriteSeq),
+    /// All bodies asked for up to this request are in memory.
+    Loaded(LoadSeq),
 }
 
 /// What a machine may see and use while it handles one input.

@@ -12,6 +12,7 @@ mod kind {
     pub(super) const CALL: u64 = 3;
     pub(super) const PEER_DOWN: u64 = 4;
     pub(super) const DURABLE: u64 = 5;
+    pub(super) const LOADED: u64 = 6;
 }
 
 impl<M: Machine> World<M> {
@@ -60,6 +61,12 @@ impl<M: Machine> World<M> {
                 slot.durable = seq;
                 slot.syncing = false;
                 self.handle(node, Input::Durable(seq));
+                Some(node)
+            }
+            Due::Loaded { node, life, seq } => {
+                let node = self.same_life(node, life)?;
+                self.fold(kind::LOADED, node, seq.0);
+                self.handle(node, Input::Loaded(seq));
                 Some(node)
             }
         }
@@ -143,23 +150,39 @@ impl<M: Machine> World<M> {
             out: &mut outbox,
         };
         machine.handle(&mut cx, input);
-        let written = machine.last_write();
-        if written > slot.durable && !slot.syncing {
-            slot.syncing = true;
-            let life = slot.life;
-            let (shortest, longest) = self.config.fsync;
-            let due = Due::Durable {
-                node: node as u32,
-                life,
-                seq: written,
-            };
-            self.queue
-                .push(now + self.dice.span(shortest, longest), due);
-        }
+        self.use_disk(node);
         for effect in outbox.drain() {
             self.apply(node, effect);
         }
         self.outbox = outbox;
+    }
+
+    /// Starts what the machine asked of its disk: a group of writes, one at a time, and loads, as
+    /// long each as a group of writes may take.
+    fn use_disk(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        let Some(machine) = &slot.machine else { return };
+        let (node, life) = (at as u32, slot.life);
+        let (shortest, longest) = self.config.fsync;
+        let written = machine.last_write();
+        if written > slot.durable && !slot.syncing {
+            slot.syncing = true;
+            let due = Due::Durable {
+                node,
+                life,
+                seq: written,
+            };
+            let delay = self.dice.span(shortest, longest);
+            self.queue.push(self.now + delay, due);
+        }
+        let seq = machine.last_load();
+        if seq > slot.loading {
+            slot.loading = seq;
+            let delay = self.dice.span(shortest, longest);
+            slot.load_free = slot.load_free.max(self.now + delay);
+            let due = Due::Loaded { node, life, seq };
+            self.queue.push(slot.load_free, due);
+        }
     }
 
     fn apply(&mut self, node: usize, effect: Effect<M>) {

@@ -1,6 +1,6 @@
 //! What is due, in order of time and then of sequence.
 
-use overlay::{Contact, Id, Machine, OpId, Time, WriteSeq};
+use overlay::{Contact, Id, LoadSeq, Machine, OpId, Time, WriteSeq};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -32,6 +32,11 @@ pub(crate) enum Due<M: Machine> {
         node: u32,
         life: u32,
         seq: WriteSeq,
+    },
+    Loaded {
+        node: u32,
+        life: u32,
+        seq: LoadSeq,
     },
 }
 

@@ -1,7 +1,7 @@
 //! One place in the world: a machine with its address, its entropy, its clock and its disk.
 
 use crate::EPOCH;
-use overlay::{Contact, Duration, Time, WallMs, WriteSeq};
+use overlay::{Contact, Duration, LoadSeq, Time, WallMs, WriteSeq};
 use rand_pcg::Pcg64Mcg;
 
 /// How a node's clocks differ from the world's.
@@ -56,4 +56,8 @@ pub(crate) struct Slot<M> {
     pub(crate) durable: WriteSeq,
     /// A group of writes is on its way to stable storage.
     pub(crate) syncing: bool,
+    /// The last bodies that were asked for, and when the disk is done with them: loads are
+    /// answered in their order.
+    pub(crate) loading: LoadSeq,
+    pub(crate) load_free: Time,
 }

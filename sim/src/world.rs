@@ -4,7 +4,7 @@ use crate::dice::generator;
 use crate::queue::{Due, Queue};
 use crate::slot::{Clock, Slot};
 use crate::{Config, Counters, Dice, Faults, Invariant, TraceHash};
-use overlay::{Contact, Duration, Id, Machine, OpId, Outbox, Time, WriteSeq};
+use overlay::{Contact, Duration, Id, LoadSeq, Machine, OpId, Outbox, Time, WriteSeq};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Most nodes of a world, those that have gone included: an index is the lower 24 bits of an
@@ -140,6 +140,8 @@ impl<M: Machine> World<M> {
             slow_by: Duration::ZERO,
             durable: WriteSeq(0),
             syncing: false,
+            loading: LoadSeq(0),
+            load_free: Time::ZERO,
         });
         self.live += 1;
         index
@@ -170,6 +172,7 @@ impl<M: Machine> World<M> {
         slot.life += 1;
         let machine = build(slot.contact);
         slot.durable = machine.last_write();
+        slot.loading = machine.last_load();
         slot.machine = Some(machine);
         self.live += 1;
     }

@@ -185,7 +185,7 @@ impl Machine for Toy {
                     Self::done(cx, op, Reply::Failed(failure));
                 }
             }
-            Input::Timer(()) | Input::Durable(_) => {}
+            Input::Timer(()) | Input::Durable(_) | Input::Loaded(_) => {}
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod calls;
+mod disks;
 pub mod ring;
 
 pub use calls::*;
@@ -15,8 +16,8 @@ pub use calls::*;
 use dht::{Dht, DhtConfig, DhtMessage, MemoryStore, StoreMessage};
 use overlay::lookup::LookupConfig;
 use overlay::{
-    Contact, Cx, Duration, Effect, Fault, GetReport, Id, Input, Locate, Machine, Notice, OpId,
-    Outbox, Outcome, PutReport, Reply, Request, Time, WallMs, WriteSeq,
+    Contact, Cx, Duration, Effect, Fault, GetReport, Id, Input, LoadSeq, Locate, Machine, Notice,
+    OpId, Outbox, Outcome, PutReport, Reply, Request, Time, WallMs, WriteSeq,
 };
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -48,12 +49,18 @@ enum Event {
         life: u32,
         seq: WriteSeq,
     },
+    Loaded {
+        node: Id,
+        life: u32,
+        seq: LoadSeq,
+    },
 }
 
 struct Life {
     dht: Node,
     number: u32,
     flushing: WriteSeq,
+    loading: LoadSeq,
 }
 
 pub struct World {
@@ -115,7 +122,8 @@ impl World {
     pub fn join(&mut self, number: u64) -> Contact {
         let contact = contact(number);
         let ring = Ring::new(contact, Rc::clone(&self.oracle));
-        let store = self.disks.remove(&contact.id).unwrap_or_default();
+        let store = self.disks.remove(&contact.id);
+        let store = store.unwrap_or_else(MemoryStore::on_disk);
         let dht = Dht::new(ring, store, self.config.clone(), LookupConfig::default());
         let life = self.next as u32;
         self.next += 1;
@@ -125,6 +133,7 @@ impl World {
                 dht,
                 number: life,
                 flushing: WriteSeq(0),
+                loading: LoadSeq(0),
             },
         );
         let first = self.oracle.borrow().members().next();
@@ -290,6 +299,12 @@ impl World {
                     self.input(node, Input::Durable(seq));
                 }
             }
+            Event::Loaded { node, life, seq } => {
+                let alive = self.nodes.get(&node);
+                if alive.is_some_and(|alive| alive.number == life) {
+                    self.input(node, Input::Loaded(seq));
+                }
+            }
         }
     }
 
@@ -320,6 +335,7 @@ impl World {
                 },
             );
         }
+        self.load(node);
         for effect in out.drain() {
             match effect {
                 Effect::Send { to, message } => self.send(me, to, message),
@@ -370,24 +386,5 @@ impl World {
     fn push(&mut self, at: Time, event: Event) {
         self.next += 1;
         self.queue.insert((at, self.next), event);
-    }
-
-    /// The live nodes that hold a live value.
-    pub fn holding(&self, key: Id) -> Vec<Id> {
-        use dht::Store;
-        let wall = self.wall();
-        let has = |life: &Life| {
-            let found = life.dht.store().get(key, overlay::Slot::Value);
-            found.is_some_and(|record| record.is_live(wall))
-        };
-        self.nodes
-            .iter()
-            .filter(|(_, life)| has(life))
-            .map(|(id, _)| *id)
-            .collect()
-    }
-
-    pub fn all_settled(&self) -> bool {
-        self.nodes.values().all(|life| life.dht.status().settled)
     }
 }

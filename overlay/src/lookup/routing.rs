@@ -338,6 +338,7 @@ impl<R: KeyRouter> Machine for Routing<R> {
             Input::Call { op, call } => self.call(cx, op, call),
             Input::PeerDown(peer) => self.peer_down(cx, peer),
             Input::Durable(seq) => self.drive_router(cx, Input::Durable(seq)),
+            Input::Loaded(seq) => self.drive_router(cx, Input::Loaded(seq)),
         }
         if let Some(at) = self.deadlines.to_arm() {
             cx.arm(at, RoutingTimer::Lookup);

@@ -59,6 +59,7 @@ impl Machine for Toy {
             }
             Input::PeerDown(peer) => cx.emit(Heard::Down(peer)),
             Input::Durable(seq) => cx.emit(Heard::Durable(seq)),
+            Input::Loaded(_) => {}
         }
     }
 

@@ -82,7 +82,7 @@ impl Swarm {
                     ..ChordConfig::default()
                 },
             );
-            let store = MemoryStore::new();
+            let store = MemoryStore::on_disk();
             Dht::new(chord, store, DhtConfig::default(), LookupConfig::default())
         }
     }

@@ -1,0 +1,42 @@
+//! What nodes hold, and their disks.
+
+use super::{Event, Life, World};
+use dht::Store;
+use overlay::{Duration, Id, Locate, Machine};
+
+impl World {
+    /// Starts to load the bodies that a node asked for.
+    pub(super) fn load(&mut self, node: Id) {
+        let Some(life) = self.nodes.get_mut(&node) else {
+            return;
+        };
+        let (life_number, seq) = (life.number, life.dht.last_load());
+        if seq > life.loading {
+            life.loading = seq;
+            let event = Event::Loaded {
+                node,
+                life: life_number,
+                seq,
+            };
+            self.push(self.now + Duration::from_millis(1), event);
+        }
+    }
+
+    /// The live nodes that hold a live value.
+    pub fn holding(&self, key: Id) -> Vec<Id> {
+        let wall = self.wall();
+        let has = |life: &Life| {
+            let found = life.dht.store().meta(key, overlay::Slot::Value);
+            found.is_some_and(|known| known.is_live(wall))
+        };
+        self.nodes
+            .iter()
+            .filter(|(_, life)| has(life))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub fn all_settled(&self) -> bool {
+        self.nodes.values().all(|life| life.dht.status().settled)
+    }
+}
