@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use support::{alone, bare, file_in, run, wait_until};
@@ -35,10 +36,41 @@ fn a_directory_of_real_files_survives_two_killed_nodes() {
         report["skipped"][0]["name"], "large",
         "what is left out is said: {report}"
     );
-    assert!(
-        report["mean_hops"].as_f64().is_some_and(|hops| hops > 0.0),
-        "{report}"
-    );
+    assert_eq!(report["stored"]["found"], Value::Null, "{report}");
+    for row in ["stored", "read_before", "read_after"] {
+        check_row(&report[row], row, report["bytes"].as_u64());
+    }
+}
+
+/// A row of a demo that lost nothing, as the table has it.
+fn check_row(row: &Value, name: &str, bytes: Option<u64>) {
+    assert_eq!(row["keys"], 41, "{name}: {row}");
+    assert_eq!(row["bytes"].as_u64(), bytes, "{name}: {row}");
+    assert_eq!(row["missing"], 0, "{name}: {row}");
+    if name != "stored" {
+        assert_eq!([&row["found"], &row["wrong"]], [41, 0], "{name}: {row}");
+    }
+    let positive = |field: &str| row[field].as_f64().is_some_and(|number| number > 0.0);
+    let measured = [
+        "ops_per_s",
+        "p50_us",
+        "p90_us",
+        "p99_us",
+        "max_us",
+        "mean_hops",
+    ];
+    for field in measured {
+        assert!(positive(field), "{name} has no {field}: {row}");
+    }
+}
+
+/// The words of the table's row that begins with `name`.
+fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
+    let found = table
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix(name));
+    let words = found.unwrap_or_else(|| panic!("no row {name:?} in {table}"));
+    words.split_whitespace().collect()
 }
 
 #[test]
@@ -64,7 +96,35 @@ fn the_lines_of_a_file_are_keys_and_the_table_says_so() {
         table.contains("found before 3 of 3, after 3 of 3"),
         "{table}"
     );
-    assert!(table.contains("mean hops"), "{table}");
+    for column in [
+        "keys",
+        "bytes",
+        "ops/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "mean hops",
+        "found",
+        "missing",
+        "wrong",
+    ] {
+        assert!(table.contains(column), "no column {column}: {table}");
+    }
+    // keys, bytes, ops/s, three percentiles, mean hops, found, missing, wrong
+    for (name, end) in [
+        ("stored", ["-", "0", "-"]),
+        ("read back", ["3", "0", "0"]),
+        ("after kill", ["3", "0", "0"]),
+    ] {
+        let cells = row(&table, name);
+        assert_eq!(cells.len(), 10, "{table}");
+        assert_eq!(cells[..2], ["3", "14"], "{table}");
+        assert_eq!(cells[7..], end, "{table}");
+    }
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 100),
+        "wider than 100 columns: {table}"
+    );
     assert!(ran.stderr.contains("killed 1"), "{}", ran.stderr);
 }
 

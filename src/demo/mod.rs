@@ -149,7 +149,6 @@ async fn play(args: &DemoArgs, corpus: &Corpus) -> Result<(bool, Network), DemoE
         before.right,
         corpus.items.len()
     ));
-    let hops = pass::mean_hops(&mut sessions, &corpus.items).await?;
 
     // A copy that is still under way when its only source is killed would be lost by any protocol.
     ring::settle(&mut connector, &network, Rest::Copies, SETTLE_LIMIT).await?;
@@ -177,7 +176,6 @@ async fn play(args: &DemoArgs, corpus: &Corpus) -> Result<(bool, Network), DemoE
         stored,
         before,
         after,
-        hops,
     };
     let right = report.all_right();
     println!(

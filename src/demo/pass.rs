@@ -1,4 +1,4 @@
-//! One pass over all keys through all nodes: storing, reading back, locating.
+//! One pass over all keys through all nodes: storing or reading back, then locating some of them.
 
 use super::DemoError;
 use super::corpus::Item;
@@ -23,8 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const RETRY_FOR: Duration = Duration::from_secs(30);
 /// The pause before asking again.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// Keys whose way is looked up, evenly spread.
+/// Keys whose way is looked up after a pass, evenly spread: enough for two digits of a mean.
 const LOCATED: usize = 200;
+/// How long that may take in all: a sample is no reason to hold the demo up.
+const LOCATE_FOR: Duration = Duration::from_secs(10);
 /// Most failures that are named.
 const NAMED_FAILURES: usize = 10;
 /// Longest latency that the histogram tells apart, in microseconds.
@@ -33,11 +35,16 @@ const MAX_LATENCY_US: u64 = 3_600_000_000;
 /// What a pass did.
 #[derive(Debug)]
 pub(super) struct Pass {
+    /// Keys that were stored, or found with the bytes that were stored.
     pub(super) right: usize,
+    /// Bytes of their values.
+    pub(super) bytes: u64,
     pub(super) missing: usize,
     pub(super) wrong: usize,
     pub(super) elapsed: Duration,
     pub(super) latency_us: Histogram<u64>,
+    /// Mean network steps to the root, from the nodes that were asked; none when no lookup ended.
+    pub(super) mean_hops: Option<f64>,
     /// The first keys that went wrong, and how.
     pub(super) failures: Vec<String>,
 }
@@ -153,6 +160,7 @@ async fn pass(
         total.merge(result?);
     }
     total.elapsed = started.elapsed();
+    total.mean_hops = mean_hops(sessions, items, shift).await?;
     Ok(total)
 }
 
@@ -207,23 +215,26 @@ async fn through_one(
     Ok(())
 }
 
-/// Mean network steps of lookups for some of the keys, each through another node.
-pub(super) async fn mean_hops(
+/// Mean network steps of lookups for some of the keys, each from the node that the pass asked.
+async fn mean_hops(
     sessions: &mut [Session],
     items: &[Item],
+    shift: usize,
 ) -> Result<Option<f64>, DemoError> {
     let every = items.len().div_ceil(LOCATED).max(1);
     let (mut hops, mut answers) = (0u64, 0u64);
-    let count = sessions.len().max(1);
-    for (turn, item) in items.iter().step_by(every).enumerate() {
-        let Some(session) = sessions.get_mut(turn % count) else {
+    let started = Instant::now();
+    for (index, item) in items.iter().enumerate().step_by(every) {
+        let at = (index + shift) % sessions.len().max(1);
+        let left = LOCATE_FOR.saturating_sub(started.elapsed());
+        let Some(session) = sessions.get_mut(at).filter(|_| !left.is_zero()) else {
             break;
         };
         let request = Request::Locate {
             key: Id::of(&item.key),
             iterative: false,
         };
-        let asked = tokio::time::timeout(TIMEOUT, session.call(ControlBody::Data(request))).await;
+        let asked = tokio::time::timeout(left, session.call(ControlBody::Data(request))).await;
         match asked {
             Ok(Ok(ReplyBody::Data(Reply::Located(report)))) => {
                 hops += u64::from(report.hops);
@@ -237,15 +248,17 @@ pub(super) async fn mean_hops(
 }
 
 impl Pass {
-    fn new() -> Result<Self, DemoError> {
+    pub(super) fn new() -> Result<Self, DemoError> {
         let latency_us = Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)
             .map_err(|error| DemoError(error.to_string()))?;
         Ok(Self {
             right: 0,
+            bytes: 0,
             missing: 0,
             wrong: 0,
             elapsed: Duration::ZERO,
             latency_us,
+            mean_hops: None,
             failures: Vec::new(),
         })
     }
@@ -256,6 +269,7 @@ impl Pass {
         let why = match verdict {
             Verdict::Right => {
                 self.right += 1;
+                self.bytes += item.value.len() as u64;
                 return;
             }
             Verdict::Wrong => {
@@ -275,6 +289,7 @@ impl Pass {
 
     fn merge(&mut self, other: Self) {
         self.right += other.right;
+        self.bytes += other.bytes;
         self.missing += other.missing;
         self.wrong += other.wrong;
         // Both have the same bounds, so that nothing can be out of range.
