@@ -279,6 +279,16 @@ pub enum Failure {
     /// The node has too many calls under way.
     #[error("the node has {0} calls under way, its limit; try again later")]
     Busy(usize),
+    /// The node left before it had handed everything over.
+    #[error(
+        "the node left before everything was handed over: not all new replicas of the {values} values and {holders} holders that it held confirmed them; the other replicas repair that by themselves as long as they live"
+    )]
+    NotHandedOver {
+        /// Values that it held.
+        values: u64,
+        /// Holders that it held.
+        holders: u64,
+    },
 }
 
 /// The final answer to a [`Request`].

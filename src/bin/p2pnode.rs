@@ -142,10 +142,7 @@ async fn until_end(mut node: NodeHandle) -> ExitCode {
     loop {
         tokio::select! {
             stopped = node.ended() => {
-                return match stopped {
-                    Stopped::Orderly => ExitCode::SUCCESS,
-                    Stopped::Panicked => ExitCode::from(FAILED),
-                };
+                return exit_of(&stopped);
             }
             () = any(&mut terminate, &mut interrupt) => {
                 if leaving {
@@ -159,9 +156,43 @@ async fn until_end(mut node: NodeHandle) -> ExitCode {
     }
 }
 
+/// The exit code for an end, and the line that goes with it.
+fn exit_of(stopped: &Stopped) -> ExitCode {
+    match stopped {
+        Stopped::Orderly => ExitCode::SUCCESS,
+        Stopped::Incomplete(why) => {
+            complain(&why.to_string());
+            ExitCode::from(FAILED)
+        }
+        // The panic has been printed.
+        Stopped::Panicked => ExitCode::from(FAILED),
+    }
+}
+
 async fn any(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use overlay::Failure;
+
+    #[test]
+    fn only_an_orderly_end_is_a_success() {
+        let left_behind = Failure::NotHandedOver {
+            values: 12,
+            holders: 3,
+        };
+        let line = left_behind.to_string();
+        assert!(line.contains("12 values and 3 holders"), "{line}");
+        let code = |stopped| format!("{:?}", exit_of(&stopped));
+        assert_eq!(code(Stopped::Orderly), format!("{:?}", ExitCode::SUCCESS));
+        let failed = format!("{:?}", ExitCode::from(1));
+        assert_eq!(code(Stopped::Incomplete(left_behind)), failed);
+        assert_eq!(code(Stopped::Panicked), failed);
     }
 }

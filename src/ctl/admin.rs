@@ -4,7 +4,7 @@ use super::output::{Answer, Exit, aligned, contact_json, count_of, document};
 use super::{Asking, CtlError, wrong_answer};
 use crate::control::client::Connector;
 use crate::control::{ControlBody, ReplyBody, StatusReport, proof};
-use overlay::{Neighbours, PeerInfo};
+use overlay::{Neighbours, PeerInfo, Reply};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
@@ -159,9 +159,11 @@ pub(super) async fn leave(asking: Asking) -> Result<Answer, CtlError> {
     let addr = session.addr();
     let reply = asking.ask(&mut session, ControlBody::Leave).await;
     session.close().await;
-    let ReplyBody::Left = reply? else {
-        return Err(wrong_answer(addr));
-    };
+    match reply? {
+        ReplyBody::Left => {}
+        ReplyBody::Data(Reply::Failed(failure)) => return Err(CtlError::Failed(failure)),
+        _ => return Err(wrong_answer(addr)),
+    }
     let json = document(json!({ "addr": addr, "outcome": "left" }));
     Ok(Answer::new(
         Exit::Done,

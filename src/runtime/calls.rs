@@ -23,7 +23,6 @@ pub(crate) enum Caller {
 struct Waiting {
     kind: OperationKind,
     since: Time,
-    leave: bool,
     caller: Caller,
 }
 
@@ -51,21 +50,19 @@ impl Calls {
     pub(crate) fn begin(&mut self, request: &Request, caller: Caller, now: Time) -> OpId {
         let op = OpId(self.next);
         self.next += 1;
-        let leave = matches!(request, Request::Leave);
         let waiting = Waiting {
             kind: request.into(),
             since: now,
-            leave,
             caller,
         };
         self.waiting.insert(op, waiting);
         op
     }
 
-    /// Answers a call. True when it was a call to leave.
-    pub(crate) fn finish(&mut self, op: OpId, reply: Reply, now: Time) -> bool {
+    /// Answers a call.
+    pub(crate) fn finish(&mut self, op: OpId, reply: Reply, now: Time) {
         let Some(waiting) = self.waiting.remove(&op) else {
-            return false;
+            return;
         };
         let failed = matches!(reply, Reply::Failed(_));
         let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
@@ -84,7 +81,6 @@ impl Calls {
             }
             Caller::Nobody => {}
         }
-        waiting.leave
     }
 
     /// Queues an answer to a client.

@@ -6,14 +6,14 @@
 //! for all messages of a batch to one peer.
 
 use super::calls::{Caller, Calls};
+use super::handle::Stopped;
+use super::leaving::Stage;
 use super::links::{Links, SWEEP_EVERY};
 use super::peer::Inbound;
 use super::timers::{Alarm, Timers};
 use super::{Clock, Command, Shared};
 use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody, StatusReport};
-use overlay::{
-    Contact, Cx, Duration, Effect, Input, Locate, Notice, Outbox, Reply, Request, Time, WriteSeq,
-};
+use overlay::{Contact, Cx, Effect, Input, Locate, Notice, Outbox, Request, Time, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,9 +24,6 @@ use tokio::sync::mpsc;
 /// among many messages; few enough that the first of them does not wait for long.
 const BATCH: usize = 256;
 
-/// How long leaving may take before the node ends without having handed everything over.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// How long a node that ends waits, again and again, for its writers.
 const GOODBYE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// How often it waits: a peer that does not read must not hold it up.
@@ -34,38 +31,29 @@ const GOODBYE_TRIES: u32 = 20;
 
 /// What a timer stands for.
 #[derive(Debug)]
-enum Due<T> {
+pub(super) enum Due<T> {
     Machine(T),
     Sweep,
     GiveUpLeaving,
 }
 
-/// How far the node is with leaving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Serving,
-    /// The process is to end as soon as the machine has left.
-    Leaving,
-    Done,
-}
-
 /// The machine with everything that belongs to it.
 pub(crate) struct Driver<M: Locate> {
-    machine: M,
+    pub(super) machine: M,
     rng: ChaCha8Rng,
     outbox: Outbox<M>,
-    clock: Clock,
-    timers: Timers<Due<M::Timer>>,
+    pub(super) clock: Clock,
+    pub(super) timers: Timers<Due<M::Timer>>,
     sweeping: bool,
     links: Links<M>,
-    calls: Calls,
+    pub(super) calls: Calls,
     shared: Arc<Shared<M>>,
     durable: WriteSeq,
     /// Peers found down while effects were carried out; the machine hears of them next.
     found_down: Vec<Contact>,
     /// Messages of the machine to itself.
     to_oneself: Vec<M::Message>,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// What only the process knows, for its status.
     pub(super) process: ProcessInfo,
 }
@@ -109,11 +97,14 @@ impl<M: Locate + 'static> Driver<M> {
     }
 
     /// Drives the machine until it has left or is told to stop.
-    pub(crate) async fn run(mut self, mut sources: Sources<M>) {
+    pub(crate) async fn run(mut self, mut sources: Sources<M>) -> Stopped {
         let mut events = Vec::with_capacity(BATCH);
         let mut commands = Vec::with_capacity(BATCH);
         let mut alarm = Alarm::new(self.clock);
-        while self.stage != Stage::Done {
+        let stopped = loop {
+            if let Stage::Done(stopped) = &self.stage {
+                break stopped.clone();
+            }
             alarm.set(self.timers.next());
             std::future::poll_fn(|cx| {
                 let inbox = sources
@@ -142,8 +133,9 @@ impl<M: Locate + 'static> Driver<M> {
             self.links.flush();
             self.calls.flush();
             self.observe(sources.inbox.len());
-        }
+        };
         self.say_goodbye().await;
+        stopped
     }
 
     /// Lets the last messages out, then closes the connections.
@@ -207,6 +199,10 @@ impl<M: Locate + 'static> Driver<M> {
 
     fn take_command(&mut self, command: Command) {
         match command {
+            Command::Call {
+                request: Request::Leave,
+                reply,
+            } => self.leave(Caller::Local(reply)),
             Command::Call { request, reply } => self.call(request, Caller::Local(reply)),
             Command::Client { sink, requests } => {
                 for request in requests {
@@ -218,7 +214,7 @@ impl<M: Locate + 'static> Driver<M> {
                 let _ = reply.send(self.report());
             }
             Command::Leave => self.leave(Caller::Nobody),
-            Command::Stop => self.stage = Stage::Done,
+            Command::Stop => self.stage = Stage::Done(Stopped::Orderly),
         }
     }
 
@@ -255,15 +251,6 @@ impl<M: Locate + 'static> Driver<M> {
         self.handle(Input::Call { op, call });
     }
 
-    fn leave(&mut self, caller: Caller) {
-        if self.stage == Stage::Serving {
-            self.stage = Stage::Leaving;
-            self.timers
-                .arm(self.clock.now() + LEAVE_TIMEOUT, Due::GiveUpLeaving);
-        }
-        self.call(Request::Leave, caller);
-    }
-
     fn report(&self) -> StatusReport {
         let status = self.machine.status();
         self.shared.metrics.observe_status(&status);
@@ -295,10 +282,7 @@ impl<M: Locate + 'static> Driver<M> {
                     self.sweeping = false;
                     self.links.sweep(now);
                 }
-                Due::GiveUpLeaving => {
-                    tracing::warn!("could not hand everything over in time; leaving anyway");
-                    self.stage = Stage::Done;
-                }
+                Due::GiveUpLeaving => self.give_up_leaving(now),
             }
         }
     }
@@ -318,7 +302,7 @@ impl<M: Locate + 'static> Driver<M> {
 
     /// Hands one input to the machine and carries out what it asks for, and what follows from
     /// that at once.
-    fn handle(&mut self, input: Input<M>) {
+    pub(super) fn handle(&mut self, input: Input<M>) {
         self.step(input);
         while !self.found_down.is_empty() || !self.to_oneself.is_empty() {
             for contact in std::mem::take(&mut self.found_down) {
@@ -363,11 +347,10 @@ impl<M: Locate + 'static> Driver<M> {
             }
             Effect::Arm { at, timer } => self.timers.arm(at, Due::Machine(timer)),
             Effect::Emit(Notice::Done { op, reply }) => {
-                let left = reply == Reply::Left;
-                let was_leave = self.calls.finish(op, reply, now);
-                if left || (was_leave && self.stage == Stage::Leaving) {
-                    self.stage = Stage::Done;
+                if self.stage == Stage::Leaving(op) {
+                    self.stage = Stage::Done(self.stopped_by(&reply));
                 }
+                self.calls.finish(op, reply, now);
             }
             Effect::Emit(Notice::Ring(change)) => crate::logging::ring_change(&change),
             Effect::HangUp { peer, fault } => self.links.hang_up(peer, fault, now),

@@ -10,10 +10,12 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 /// How a node ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// It left the network, or was told to stop.
     Orderly,
+    /// It left, but could not hand everything over first; why, and what.
+    Incomplete(Failure),
     /// Its thread panicked.
     Panicked,
 }
@@ -27,7 +29,7 @@ pub struct NodeHandle {
     pub(super) metrics: Arc<Metrics>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) end: Option<oneshot::Receiver<()>>,
-    pub(super) thread: Option<JoinHandle<()>>,
+    pub(super) thread: Option<JoinHandle<Stopped>>,
 }
 
 impl NodeHandle {
@@ -90,7 +92,8 @@ impl NodeHandle {
         }
         match self.thread.take().map(JoinHandle::join) {
             Some(Err(_)) => Stopped::Panicked,
-            _ => Stopped::Orderly,
+            Some(Ok(stopped)) => stopped,
+            None => Stopped::Orderly,
         }
     }
 

@@ -20,6 +20,7 @@ mod door;
 mod driver;
 pub(crate) mod frames;
 mod handle;
+mod leaving;
 mod links;
 mod node;
 mod options;
@@ -116,10 +117,10 @@ impl<M: Machine> Shared<M> {
 
     /// Starts a task on this node's runtime.
     #[allow(clippy::disallowed_methods)]
-    pub(crate) fn spawn(
+    pub(crate) fn spawn<T: Send + 'static>(
         &self,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) -> tokio::task::JoinHandle<()> {
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
         tokio::spawn(task)
     }
 }

@@ -4,7 +4,7 @@ use super::bootstrap::{self, Target};
 use super::connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES};
 use super::door::Door;
 use super::driver::{Driver, ProcessInfo, Sources};
-use super::handle::NodeHandle;
+use super::handle::{NodeHandle, Stopped};
 use super::options::{NodeOptions, StartError};
 use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::{self, CloseCode};
@@ -126,9 +126,10 @@ impl Node {
                     commands: commands_there,
                     http: http_addr,
                 };
-                seat.run(make, receiver, &ready);
+                let stopped = seat.run(make, receiver, &ready);
                 // Nobody may be waiting for the end.
                 let _ = ended.send(());
+                stopped
             })?;
         let handle = NodeHandle {
             contact,
@@ -171,7 +172,7 @@ impl Seat {
         make: impl FnOnce(Contact) -> M,
         receiver: mpsc::Receiver<Command>,
         ready: &Ready,
-    ) {
+    ) -> Stopped {
         let runtime = match tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -179,16 +180,16 @@ impl Seat {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _ = ready.send(Err(error.into()));
-                return;
+                return Stopped::Orderly;
             }
         };
-        runtime.block_on(async {
-            if let Err(error) = self.serve(make, receiver, ready).await {
-                // The receiver waits for exactly this.
-                let _ = ready.send(Err(error));
-            }
-        });
+        let served = runtime.block_on(self.serve(make, receiver, ready));
         runtime.shutdown_background();
+        served.unwrap_or_else(|error| {
+            // The receiver waits for exactly this.
+            let _ = ready.send(Err(error));
+            Stopped::Orderly
+        })
     }
 
     async fn serve<M: Locate + Send + 'static>(
@@ -196,7 +197,7 @@ impl Seat {
         make: impl FnOnce(Contact) -> M,
         receiver: mpsc::Receiver<Command>,
         ready: &Ready,
-    ) -> Result<(), StartError> {
+    ) -> Result<Stopped, StartError> {
         let prepared = self.prepared;
         let alpn = tls::peer_alpn(M::OVERLAY);
         let protocols = vec![alpn.clone(), CONTROL_ALPN.to_vec()];
@@ -253,19 +254,21 @@ impl Seat {
             _ = &mut driving => Err(StartError::Join("the node was stopped".to_owned())),
             joined = joining => joined,
         };
-        let (result, ended) = match announcement {
+        let ended = match announcement {
             Ok(announcement) => {
                 let ended = driving.await;
                 drop(announcement);
-                (Ok(()), ended)
+                Ok(ended)
             }
-            Err(error) => (Err(error), Ok(())),
+            Err(error) => Err(error),
         };
         linger(&endpoint).await;
-        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-            std::panic::resume_unwind(panic);
+        match ended?.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(stopped) => Ok(stopped),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // A task that was cancelled with its runtime.
+            Err(Err(_)) => Ok(Stopped::Orderly),
         }
-        result
     }
 }
 
