@@ -8,8 +8,10 @@
 mod support;
 
 use p2pnode::tls;
+use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use support::{Node, Ran, alone, bare, run};
 
@@ -156,6 +158,74 @@ fn a_data_directory_in_use_is_named_with_its_process() {
     let held = node.key_file().parent().unwrap().to_owned();
     fails(try_start(&held, &[]), &["in use", "process", "--data-dir"]);
     node.status().unwrap();
+}
+
+#[test]
+fn a_node_that_was_killed_starts_again_on_its_directory_and_leaves_no_litter() {
+    let _alone = alone();
+    let temp = tempfile::tempdir().unwrap();
+    let entries = temp.path().join("p2pnode");
+    let listed = || -> Vec<String> {
+        let names = std::fs::read_dir(&entries).unwrap().flatten();
+        names
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    let entry_of = |node: &Serving| format!("{}.path", node.listen.replace(':', "_"));
+    let first = Serving::start(temp.path());
+    assert_eq!(listed(), [entry_of(&first)]);
+    let id = first.id.clone();
+    first.kill();
+    assert_eq!(listed().len(), 1, "a killed node cannot clean up");
+    // Another port: the entry of the killed node is not simply written over.
+    let again = Serving::start(temp.path());
+    assert_eq!(again.id, id, "the key was kept");
+    assert_eq!(listed(), [entry_of(&again)]);
+    let mut leave = bare(env!("CARGO_BIN_EXE_p2pctl"));
+    leave.env("XDG_RUNTIME_DIR", temp.path());
+    run(leave.args(["--node", &again.listen, "leave"]), None).exits(0);
+    assert!(again.ended().success());
+    assert_eq!(listed(), [""; 0]);
+}
+
+/// A node whose data and runtime directories are those of one test.
+struct Serving {
+    id: String,
+    listen: String,
+    child: Child,
+}
+
+impl Serving {
+    fn start(directory: &Path) -> Self {
+        let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
+        command.args(["--listen", "127.0.0.1:0", "--http", "off", "--data-dir"]);
+        command.arg(directory.join("data"));
+        command.env("XDG_RUNTIME_DIR", directory);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let field = |name: &str| {
+            let mut fields = line.split_whitespace();
+            let found = fields.find_map(|field| field.strip_prefix(name));
+            found.unwrap_or_else(|| panic!("{line:?}")).to_owned()
+        };
+        Self {
+            id: field("id="),
+            listen: field("listen="),
+            child,
+        }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn ended(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
 }
 
 #[test]

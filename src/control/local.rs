@@ -1,7 +1,8 @@
 //! How a client finds the key of a node on the same machine.
 //!
 //! A running node writes `<runtime dir>/p2pnode/<ip>_<port>.path`, which holds the absolute path
-//! of its data directory, and removes it when it ends. The key in that directory is readable by
+//! of its data directory, and removes it when it ends. What a killed node leaves there is removed
+//! by the next one that starts. The key in that directory is readable by
 //! its owner only, so finding it gives nobody a right that he did not have.
 //!
 //! The runtime directory is `$XDG_RUNTIME_DIR`; without one, a directory of the user's own below
@@ -9,6 +10,8 @@
 //! other user can plant a path there.
 
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +24,9 @@ pub const KEY_FILE: &str = "node.key";
 pub const AUTHORIZED_FILE: &str = "authorized_clients";
 /// Longest entry that is read: no path is longer.
 const MAX_PATH_BYTES: u64 = 4_096;
+/// Most entries that are looked at for what killed nodes left: more than a machine has nodes, few
+/// enough that a start does not wait for it.
+const MAX_SWEPT: usize = 4_096;
 
 /// The entry of a running node; removed when this is dropped.
 #[derive(Debug)]
@@ -35,7 +41,8 @@ impl Drop for Announcement {
     }
 }
 
-/// Says where the node that listens at `listen` has its data.
+/// Says where the node that listens at `listen` has its data, which this process must hold
+/// locked: any other entry that names the same directory is taken for left over, and removed.
 ///
 /// # Errors
 /// When the runtime directory cannot be written or belongs to somebody else.
@@ -43,6 +50,7 @@ pub fn announce(listen: SocketAddr, data_dir: &Path) -> io::Result<Announcement>
     let directory = own_directory(true)?;
     let path = directory.join(entry_name(listen));
     let absolute = fs::canonicalize(data_dir)?;
+    sweep(&directory, &absolute);
     let unfinished = directory.join(format!("{}.{}", entry_name(listen), std::process::id()));
     fs::write(&unfinished, absolute.as_os_str().as_encoded_bytes())?;
     fs::rename(&unfinished, &path)?;
@@ -53,12 +61,47 @@ pub fn announce(listen: SocketAddr, data_dir: &Path) -> io::Result<Announcement>
 #[must_use]
 pub fn find_data_dir(node: SocketAddr) -> Option<PathBuf> {
     let directory = own_directory(false).ok()?;
-    candidates(node).into_iter().find_map(|address| {
-        let path = directory.join(entry_name(address));
-        let size = fs::symlink_metadata(&path).ok()?.len();
-        let text = (size <= MAX_PATH_BYTES).then(|| fs::read_to_string(&path).ok())??;
-        Some(PathBuf::from(text.trim_end()))
-    })
+    candidates(node)
+        .into_iter()
+        .find_map(|address| read_entry(&directory.join(entry_name(address))))
+}
+
+fn read_entry(path: &Path) -> Option<PathBuf> {
+    let size = fs::symlink_metadata(path).ok()?.len();
+    let text = (size <= MAX_PATH_BYTES).then(|| fs::read_to_string(path).ok())??;
+    Some(PathBuf::from(text.trim_end()))
+}
+
+/// Removes what killed nodes left in `directory`. What cannot be removed does no harm.
+fn sweep(directory: &Path, data_dir: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.take(MAX_SWEPT).flatten() {
+        let path = entry.path();
+        if is_left_over(&path, data_dir) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Whether no running node can have written this file: an entry that names our own directory or
+/// one that is gone, or an unfinished one of a process that has ended.
+fn is_left_over(path: &Path, data_dir: &Path) -> bool {
+    let extension = path.extension().and_then(std::ffi::OsStr::to_str);
+    match extension.unwrap_or_default() {
+        "path" => read_entry(path).is_some_and(|named| named == data_dir || is_gone(&named)),
+        number => number
+            .parse()
+            .ok()
+            .and_then(Pid::from_raw)
+            .is_some_and(|writer| test_kill_process(writer) == Err(Errno::SRCH)),
+    }
+}
+
+/// Only a directory that is certainly not there; one that cannot be looked at may be.
+fn is_gone(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
 }
 
 /// The key file of the node at `node`, if one runs on this machine under this user.
@@ -105,7 +148,7 @@ fn own_directory(create: bool) -> io::Result<PathBuf> {
 fn private_directory(path: &Path, create: bool) -> io::Result<()> {
     if create {
         match rustix::fs::mkdir(path, Mode::RWXU) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -151,6 +194,36 @@ mod tests {
             private_directory(&link, false).is_err(),
             "followed a symbolic link"
         );
+    }
+
+    #[test]
+    fn what_killed_nodes_left_is_removed_and_nothing_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let [entries, ours, other] =
+            ["entries", "ours", "other"].map(|name| temp.path().join(name));
+        for directory in [&entries, &ours, &other] {
+            fs::create_dir(directory).unwrap();
+        }
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        // No process has the highest number that the type can hold.
+        let (own, ended) = (std::process::id(), i32::MAX);
+        for (name, content, kept) in [
+            ("127.0.0.1_4000.path", text(&ours), false),
+            (
+                "127.0.0.1_4001.path",
+                text(&temp.path().join("gone")),
+                false,
+            ),
+            (&format!("127.0.0.1_4002.path.{ended}"), text(&ours), false),
+            ("127.0.0.1_4003.path", text(&other), true),
+            (&format!("127.0.0.1_4004.path.{own}"), text(&other), true),
+            ("README", "not ours".to_owned(), true),
+        ] {
+            let path = entries.join(name);
+            fs::write(&path, content).unwrap();
+            sweep(&entries, &ours);
+            assert_eq!(path.exists(), kept, "{name}");
+        }
     }
 
     #[test]
