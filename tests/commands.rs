@@ -90,6 +90,22 @@ fn wrong_use_is_told_in_words_and_in_json() {
             document["error"].is_string() && document["outcome"] == "failed",
             "{document}"
         );
+        assert_eq!(document["command"], "get", "{document}");
+        assert!(document["hint"].is_string(), "{document}");
+    }
+    let id = overlay::Id::of(b"k").to_string();
+    for args in [
+        &["put", "k"][..],
+        &["get", "k", "--consistency", "most"],
+        &["search", "k", "--text", "words"],
+        &["insert", "k", "--text", &"w".repeat(2_000)],
+        &["put", "k", "--file", "/no/such/file"],
+    ] {
+        let all = ["--json"].iter().chain(args);
+        let document = ctl_at(NOWHERE, all).exits(2).document();
+        assert_eq!(document["key"], id, "{args:?}: {document}");
+        assert_eq!(document["key_text"], "k", "{args:?}: {document}");
+        assert_eq!(document["hint"], format!("see `p2pctl {} --help`", args[0]));
     }
     ctl_at(NOWHERE, ["--help"]).exits(0);
     ctl_at(NOWHERE, ["--version"]).exits(0);

@@ -18,7 +18,8 @@ pub(super) fn key_of(args: &KeyArgs, context: &mut Document) -> Result<Key, CtlE
     Ok(key)
 }
 
-fn note_key(key: &Key, context: &mut Document) {
+/// Adds the key to what is known of the question.
+pub(super) fn note_key(key: &Key, context: &mut Document) {
     context.insert("key".to_owned(), json!(key.id));
     if let Some(text) = &key.text {
         context.insert("key_text".to_owned(), json!(text));

@@ -77,11 +77,10 @@ pub(super) async fn search(
     args: SearchArgs,
     context: &mut Document,
 ) -> Result<Answer, CtlError> {
-    let (Some(name), None) = (args.name, args.text) else {
-        return Err(CtlError::WrongUse(
-            "search --text is not in this build; search by KEY instead".to_owned(),
-        ));
+    let by_words = || {
+        CtlError::WrongUse("search --text is not in this build; search by KEY instead".to_owned())
     };
+    let name = args.name.ok_or_else(by_words)?;
     let key = key_of(
         &KeyArgs {
             name,
@@ -89,6 +88,9 @@ pub(super) async fn search(
         },
         context,
     )?;
+    if args.text.is_some() {
+        return Err(by_words());
+    }
     context.insert("holders".to_owned(), json!([]));
     let request = Request::Search {
         key: key.id,

@@ -7,6 +7,7 @@ mod admin;
 mod args;
 mod bench;
 mod commands;
+mod failure;
 mod holders;
 mod output;
 mod parse;
@@ -18,8 +19,8 @@ use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody, proof};
 use args::{Command, DEFAULT_LEAVE_TIMEOUT, DEFAULT_TIMEOUT};
 use clap::Parser;
-use output::{Answer, Exit, print_error, print_json};
-use overlay::Failure;
+use failure::CtlError;
+use output::{Answer, print_error, print_json};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,82 +29,13 @@ use std::time::Duration;
 /// The document of `--json`.
 type Document = Map<String, Value>;
 
-/// Why a command has no answer.
-#[derive(Debug, thiserror::Error)]
-enum CtlError {
-    /// The command makes no sense.
-    #[error("{0}")]
-    WrongUse(String),
-    /// The node was not reached, or the question did not go out.
-    #[error("{0}")]
-    Client(#[from] ClientError),
-    /// The node was asked, and there is no answer.
-    #[error("{0}")]
-    Unanswered(ClientError),
-    /// The node says that it could not be done.
-    #[error("{0}")]
-    Failed(Failure),
-    /// The node does not allow it.
-    #[error("{0}")]
-    Denied(String),
-    /// Something on this machine went wrong.
-    #[error("{0}")]
-    Local(String),
-}
-
-impl CtlError {
-    const fn exit(&self) -> Exit {
-        match self {
-            Self::WrongUse(_) | Self::Failed(Failure::Refused(_)) => Exit::WrongUse,
-            _ => Exit::Unknown,
-        }
-    }
-
-    /// `failed` when it is sure that nothing was changed, else `unknown`; a read that was not
-    /// answered is always unknown.
-    const fn outcome(&self, writes: bool) -> &'static str {
-        match self {
-            Self::WrongUse(_) | Self::Denied(_) | Self::Failed(Failure::Refused(_)) => "failed",
-            Self::Unanswered(_)
-            | Self::Failed(Failure::TooFewReplicas { .. } | Failure::NoAnswer { .. }) => "unknown",
-            _ if writes => "failed",
-            _ => "unknown",
-        }
-    }
-}
-
 /// Runs `p2pctl` with the arguments of a process, the program's name first.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     match CtlArgs::try_parse_from(&arguments) {
         Ok(args) => run_command(args),
-        Err(error) => refuse(
-            &error,
-            arguments.iter().any(|argument| argument == "--json"),
-        ),
-    }
-}
-
-/// Prints what the command-line parser says; help and version are no errors.
-fn refuse(error: &clap::Error, as_json: bool) -> ExitCode {
-    use clap::error::ErrorKind;
-    let asked = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    if as_json && !asked {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        let line = line.strip_prefix("error: ").unwrap_or(line);
-        print_json(failure_document(Map::new(), line, "failed"));
-    } else {
-        let _ = error.print();
-    }
-    if asked {
-        Exit::Done.into()
-    } else {
-        Exit::WrongUse.into()
+        Err(error) => failure::refuse(&error, &arguments),
     }
 }
 
@@ -131,17 +63,12 @@ fn run_command(args: CtlArgs) -> ExitCode {
             print_error(&line);
             if as_json {
                 context.insert("command".to_owned(), name.into());
-                print_json(failure_document(context, &line, error.outcome(writes)));
+                let (outcome, hint) = (error.outcome(writes), error.hint(name, writes));
+                print_json(failure::document(context, &line, outcome, &hint));
             }
             error.exit().into()
         }
     }
-}
-
-fn failure_document(mut context: Document, line: &str, outcome: &str) -> Document {
-    context.insert("outcome".to_owned(), outcome.into());
-    context.insert("error".to_owned(), line.into());
-    context
 }
 
 /// Runs one command. What is known of the question goes into `context`, so that a failure can
