@@ -108,10 +108,10 @@ pub(super) fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
+    // Help goes to standard output, everything else to standard error.
+    let _ = error.print();
     if !asked && arguments.iter().any(|argument| argument == "--json") {
         print_json(refusal(error, arguments));
-    } else {
-        let _ = error.print();
     }
     if asked {
         Exit::Done.into()
