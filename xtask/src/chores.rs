@@ -1,4 +1,4 @@
-//! The smaller verbs: `cargo xtask ci` and `cargo xtask deny`.
+//! The smaller verbs: `cargo xtask wasm`, `ci` and `deny`.
 
 use crate::steps::{cargo, command, step, works};
 
@@ -7,8 +7,17 @@ Run .ci/run: what must pass before a merge.
 
 Usage: cargo xtask ci
 
-In this order: the lock file is current, `cargo xtask test`, formatting, clippy and docs with
-warnings as errors, and the demo in the release profile.
+In this order: the lock file is current, `cargo xtask test`, `cargo xtask wasm`, formatting, clippy
+and docs with warnings as errors, and the demo in the release profile.
+";
+
+pub(crate) const WASM_HELP: &str = "\
+Check that the protocol crates and the simulator build for wasm32-unknown-unknown, which has no
+clock, entropy, sockets or threads.
+
+Usage: cargo xtask wasm
+
+Where that target is not installed, it says so on one line and succeeds.
 ";
 
 pub(crate) const DENY_HELP: &str = "\
@@ -23,6 +32,12 @@ Needs cargo-deny and the network (the advisory database is fetched), so it is no
 pub(crate) fn ci(words: &[String]) -> Result<bool, String> {
     no_flags(words)?;
     step("ci", command("bash", &[".ci/run"]))
+}
+
+/// Checks that the pure crates are pure.
+pub(crate) fn wasm(words: &[String]) -> Result<bool, String> {
+    no_flags(words)?;
+    crate::wasm::check()
 }
 
 /// Runs cargo-deny, or says how to get it.

@@ -8,6 +8,7 @@ mod packages;
 mod steps;
 mod tally;
 mod test;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -18,7 +19,8 @@ Usage: cargo xtask VERB [FLAGS]
 
 Verbs:
   test   Install what the tests need, then build and run all of them, doc tests included
-  ci     Run .ci/run: test, format, clippy, docs, demo; what must pass before a merge
+  wasm   Check that the pure crates build where there is no operating system
+  ci     Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
   deny   Check licences, advisories and sources of all dependencies with cargo-deny
   help   Show this text
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let wants_help = flags.iter().any(|flag| flag == "--help" || flag == "-h");
     let (help, run): (&str, fn(&[String]) -> Outcome) = match verb.as_str() {
         "test" => (test::HELP, test::run),
+        "wasm" => (chores::WASM_HELP, chores::wasm),
         "ci" => (chores::CI_HELP, chores::ci),
         "deny" => (chores::DENY_HELP, chores::deny),
         "help" | "--help" | "-h" => {

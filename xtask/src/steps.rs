@@ -49,6 +49,13 @@ pub(crate) fn works(mut command: Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// What a command prints on standard output, when it ends well.
+pub(crate) fn output_of(mut command: Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
+    let text = output.status.success().then_some(output.stdout)?;
+    String::from_utf8(text).ok()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "xtask is a driver: it measures its steps"
