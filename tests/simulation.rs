@@ -125,6 +125,11 @@ fn the_promises_hold_under_twenty_seeds() {
         report.acknowledged > 1_000 && report.crashes > 5,
         "{report:?}"
     );
+    // While misled members still mend the ring, and below r + 1 members, it cannot be.
+    assert!(
+        2 * report.events_checked > report.events,
+        "Zave's invariant is checked after most events: {report:?}"
+    );
 }
 
 #[test]

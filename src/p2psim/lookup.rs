@@ -1,9 +1,11 @@
 //! Lookups in a network that starts with correct tables and never repairs them.
 //!
 //! The tables are built directly, then a fraction of the nodes dies at once. Random live nodes
-//! look random keys up, and every answer is compared with the oracle.
+//! look random keys up, and every answer is compared with the oracle. Zave's invariant is checked
+//! of the correct tables, after the deaths, and at the end: in between nobody changes them.
 
 use super::cli::LookupArgs;
+use super::invariants::{Standing, fixed};
 use super::progress::{Progress, print_cost};
 use super::ring::{self, Node};
 use super::tally::{Pending, Tally, Timeouts};
@@ -48,6 +50,9 @@ pub struct LookupReport {
     pub latency_ms: Summary,
     /// Messages sent by all nodes.
     pub messages: u64,
+    /// Live nodes without a live successor: with any, Zave's theorem says nothing of this network.
+    #[serde(skip)]
+    pub stranded: u64,
     /// The hash of everything that happened, 16 hexadecimal digits.
     pub trace_hash: String,
 }
@@ -79,7 +84,7 @@ pub(super) fn command(args: &LookupArgs, out: &mut dyn Write) -> Result<bool, Ru
 /// Runs the experiment.
 ///
 /// # Errors
-/// When the latency file is wrong.
+/// When the latency file is wrong, or an invariant does not hold.
 pub fn run(args: &LookupArgs) -> Result<LookupReport, RunError> {
     run_with(args, Progress::new("looking up", args.lookups)).map(|(report, _)| report)
 }
@@ -103,9 +108,12 @@ fn run_with(
         maintain: false,
         lookup,
     };
+    world.set_replay(replay(args));
     let mut oracle = ring.build(&mut world, args.nodes as usize);
+    standing(&world, &oracle)?;
     kill(&mut world, &mut oracle, args.fail.of(args.nodes as usize));
-    let mut experiment = Experiment::new(world, oracle, args.iterative);
+    let before = standing(&world, &oracle)?;
+    let mut experiment = Experiment::new(world, oracle, before, args.iterative);
     for _ in 0..args.lookups {
         let until = experiment.world.now() + SPACING;
         experiment.world.run_until(until)?;
@@ -115,7 +123,35 @@ fn run_with(
     let limit = experiment.world.now() + QUIET_WITHIN;
     experiment.world.run_until_quiet(limit)?;
     experiment.collect(&mut progress);
+    let after = standing(&experiment.world, &experiment.oracle)?;
+    if after != before {
+        let text = format!("the tables were {before:?} before the lookups and are {after:?} now");
+        let violation = experiment.world.violation("nobody maintains", None, text);
+        return Err(violation.into());
+    }
     Ok((experiment.report(args), progress.finish()))
+}
+
+/// The command that runs this experiment again.
+fn replay(args: &LookupArgs) -> String {
+    let latency = args.latency.as_ref();
+    format!(
+        "p2psim lookup --overlay {} --nodes {} --lookups {} --seed {} --fail {} --successors {}{}{}",
+        args.overlay,
+        args.nodes,
+        args.lookups,
+        args.seed,
+        args.fail,
+        args.successors,
+        latency.map_or_else(String::new, |file| format!(" --latency {}", file.display())),
+        if args.iterative { " --iterative" } else { "" }
+    )
+}
+
+/// Checks the tables as they stand.
+fn standing(world: &World<Node>, oracle: &Oracle) -> Result<Standing, RunError> {
+    let checked = fixed(world, oracle);
+    checked.map_err(|text| world.violation("the ring", None, text).into())
 }
 
 /// Kills random nodes at once.
@@ -136,6 +172,7 @@ fn kill(world: &mut World<Node>, oracle: &mut Oracle, count: usize) {
 struct Experiment {
     world: World<Node>,
     oracle: Oracle,
+    standing: Standing,
     live: Vec<usize>,
     dice: Dice,
     mode: Mode,
@@ -143,7 +180,7 @@ struct Experiment {
 }
 
 impl Experiment {
-    fn new(world: World<Node>, oracle: Oracle, iterative: bool) -> Self {
+    fn new(world: World<Node>, oracle: Oracle, standing: Standing, iterative: bool) -> Self {
         let live = world.live().map(|(node, _)| node).collect();
         let mode = if iterative {
             Mode::Iterative
@@ -154,6 +191,7 @@ impl Experiment {
         Self {
             world,
             oracle,
+            standing,
             live,
             dice,
             mode,
@@ -215,6 +253,7 @@ impl Experiment {
             timeouts: self.tally.timeouts(),
             latency_ms: self.tally.latency_ms(),
             messages: self.world.counters().sent,
+            stranded: self.standing.stranded as u64,
             trace_hash: self.world.trace_hash().to_string(),
         }
     }
@@ -256,6 +295,13 @@ fn print(args: &LookupArgs, report: &LookupReport, out: &mut dyn Write) -> Resul
         report.messages,
         report.trace_hash
     )?;
+    if report.stranded > 0 && report.nodes > 1 {
+        let stranded = report.stranded;
+        writeln!(
+            out,
+            "{stranded} live nodes have no live successor: Zave's theorem says nothing of this ring"
+        )?;
+    }
     Ok(())
 }
 

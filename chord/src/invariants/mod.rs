@@ -2,14 +2,18 @@
 //!
 //! [`live_successor`] and [`principals`] are Zave's inductive invariant; [`one_ring`] and
 //! [`ordered_lists`] follow from it and are what users rely on, so they are checked by themselves.
-//! All are pure functions of a snapshot, cheap enough to run after every event of a simulation.
+//! All are pure functions of a snapshot, cheap enough to run after every event of a small
+//! simulation; [`Incremental`] follows the changes instead and is cheap in a large one.
 //!
 //! In the bootstrap phase (fewer than r + 1 members) only `ordered_lists` holds always.
 
+mod incremental;
 pub mod live_successor;
 pub mod one_ring;
 pub mod ordered_lists;
 pub mod principals;
+
+pub use incremental::Incremental;
 
 use overlay::Id;
 use std::fmt;

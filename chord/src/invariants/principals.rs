@@ -5,6 +5,8 @@
 
 use super::{Member, Violation, place_of};
 use overlay::Id;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 /// Checks that a network with lists of `length` entries has enough principals. `members` is
 /// sorted by id.
@@ -12,7 +14,10 @@ use overlay::Id;
 /// # Errors
 /// When there are fewer than `length + 1`.
 pub fn check(members: &[Member<'_>], length: usize) -> Result<(), Violation> {
-    let count = count(members);
+    judge(count(members), length)
+}
+
+fn judge(count: usize, length: usize) -> Result<(), Violation> {
     if count > length {
         return Ok(());
     }
@@ -74,4 +79,132 @@ fn mark(steps: &mut [i32], begin: usize, end: usize) {
         steps[begin] += 1;
         steps[end] -= 1;
     }
+}
+
+/// How often each member is skipped, kept up to date from change to change.
+///
+/// In a repaired ring of N members with lists of r entries, the N r pairs are N different ones,
+/// and none has a member between its ends. A change therefore costs O(r log N).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Skips {
+    /// The pairs of neighbours in all lists, each with the number of places where it stands.
+    pairs: BTreeMap<(Id, Id), u32>,
+    /// The same pairs, the end first.
+    by_end: BTreeSet<(Id, Id)>,
+    /// By member: how many different pairs skip it.
+    skips: BTreeMap<Id, u32>,
+    /// How many members are skipped by any.
+    skipped: usize,
+}
+
+impl Skips {
+    /// `id` is a member now. Its list is to be added.
+    pub(super) fn joined(&mut self, id: Id) {
+        let count = self.skips_of(id);
+        self.skipped += usize::from(count > 0);
+        self.skips.insert(id, count);
+    }
+
+    /// `id` is no member any more. Its list has been removed.
+    pub(super) fn gone(&mut self, id: Id) {
+        let count = self.skips.remove(&id);
+        self.skipped -= usize::from(count.is_some_and(|count| count > 0));
+    }
+
+    /// Adds the pairs of a list.
+    pub(super) fn add(&mut self, owner: Id, list: &[Id]) {
+        for pair in pairs_of(owner, list) {
+            let places = self.pairs.entry(pair).or_insert(0);
+            *places += 1;
+            if *places == 1 {
+                self.by_end.insert((pair.1, pair.0));
+                self.step_between(pair, true);
+            }
+        }
+    }
+
+    /// Removes the pairs of a list that was added.
+    pub(super) fn remove(&mut self, owner: Id, list: &[Id]) {
+        for pair in pairs_of(owner, list) {
+            let Some(places) = self.pairs.get_mut(&pair) else {
+                continue;
+            };
+            *places -= 1;
+            if *places == 0 {
+                self.pairs.remove(&pair);
+                self.by_end.remove(&(pair.1, pair.0));
+                self.step_between(pair, false);
+            }
+        }
+    }
+
+    /// Counts a pair in, or out, at each member strictly between its ends.
+    fn step_between(&mut self, (low, high): (Id, Id), is_new: bool) {
+        let Self { skips, skipped, .. } = self;
+        let mut step = |count: &mut u32| {
+            if is_new {
+                *skipped += usize::from(*count == 0);
+                *count += 1;
+            } else {
+                *count -= 1;
+                *skipped -= usize::from(*count == 0);
+            }
+        };
+        if low < high {
+            let between = skips.range_mut((Excluded(low), Excluded(high)));
+            between.for_each(|(_, count)| step(count));
+        } else {
+            let above = skips.range_mut((Excluded(low), Unbounded));
+            above.for_each(|(_, count)| step(count));
+            let below = skips.range_mut(..high);
+            below.for_each(|(_, count)| step(count));
+        }
+    }
+
+    /// How many pairs skip the point `id`: as many as skip the member before it, and those that
+    /// begin on the way from there, without those that end on it.
+    fn skips_of(&self, id: Id) -> u32 {
+        let below = self.skips.range(..id).next_back();
+        let Some((&before, &count)) = below.or_else(|| self.skips.iter().next_back()) else {
+            let skipping = self
+                .pairs
+                .keys()
+                .filter(|pair| id.is_between(pair.0, pair.1));
+            return skipping.count() as u32;
+        };
+        let (starts, ends) = (
+            |low, high| self.pairs.range((Included(low), Excluded(high))).count(),
+            |low, high| self.by_end.range((Excluded(low), Included(high))).count(),
+        );
+        let (first, last) = ((Id::ZERO, Id::ZERO), (Id::MAX, Id::MAX));
+        let (begun, ended) = if before < id {
+            (
+                starts((before, Id::ZERO), (id, Id::ZERO)),
+                ends((before, Id::MAX), (id, Id::MAX)),
+            )
+        } else {
+            (
+                self.pairs.range((before, Id::ZERO)..).count() + starts(first, (id, Id::ZERO)),
+                ends((before, Id::MAX), last) + self.by_end.range(..=(id, Id::MAX)).count(),
+            )
+        };
+        count + begun as u32 - ended as u32
+    }
+
+    /// Number of principals.
+    pub(super) fn count(&self) -> usize {
+        self.skips.len() - self.skipped
+    }
+
+    /// As [`check`].
+    pub(super) fn check(&self, length: usize) -> Result<(), Violation> {
+        judge(self.count(), length)
+    }
+}
+
+/// The neighbours in a list with its owner in front.
+fn pairs_of(owner: Id, list: &[Id]) -> impl Iterator<Item = (Id, Id)> {
+    std::iter::once(owner)
+        .chain(list.iter().copied())
+        .zip(list.iter().copied())
 }

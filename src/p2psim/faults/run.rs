@@ -53,6 +53,10 @@ pub struct SeedReport {
     pub leaves: u64,
     /// Partitions and blocks.
     pub splits: u64,
+    /// Events at nodes.
+    pub events: u64,
+    /// Those after which Zave's invariant was checked: the premises of the theorem held.
+    pub events_checked: u64,
     /// Length of the run.
     pub simulated: Time,
     /// The hash of everything that happened.
@@ -111,8 +115,11 @@ pub fn run_seed(
         .all()
         .filter(|op| op.acknowledged().is_some())
         .count();
+    let coverage = run.swarm.coverage();
     Ok(SeedReport {
         seed,
+        events: coverage.events,
+        events_checked: coverage.checked,
         operations: run.history.all().count() as u64,
         acknowledged: acknowledged as u64,
         crashes: run.swarm.crashes,

@@ -2,14 +2,16 @@
 
 use super::profile::Profile;
 use super::weather::Weather;
-use crate::p2psim::invariants::{RingInvariants, SharedOracle, Track, whole};
+use crate::p2psim::invariants::{Coverage, RingInvariants, SharedOracle, Track, whole};
 use crate::p2psim::ring::HasChord;
 use chord::{Chord, ChordConfig};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
 use overlay::{Contact, Id, Locate, OpId, Reply, Request, Time};
 use sim::{Config, Dice, Oracle, World};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A node that stores.
 pub(super) type Node = Dht<Chord, MemoryStore>;
@@ -43,6 +45,7 @@ pub(super) struct Swarm {
     pub(super) stopped: Vec<Vec<Time>>,
     pub(super) crashes: u64,
     pub(super) leaves: u64,
+    coverage: Rc<Cell<Coverage>>,
 }
 
 impl Swarm {
@@ -54,7 +57,9 @@ impl Swarm {
         world.set_replay(replay);
         let oracle = SharedOracle::new(Oracle::default());
         world.watch(Box::new(Track::new(oracle.clone())));
-        world.watch(Box::new(RingInvariants::lists(oracle.clone())));
+        let ring = RingInvariants::under_premises(oracle.clone());
+        let coverage = ring.coverage();
+        world.watch(Box::new(ring));
         let faults = world.faults_mut();
         faults.loss = profile.loss;
         faults.duplicate = profile.duplicate;
@@ -70,7 +75,13 @@ impl Swarm {
             stopped: Vec::new(),
             crashes: 0,
             leaves: 0,
+            coverage,
         }
+    }
+
+    /// After how many events Zave's invariant was checked so far.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.coverage.get()
     }
 
     fn build(successors: usize) -> impl FnOnce(Contact) -> Node {
