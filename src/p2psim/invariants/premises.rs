@@ -10,7 +10,8 @@
 //!
 //! So the premises hold from the moment in which the ring is the correct one of more than r
 //! members (every list full, nobody skipped, nobody listed who is dead) and nobody is cut off,
-//! which ends the [bootstrap phase](chord::bootstrap). They hold until an event that breaks the
+//! which ends the [bootstrap phase](chord::bootstrap). On the way there, the ring must stay so for
+//! [`TRAVEL`]: an answer under way, given before, carries a list that was correct for nobody. They hold until an event that breaks the
 //! invariant is one of these: a death; a change by which a list loses the live entries in front of
 //! its new first one; or that a member is cut off, which has then lost all its live entries. Then
 //! they are suspended, and hold again from the next correct ring on. Any other event that breaks
@@ -23,7 +24,11 @@
 //! of at most r members is passed over, and the time from there to the next correct ring.
 
 use chord::invariants::{Incremental, Violation};
-use overlay::Id;
+use overlay::{Duration, Id, Time};
+
+/// Longer than any message is under way in the experiments: in `p2psim faults` a slow link takes
+/// 150 ms, a late copy 400 ms more, and so does a slow node.
+const TRAVEL: Duration = Duration::from_secs(1);
 
 /// What a broken premise leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +77,32 @@ impl Event {
 pub(super) struct Premises {
     scope: Scope,
     hold: bool,
+    /// Since when the ring is correct, while they do not hold.
+    correct_since: Option<Time>,
 }
 
 impl Premises {
     pub(super) const fn new(scope: Scope) -> Self {
-        Self { scope, hold: false }
+        Self {
+            scope,
+            hold: false,
+            correct_since: None,
+        }
     }
 
-    /// They hold from here on if the ring is the correct one.
-    pub(super) fn begin(&mut self, members: &Incremental, nobody_is_cut_off: bool) {
-        self.hold = nobody_is_cut_off && members.is_ideal();
+    /// They hold from the start if the ring is the correct one: nothing is under way yet.
+    pub(super) fn begin(&mut self, members: &Incremental) {
+        self.hold = members.is_ideal();
+    }
+
+    /// Time has passed, and nothing happened to the ring.
+    pub(super) fn pass(&mut self, now: Time) {
+        if let Some(since) = self.correct_since
+            && now.since(since) >= TRAVEL
+        {
+            self.hold = true;
+            self.correct_since = None;
+        }
     }
 
     /// Whether the theorem applies now.
@@ -98,9 +119,13 @@ impl Premises {
         members: &Incremental,
         event: Event,
         nobody_is_cut_off: bool,
+        now: Time,
     ) -> Result<(), Violation> {
+        self.pass(now);
         if !self.hold {
-            self.begin(members, nobody_is_cut_off);
+            let is_correct = nobody_is_cut_off && members.is_ideal();
+            let since = self.correct_since.unwrap_or(now);
+            self.correct_since = is_correct.then_some(since);
             return Ok(());
         }
         let broken = match event {
@@ -149,7 +174,7 @@ mod tests {
 
     fn begun(scope: Scope, ring: &Incremental) -> Premises {
         let mut premises = Premises::new(scope);
-        premises.begin(ring, true);
+        premises.begin(ring);
         premises
     }
 
@@ -170,7 +195,7 @@ mod tests {
             let event = change(&mut ring, 1, &[2, 0]);
             assert_eq!(event, Event::Step);
             let broken = premises
-                .judge(&ring, event, true)
+                .judge(&ring, event, true, Time::ZERO)
                 .expect_err("3 principals");
             assert_eq!(broken.invariant, "principals");
         }
@@ -184,12 +209,18 @@ mod tests {
         let event = change(&mut ring, 0, &[2, 3]);
         assert_eq!(event, Event::Mistake);
         strict
-            .judge(&ring, event, true)
+            .judge(&ring, event, true, Time::ZERO)
             .expect_err("nobody may err here");
-        premises.judge(&ring, event, true).expect("excused");
+        premises
+            .judge(&ring, event, true, Time::ZERO)
+            .expect("excused");
         assert!(!premises.hold());
         change(&mut ring, 0, &[1, 2, 3]);
-        premises.judge(&ring, Event::Step, true).expect("repaired");
+        premises
+            .judge(&ring, Event::Step, true, Time::ZERO)
+            .expect("repaired");
+        assert!(!premises.hold(), "older answers may be under way");
+        premises.pass(Time::ZERO + TRAVEL);
         assert!(premises.hold(), "the ring is correct again");
     }
 
@@ -200,15 +231,21 @@ mod tests {
         let mut strict = begun(Scope::Strict, &ring);
         ring.remove(id(5));
         strict
-            .judge(&ring, Event::CutOff, false)
+            .judge(&ring, Event::CutOff, false, Time::ZERO)
             .expect_err("not by itself");
         premises
-            .judge(&ring, Event::CutOff, false)
+            .judge(&ring, Event::CutOff, false, Time::ZERO)
             .expect("excused");
         let others = self::ring(5);
-        premises.judge(&others, Event::Step, false).expect("fine");
+        premises
+            .judge(&others, Event::Step, false, Time::ZERO)
+            .expect("fine");
+        premises.pass(Time::ZERO + TRAVEL);
         assert!(!premises.hold(), "5 may come back any way it can");
-        premises.judge(&others, Event::Step, true).expect("fine");
+        premises
+            .judge(&others, Event::Step, true, Time::ZERO)
+            .expect("fine");
+        premises.pass(Time::ZERO + TRAVEL);
         assert!(premises.hold());
     }
 
@@ -231,27 +268,33 @@ mod tests {
         for (dead, strict_is_fine) in [(0, true), (1, true)] {
             ring.remove(id(dead));
             assert_eq!(
-                strict.judge(&ring, Event::Death, true).is_ok(),
+                strict.judge(&ring, Event::Death, true, Time::ZERO).is_ok(),
                 strict_is_fine
             );
-            premises.judge(&ring, Event::Death, true).expect("excused");
+            premises
+                .judge(&ring, Event::Death, true, Time::ZERO)
+                .expect("excused");
         }
         assert!(!premises.hold() && !strict.hold(), "a bootstrap phase now");
         let mut large = ring_without_successors_of_zero();
         let mut strict = Premises {
             scope: Scope::Strict,
             hold: true,
+            correct_since: None,
         };
         let mut premises = Premises {
             scope: Scope::UnderPremises,
             hold: true,
+            correct_since: None,
         };
         large.remove(id(3));
         let broken = strict
-            .judge(&large, Event::Death, true)
+            .judge(&large, Event::Death, true, Time::ZERO)
             .expect_err("0 has nobody");
         assert_eq!(broken.invariant, "live successor");
-        premises.judge(&large, Event::Death, true).expect("excused");
+        premises
+            .judge(&large, Event::Death, true, Time::ZERO)
+            .expect("excused");
     }
 
     fn ring_without_successors_of_zero() -> Incremental {

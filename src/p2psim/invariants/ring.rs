@@ -65,7 +65,7 @@ impl RingInvariants {
             ring.follow(world, node);
         });
         if let Some(members) = &ring.members {
-            ring.premises.begin(members, true);
+            ring.premises.begin(members);
         }
         ring
     }
@@ -148,13 +148,16 @@ impl<M: HasChord> Invariant<M> for RingInvariants {
         let event = self.follow(world, touched);
         let (Some(event), Some(members)) = (event, &self.members) else {
             // What holds of all lists cannot have changed.
+            self.premises.pass(world.now());
             self.count();
             return Ok(());
         };
         let text = |violation: chord::invariants::Violation| violation.to_string();
         members.check_order().map_err(text)?;
         let nobody_is_cut_off = self.cut_off.is_empty();
-        let judged = self.premises.judge(members, event, nobody_is_cut_off);
+        let judged = self
+            .premises
+            .judge(members, event, nobody_is_cut_off, world.now());
         judged.map_err(text)?;
         self.count();
         let oracle = self.oracle.borrow();
