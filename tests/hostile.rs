@@ -38,7 +38,7 @@ fn chord_node(me: Contact) -> Dht<Chord, MemoryStore> {
 fn start() -> (TempDir, NodeHandle) {
     let temp = tempfile::tempdir().unwrap();
     let options = NodeOptions::local(temp.path().join("data"));
-    let node = Node::start(&options, chord_node).unwrap();
+    let node = Node::start(&options, |site| Ok(chord_node(site.me))).unwrap();
     (temp, node)
 }
 

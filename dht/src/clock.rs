@@ -14,6 +14,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// A clock that goes on after a value that it gave in an earlier life, even when the wall
+    /// clock was set back meanwhile.
+    pub(crate) const fn after(last: Hlc) -> Self {
+        Self { last }
+    }
+
     /// A clock value after every one given, after `seen`, and not before the wall clock.
     pub(crate) fn next(&mut self, wall: WallMs, seen: Option<Hlc>) -> Hlc {
         self.last = self.last.max(seen.unwrap_or_default()).tick(wall);

@@ -105,9 +105,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         Self {
             routing: Routing::new(router, lookup),
             routing_out: Outbox::default(),
-            store,
             config,
-            clock: crate::clock::Clock::default(),
+            clock: crate::clock::Clock::after(store.newest()),
+            store,
             next_number: None,
             local: VecDeque::new(),
             deadlines: Deadlines::default(),

@@ -9,9 +9,11 @@ use overlay::{
 };
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// Founds a network: whatever is stored in it is what this node has.
+    /// Founds a network: whatever is stored in it is what this node has. A store that is not
+    /// empty comes from an earlier network, whose other members may come back with records of
+    /// their own: then what this node does not have is unknown at first, not absent.
     pub(crate) fn create(&mut self, cx: &mut Cx<'_, Self>, op: OpId) {
-        self.founding = true;
+        self.founding = self.store.counts().is_empty();
         self.enter(cx, op, RoutingCall::Create);
     }
 

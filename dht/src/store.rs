@@ -1,6 +1,6 @@
 //! The boundary to whatever keeps the records.
 
-use overlay::{Arc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
+use overlay::{Arc, Hlc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
 use std::net::SocketAddr;
 
 /// What a store holds.
@@ -14,6 +14,14 @@ pub struct Counts {
     pub bytes: u64,
     /// Tombstones of both.
     pub tombstones: u64,
+}
+
+impl Counts {
+    /// Whether there is no record at all, not even a tombstone.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values == 0 && self.holders == 0 && self.tombstones == 0
+    }
 }
 
 /// What is known of a record without its body: what routing and comparing need, always in memory.
@@ -150,6 +158,16 @@ pub trait Store {
 
     /// What the store holds.
     fn counts(&self) -> Counts;
+
+    /// The latest clock value among all records: new versions must be newer.
+    fn newest(&self) -> Hlc {
+        let mut newest = Hlc::default();
+        self.range(Arc::whole(Id::MAX), None, &mut |_, _, known| {
+            newest = newest.max(known.version.clock);
+            true
+        });
+        newest
+    }
 
     /// The number of the last write.
     fn last_write(&self) -> WriteSeq;

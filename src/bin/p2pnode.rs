@@ -3,11 +3,10 @@
 use chord::{Chord, ChordConfig};
 use clap::{CommandFactory, Parser, Subcommand};
 use dht::{Dht, DhtConfig, MemoryStore};
-use overlay::Contact;
 use overlay::lookup::LookupConfig;
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
-use p2pnode::runtime::{Node, NodeHandle, StartError, Stopped};
+use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -92,14 +91,14 @@ fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
     }
 }
 
-fn chord_node(me: Contact) -> Dht<Chord, MemoryStore> {
-    let router = Chord::new(me, ChordConfig::default());
-    Dht::new(
+fn chord_node(site: Site) -> Result<Dht<Chord, MemoryStore>, StartError> {
+    let router = Chord::new(site.me, ChordConfig::default());
+    Ok(Dht::new(
         router,
         MemoryStore::new(),
         DhtConfig::default(),
         LookupConfig::default(),
-    )
+    ))
 }
 
 /// Says that the node serves, and waits for its end.
@@ -162,6 +161,10 @@ fn exit_of(stopped: &Stopped) -> ExitCode {
         Stopped::Orderly => ExitCode::SUCCESS,
         Stopped::Incomplete(why) => {
             complain(&why.to_string());
+            ExitCode::from(FAILED)
+        }
+        Stopped::DiskFailed(why) => {
+            complain(why);
             ExitCode::from(FAILED)
         }
         // The panic has been printed.

@@ -6,6 +6,7 @@
 //! for all messages of a batch to one peer.
 
 use super::calls::{Caller, Calls};
+use super::disk::DiskNews;
 use super::handle::Stopped;
 use super::leaving::Stage;
 use super::links::{Links, SWEEP_EVERY};
@@ -13,7 +14,9 @@ use super::peer::Inbound;
 use super::timers::{Alarm, Timers};
 use super::{Clock, Command, Shared};
 use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody, StatusReport};
-use overlay::{Contact, Cx, Effect, Input, Locate, Notice, Outbox, Request, Time, WriteSeq};
+use overlay::{
+    Contact, Cx, Effect, Input, LoadSeq, Locate, Notice, Outbox, Request, Time, WriteSeq,
+};
 use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,7 +51,9 @@ pub(crate) struct Driver<M: Locate> {
     links: Links<M>,
     pub(super) calls: Calls,
     shared: Arc<Shared<M>>,
+    disk: DiskNews,
     durable: WriteSeq,
+    loaded: LoadSeq,
     /// Peers found down while effects were carried out; the machine hears of them next.
     found_down: Vec<Contact>,
     /// Messages of the machine to itself.
@@ -77,6 +82,7 @@ impl<M: Locate + 'static> Driver<M> {
         rng: ChaCha8Rng,
         shared: Arc<Shared<M>>,
         process: ProcessInfo,
+        disk: DiskNews,
     ) -> Self {
         Self {
             machine,
@@ -88,7 +94,9 @@ impl<M: Locate + 'static> Driver<M> {
             links: Links::new(Arc::clone(&shared)),
             calls: Calls::new(Arc::clone(&shared.metrics)),
             shared,
+            disk,
             durable: WriteSeq::default(),
+            loaded: LoadSeq::default(),
             found_down: Vec::new(),
             to_oneself: Vec::new(),
             stage: Stage::Serving,
@@ -115,7 +123,8 @@ impl<M: Locate + 'static> Driver<M> {
                     .commands
                     .poll_recv_many(cx, &mut commands, BATCH)
                     .is_ready();
-                if inbox || calls || alarm.poll(cx) {
+                let disk = self.disk.poll(cx).is_ready();
+                if inbox || calls || disk || alarm.poll(cx) {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
@@ -129,7 +138,7 @@ impl<M: Locate + 'static> Driver<M> {
                 self.take_command(command);
             }
             self.fire_timers();
-            self.commit();
+            self.hear_disk();
             self.links.flush();
             self.calls.flush();
             self.observe(sources.inbox.len());
@@ -287,16 +296,31 @@ impl<M: Locate + 'static> Driver<M> {
         }
     }
 
-    /// Reports the writes of the batch as durable: the store is in memory, so that they are as
-    /// durable as they will get. A store on disk would write them here, all together.
-    fn commit(&mut self) {
+    /// Tells the machine what its disk has done meanwhile; there, all writes that waited are
+    /// committed as one group. A store in memory is as durable as it will get at once.
+    fn hear_disk(&mut self) {
+        if let Some(why) = self.disk.fatal() {
+            self.stage = Stage::Done(Stopped::DiskFailed(why.to_owned()));
+            return;
+        }
         loop {
-            let last = self.machine.last_write();
-            if last <= self.durable {
+            let durable = if self.disk.in_use() {
+                self.disk.durable()
+            } else {
+                self.machine.last_write()
+            };
+            let loaded = self.disk.loaded();
+            if durable <= self.durable && loaded <= self.loaded {
                 return;
             }
-            self.durable = last;
-            self.handle(Input::Durable(last));
+            if durable > self.durable {
+                self.durable = durable;
+                self.handle(Input::Durable(durable));
+            }
+            if loaded > self.loaded {
+                self.loaded = loaded;
+                self.handle(Input::Loaded(loaded));
+            }
         }
     }
 

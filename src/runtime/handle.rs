@@ -16,6 +16,8 @@ pub enum Stopped {
     Orderly,
     /// It left, but could not hand everything over first; why, and what.
     Incomplete(Failure),
+    /// Its disk failed, in one line: nothing that was acknowledged since is taken for granted.
+    DiskFailed(String),
     /// Its thread panicked.
     Panicked,
 }

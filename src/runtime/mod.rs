@@ -16,6 +16,7 @@ mod bootstrap;
 mod calls;
 mod connection;
 mod dial;
+mod disk;
 mod door;
 mod driver;
 pub(crate) mod frames;
@@ -35,6 +36,7 @@ pub(crate) mod transport;
 pub use bootstrap::JOIN_PATIENCE;
 pub use connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES, STREAM_LARGE};
 pub use dial::{DIAL_TIMEOUT, DialError};
+pub use disk::DiskLink;
 pub use door::{
     HANDSHAKE_BURST, HANDSHAKES_PER_S, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP, RETRY_ABOVE,
 };
@@ -44,7 +46,7 @@ pub use links::{
     SILENT_SWEEPS, SWEEP_EVERY,
 };
 pub use node::Node;
-pub use options::{NodeOptions, StartError};
+pub use options::{NodeOptions, Site, StartError};
 pub use transport::{
     CloseCode, MAX_CONNECTIONS, MAX_PEER_STREAMS, QUIC_IDLE, RECEIVE_WINDOW_BYTES,
     SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES,

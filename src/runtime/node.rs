@@ -2,10 +2,11 @@
 
 use super::bootstrap::{self, Target};
 use super::connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES};
+use super::disk::{self, DiskNews};
 use super::door::Door;
 use super::driver::{Driver, ProcessInfo, Sources};
 use super::handle::{NodeHandle, Stopped};
-use super::options::{NodeOptions, StartError};
+use super::options::{NodeOptions, Site, StartError};
 use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::{self, CloseCode};
 use super::{COMMANDS, Clock, Command, INBOX_BATCHES, LARGE_READS, Shared, accept, socket};
@@ -87,6 +88,19 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// What the machine is made from, and how the driver hears of its disk.
+    fn site(&self) -> (Site, DiskNews) {
+        let (disk, news) = disk::link();
+        let site = Site {
+            me: self.me,
+            data_dir: self.data_dir.path().to_owned(),
+            disk,
+        };
+        (site, news)
+    }
+}
+
 fn listen_http(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bind = || -> io::Result<_> {
         let listener = TcpListener::bind(listen)?;
@@ -106,7 +120,7 @@ impl Node {
     pub fn start<M, F>(options: &NodeOptions, make: F) -> Result<NodeHandle, StartError>
     where
         M: Locate + Send + 'static,
-        F: FnOnce(Contact) -> M + Send + 'static,
+        F: FnOnce(Site) -> Result<M, StartError> + Send + 'static,
     {
         let mut prepared = Prepared::new(options)?;
         let metrics = Metrics::new();
@@ -169,7 +183,7 @@ type Ready = std::sync::mpsc::SyncSender<Result<(), StartError>>;
 impl Seat {
     fn run<M: Locate + Send + 'static>(
         self,
-        make: impl FnOnce(Contact) -> M,
+        make: impl FnOnce(Site) -> Result<M, StartError>,
         receiver: mpsc::Receiver<Command>,
         ready: &Ready,
     ) -> Stopped {
@@ -194,11 +208,13 @@ impl Seat {
 
     async fn serve<M: Locate + Send + 'static>(
         self,
-        make: impl FnOnce(Contact) -> M,
+        make: impl FnOnce(Site) -> Result<M, StartError>,
         receiver: mpsc::Receiver<Command>,
         ready: &Ready,
     ) -> Result<Stopped, StartError> {
         let prepared = self.prepared;
+        let (site, news) = prepared.site();
+        let machine = make(site)?;
         let alpn = tls::peer_alpn(M::OVERLAY);
         let protocols = vec![alpn.clone(), CONTROL_ALPN.to_vec()];
         let endpoint = socket::endpoint(
@@ -227,14 +243,12 @@ impl Seat {
             data_dir: prepared.data_dir.path().to_owned(),
         });
         shared.spawn(accept::accept(Arc::clone(&shared), clients));
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
-        let rng = ChaCha8Rng::from_seed(seed);
+        let rng = generator()?;
         let process = ProcessInfo {
             listen: prepared.listen,
             http: self.http,
         };
-        let driver = Driver::new(make(prepared.me), rng, Arc::clone(&shared), process);
+        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, news);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
             inbox: inbound,
@@ -270,6 +284,13 @@ impl Seat {
             Err(Err(_)) => Ok(Stopped::Orderly),
         }
     }
+}
+
+/// The machine's source of entropy, seeded by the system.
+fn generator() -> io::Result<ChaCha8Rng> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(ChaCha8Rng::from_seed(seed))
 }
 
 /// Closes what is open: peers are told at once, clients when they have read their answers.

@@ -1,5 +1,6 @@
 //! How a node is to be started, and why it may not start.
 
+use super::disk::DiskLink;
 use crate::data_dir::DataDirError;
 use std::io;
 use std::net::SocketAddr;
@@ -32,6 +33,17 @@ impl NodeOptions {
             http: None,
         }
     }
+}
+
+/// Where a machine is to live: what it is made from.
+#[derive(Debug)]
+pub struct Site {
+    /// The node as others know it.
+    pub me: overlay::Contact,
+    /// Its data directory, locked for this process.
+    pub data_dir: PathBuf,
+    /// How a store on disk reports; one in memory leaves it alone.
+    pub disk: DiskLink,
 }
 
 /// Why a node did not start. Nothing was left behind.
@@ -71,6 +83,9 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// The store on disk cannot be used.
+    #[error("{0}")]
+    Store(String),
     /// A name in `join` has no address.
     #[error("cannot join {name}: it does not resolve ({reason}); give HOST:PORT of a member")]
     Resolve {

@@ -241,7 +241,7 @@ fn start(join: &[&NodeHandle]) -> (TempDir, NodeHandle) {
     let temp = tempfile::tempdir().unwrap();
     let mut options = NodeOptions::local(temp.path().join("data"));
     options.join = join.iter().map(|node| node.listen().to_string()).collect();
-    let node = Node::start(&options, Toy::new).unwrap();
+    let node = Node::start(&options, |site| Ok(Toy::new(site.me))).unwrap();
     (temp, node)
 }
 
@@ -312,7 +312,7 @@ async fn a_crash_is_noticed_after_a_restart_and_the_peer_comes_back() {
     let mut options = NodeOptions::local(temp.path().join("data"));
     options.listen = listen;
     options.join = vec![first.listen().to_string()];
-    let again = Node::start(&options, Toy::new).unwrap();
+    let again = Node::start(&options, |site| Ok(Toy::new(site.me))).unwrap();
     assert_eq!(again.contact(), contact, "the key was kept");
     until(&first, "it is back", |status| status.peers == 1).await;
     first.call(put(Id::of(b"k"), b"v")).await;
@@ -340,7 +340,7 @@ async fn a_peer_that_breaks_the_rules_is_hung_up_on_and_refused() {
         ..NodeOptions::local(_b.path().join("data"))
     };
     drop(second);
-    let error = Node::start(&again, Toy::new).unwrap_err();
+    let error = Node::start(&again, |site| Ok(Toy::new(site.me))).unwrap_err();
     assert!(matches!(error, StartError::Join(_)), "{error}");
     assert!(
         first
