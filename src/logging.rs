@@ -70,6 +70,9 @@ pub(crate) fn ring_change(change: &RingChange) {
         }
         RingChange::Dead(peer) => tracing::info!(%peer, "a neighbour is dead"),
         RingChange::CutOff => tracing::warn!("cut off: no neighbour is left; trying to come back"),
+        RingChange::LastOfItsRing => tracing::warn!(
+            "all known neighbours have restarted: this node is the ring now, and they can join it"
+        ),
         RingChange::Reunited(peer) => tracing::info!(%peer, "back in the ring"),
         other => tracing::info!(?other, "the ring changed"),
     }

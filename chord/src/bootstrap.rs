@@ -33,7 +33,10 @@
 //!   contacts that it lost and its fingers, in turn, waiting between tries from [`REJOIN_MIN`] up to
 //!   [`REJOIN_MAX`]. When a member answers, it joins through it as any newcomer does; when one
 //!   answers that is cut off as well (an outage separated everybody), the two make a ring of two,
-//!   and reunion does the rest.
+//!   and reunion does the rest. When every contact was tried, none was in a ring and some are up
+//!   again without one (they lost power, and join anew), there is no ring to come back to: the node
+//!   is the ring now, and they join it. Were part of the ring alive out of reach all the same,
+//!   reunion would bring the two together.
 
 use crate::Ring;
 use crate::cession::Part;
@@ -126,6 +129,7 @@ impl Chord {
         self.phase = Phase::CutOff {
             backoff: REJOIN_MIN,
         };
+        (self.lost.tries, self.lost.restarted) = (0, false);
         cx.emit(RouterEvent::Ring(RingChange::CutOff));
         self.lost.arm_now();
         let at = cx.now + REJOIN_MIN;
@@ -171,10 +175,27 @@ impl Chord {
             self.arm_reunite(cx, REJOIN_MIN);
             return;
         }
+        if self.lost.all_restarted() {
+            return self.be_the_ring(cx);
+        }
+        self.lost.tries += 1;
         match self.lost.next() {
             Some(contact) => self.start_step(cx, contact, Purpose::Rejoin),
             None => self.rejoin_later(cx),
         }
+    }
+
+    /// There is no ring any more but this node, which answers for the whole circle.
+    fn be_the_ring(&mut self, cx: &mut Cx<'_, Self>) {
+        self.phase = Phase::Member;
+        self.history = History::default();
+        (self.lost.tries, self.lost.restarted) = (0, false);
+        self.part = Part::from(Some(self.me.id));
+        self.generation += 1;
+        cx.emit(RouterEvent::Ring(RingChange::LastOfItsRing));
+        cx.emit(RouterEvent::NeighboursChanged);
+        self.arm_reunite(cx, REJOIN_MIN);
+        self.step_done(cx);
     }
 
     /// A lost contact answered a node that is cut off.

@@ -228,6 +228,7 @@ impl Chord {
             ChordMessage::Pong { token } => self.on_pong(cx, from, token),
             ChordMessage::NotMember { token } => {
                 if let Some(step) = self.answered(cx, from, token) {
+                    self.lost.restarted |= step.purpose == Purpose::Rejoin;
                     self.step_failed(cx, &step, false);
                 }
             }

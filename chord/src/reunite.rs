@@ -46,6 +46,10 @@ pub(crate) struct Lost {
     armed: bool,
     /// The ping that is out.
     pinged: Option<(u64, Contact)>,
+    /// How often a node that is cut off has tried since it was heard last, and whether a contact
+    /// answered that it is up and in no ring.
+    pub(crate) tries: usize,
+    pub(crate) restarted: bool,
     /// The lookup that is out, and through whom.
     asked: Option<(u64, Contact)>,
 }
@@ -81,6 +85,11 @@ impl Lost {
         self.turn = self.turn.wrapping_add(1);
         let at = self.turn.checked_rem(self.contacts.len())?;
         self.contacts.get(at).map(|known| known.contact)
+    }
+
+    /// Whether all contacts were tried, none of them is in a ring, and some have restarted.
+    pub(crate) fn all_restarted(&self) -> bool {
+        self.restarted && self.tries > self.contacts.len()
     }
 
     /// The timer that is meant.

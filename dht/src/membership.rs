@@ -9,11 +9,11 @@ use overlay::{
 };
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// Founds a network: whatever is stored in it is what this node has. A store that is not
-    /// empty comes from an earlier network, whose other members may come back with records of
-    /// their own: then what this node does not have is unknown at first, not absent.
+    /// Founds a network: whatever is stored in it is what this node has. A store that was part
+    /// of an earlier network is another matter: its other members may come back with records of
+    /// their own, and what this node does not have is unknown at first, not absent.
     pub(crate) fn create(&mut self, cx: &mut Cx<'_, Self>, op: OpId) {
-        self.founding = self.store.counts().is_empty();
+        self.founding = !self.store.is_shared();
         self.enter(cx, op, RoutingCall::Create);
     }
 

@@ -17,6 +17,7 @@ pub struct MemoryStore {
     counts: Counts,
     last: WriteSeq,
     undo: VecDeque<Undo>,
+    shared: bool,
     /// When it plays a store on disk: who asked for what.
     disk: Option<Disk>,
 }
@@ -242,6 +243,15 @@ impl Store for MemoryStore {
         if self.records.contains_key(&(key, slot)) {
             return self.change((key, slot), None);
         }
+        self.last
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    fn set_shared(&mut self) -> WriteSeq {
+        self.shared = true;
         self.last
     }
 

@@ -156,6 +156,13 @@ pub trait Store {
         Ok(())
     }
 
+    /// Whether the store has been part of a network with other nodes: then those may have records
+    /// that this one lacks, and founding a network with it proves nothing.
+    fn is_shared(&self) -> bool;
+
+    /// The network has other nodes. Kept as durably as a record.
+    fn set_shared(&mut self) -> WriteSeq;
+
     /// What the store holds.
     fn counts(&self) -> Counts;
 

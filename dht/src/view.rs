@@ -176,6 +176,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.views.is_empty() {
             self.founding = false;
         }
+        let has_company = self.views.iter().any(|view| view.replicas.len() > 1);
+        if has_company && !self.store.is_shared() {
+            self.store.set_shared();
+        }
         self.note_former(cx.now, &held, &proven);
         self.after_refresh(cx, &changed);
         true

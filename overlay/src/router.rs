@@ -197,4 +197,7 @@ pub enum RingChange {
     /// The node is back in the ring after having been cut off, or has found a part of the network
     /// from which it had been separated.
     Reunited(Contact),
+    /// After having been cut off the node found nobody who is in a ring, and neighbours of old
+    /// that are up again without one: it is the ring now, and they can join it.
+    LastOfItsRing,
 }

@@ -173,13 +173,15 @@ impl<M: Machine> World<M> {
                 seq: written,
             };
             let delay = self.dice.span(shortest, longest);
-            self.queue.push(self.now + delay, due);
+            let at = self.now + delay + slot.disk_slow_by;
+            self.queue.push(at, due);
         }
         let seq = machine.last_load();
         if seq > slot.loading {
             slot.loading = seq;
             let delay = self.dice.span(shortest, longest);
-            slot.load_free = slot.load_free.max(self.now + delay);
+            let at = self.now + delay + slot.disk_slow_by;
+            slot.load_free = slot.load_free.max(at);
             let due = Due::Loaded { node, life, seq };
             self.queue.push(slot.load_free, due);
         }

@@ -52,6 +52,8 @@ pub(crate) struct Slot<M> {
     pub(crate) clock: Clock,
     /// Added to the delay of everything that reaches the node.
     pub(crate) slow_by: Duration,
+    /// Added to the time that its disk takes for anything.
+    pub(crate) disk_slow_by: Duration,
     /// Writes up to here are on stable storage.
     pub(crate) durable: WriteSeq,
     /// A group of writes is on its way to stable storage.

@@ -138,6 +138,7 @@ impl<M: Machine> World<M> {
             life: 0,
             clock: Clock::default(),
             slow_by: Duration::ZERO,
+            disk_slow_by: Duration::ZERO,
             durable: WriteSeq(0),
             syncing: false,
             loading: LoadSeq(0),
@@ -249,6 +250,13 @@ impl<M: Machine> World<M> {
     pub fn set_slow(&mut self, node: usize, slow_by: Duration) {
         if let Some(slot) = self.slots.get_mut(node) {
             slot.slow_by = slow_by;
+        }
+    }
+
+    /// Delays everything that a node's disk does from now on.
+    pub fn set_slow_disk(&mut self, node: usize, slow_by: Duration) {
+        if let Some(slot) = self.slots.get_mut(node) {
+            slot.disk_slow_by = slow_by;
         }
     }
 

@@ -38,6 +38,10 @@ pub(super) struct Origin {
 /// tables to heal: each time another part of the network is gone round.
 const MAX_DEAD_ENDS: u32 = 3;
 
+/// Attempts of a lookup that begins at one named node, as a newcomer's does: there is no other way
+/// round that node, and whoever joins had better try another one.
+const MAX_ATTEMPTS_VIA: u32 = 3;
+
 impl<R: KeyRouter> Routing<R> {
     /// Starts a lookup.
     pub(super) fn start_lookup(
@@ -220,7 +224,16 @@ impl<R: KeyRouter> Routing<R> {
             return;
         };
         self.drop_walks(lookup);
-        if attempts >= self.config.attempts {
+        let through_one = self
+            .origins
+            .get(&lookup)
+            .is_some_and(|origin| origin.via.is_some());
+        let most = if through_one {
+            self.config.attempts.min(MAX_ATTEMPTS_VIA)
+        } else {
+            self.config.attempts
+        };
+        if attempts >= most {
             return self.give_up(cx, lookup, LookupError::NoAnswer { attempts });
         }
         self.attempt(cx, lookup);

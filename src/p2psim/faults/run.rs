@@ -1,8 +1,9 @@
 //! One seed: a network grows from one node, is troubled, and comes to rest.
 //!
 //! In the safety phase the network loses, copies, delays and splits, and nodes come and go, while
-//! clients write and read. A node's data lives in memory, so a crash loses it: no node is taken
-//! away before the last one's data has been copied again. In the liveness phase nothing fails any
+//! clients write and read. A node that crashes comes back with its disk, which has what was
+//! reported durable and maybe some of what was being committed; or it loses its disk for good,
+//! which only happens to one node at a time, after the last one's data has been copied again. In the liveness phase nothing fails any
 //! more: the ring must become the oracle's, and every promise to clients is checked by a last
 //! read of every key.
 
@@ -17,7 +18,7 @@ use sim::{Agenda, Chance, Violation};
 const JOIN_WITHIN: Duration = Duration::from_secs(180);
 /// Without faults, ring and replicas are repaired within this time: a root that cannot prove that
 /// it holds its whole part presumes the rest lost after ten minutes, and settles then.
-const SETTLE_WITHIN: Duration = Duration::from_secs(720);
+const SETTLE_WITHIN: Duration = Duration::from_secs(900);
 /// How long after a partition no node loses its data: what was written on either side is at nodes
 /// that need not hold it, which notice when their old roots are silent for three comparisons (90
 /// s), and then hand it over. A store in memory that dies before has not lost what it promised
@@ -35,6 +36,8 @@ const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const STORM: Chance = Chance::percent(20);
 /// Longest delay of a node whose process gets too little time.
 const SLOWEST: Duration = Duration::from_millis(400);
+/// Longest delay of a disk that does something else.
+const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
 
@@ -225,6 +228,7 @@ impl Run {
             }
             Action::Look => {
                 self.plan(LOOK_EVERY, Action::Look);
+                self.swarm.join_waiting();
                 self.look();
             }
             Action::Disturb => self.disturb()?,
@@ -272,9 +276,17 @@ impl Run {
         };
         let now = self.swarm.world.now();
         let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
-        match self.swarm.dice.below(10) {
-            0..=2 if handed_over => self.crash(node)?,
-            0..=2 => {}
+        match self.swarm.dice.below(15) {
+            0..=2 => {
+                let keeps_disk = !handed_over || self.swarm.dice.below(2) == 0;
+                self.crash(node, keeps_disk)?;
+            }
+            10 | 11 => self.crash_many()?,
+            12 => self.swarm.jump_clock(node),
+            13 | 14 => self.begin_spell(|run| {
+                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST_DISK);
+                run.swarm.world.set_slow_disk(node, by);
+            }),
             3 | 4 => {
                 self.swarm.leave(node);
                 self.plan(Duration::from_secs(2), Action::Join);
@@ -292,12 +304,23 @@ impl Run {
         Ok(())
     }
 
-    fn crash(&mut self, node: usize) -> Result<(), Box<Violation>> {
-        self.swarm.crash(node);
+    /// Several nodes lose power at the same instant, maybe all of them; all come back.
+    fn crash_many(&mut self) -> Result<(), Box<Violation>> {
+        let mut members = self.swarm.members();
+        let count = 2 + self.swarm.dice.index(members.len().saturating_sub(1));
+        self.swarm.dice.shuffle(&mut members);
+        members.truncate(count);
+        members
+            .into_iter()
+            .try_for_each(|node| self.crash(node, true))
+    }
+
+    fn crash(&mut self, node: usize, keeps_disk: bool) -> Result<(), Box<Violation>> {
+        self.swarm.crash(node, keeps_disk);
         self.history.orphan(node);
         self.swarm.world.check(node).map_err(Box::new)?;
         let wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
-        if self.swarm.dice.below(2) == 0 {
+        if keeps_disk || self.swarm.dice.below(2) == 0 {
             self.plan(wait, Action::ComeBack(node));
         } else {
             self.plan(wait, Action::Join);
@@ -336,6 +359,7 @@ impl Run {
         faults.loss = loss;
         for node in 0..self.swarm.world.node_count() {
             self.swarm.world.set_slow(node, Duration::ZERO);
+            self.swarm.world.set_slow_disk(node, Duration::ZERO);
         }
     }
 
@@ -343,6 +367,7 @@ impl Run {
     fn liveness(&mut self) -> Result<(), Box<Violation>> {
         self.end_spell();
         self.swarm.world.faults_mut().clear();
+        self.swarm.all_come_back();
         let limit = self.swarm.world.now() + SETTLE_WITHIN;
         while !self.look() {
             let now = self.swarm.world.now();
@@ -350,6 +375,7 @@ impl Run {
                 let text = self.swarm.unsettled().unwrap_or_default();
                 return Err(self.violation("without faults the ring becomes whole", None, text));
             }
+            self.swarm.join_waiting();
             self.pass(now + LOOK_EVERY)?;
         }
         let now = self.swarm.world.now();

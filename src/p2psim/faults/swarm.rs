@@ -5,12 +5,12 @@ use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, RingInvariants, SharedOracle, Track, whole};
 use crate::p2psim::ring::HasChord;
 use chord::{Chord, ChordConfig};
-use dht::{Dht, DhtConfig, MemoryStore};
+use dht::{Dht, DhtConfig, MemoryStore, Store};
 use overlay::lookup::LookupConfig;
-use overlay::{Contact, Id, Locate, OpId, Reply, Request, Time};
-use sim::{Config, Dice, Oracle, World};
+use overlay::{Contact, Id, Locate, OpId, Reply, Request, Time, WriteSeq};
+use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A node that stores.
@@ -45,6 +45,11 @@ pub(super) struct Swarm {
     pub(super) stopped: Vec<Vec<Time>>,
     pub(super) crashes: u64,
     pub(super) leaves: u64,
+    /// The disks of nodes that crashed and will come back.
+    disks: BTreeMap<usize, MemoryStore>,
+    /// Nodes that are up and know nobody to join through.
+    waiting: BTreeSet<usize>,
+    clocks: Vec<Clock>,
     coverage: Rc<Cell<Coverage>>,
 }
 
@@ -75,6 +80,9 @@ impl Swarm {
             stopped: Vec::new(),
             crashes: 0,
             leaves: 0,
+            disks: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            clocks: Vec::new(),
             coverage,
         }
     }
@@ -84,7 +92,7 @@ impl Swarm {
         self.coverage.get()
     }
 
-    fn build(successors: usize) -> impl FnOnce(Contact) -> Node {
+    fn build(successors: usize, store: MemoryStore) -> impl FnOnce(Contact) -> Node {
         move |me| {
             let chord = Chord::new(
                 me,
@@ -93,7 +101,6 @@ impl Swarm {
                     ..ChordConfig::default()
                 },
             );
-            let store = MemoryStore::on_disk();
             Dht::new(chord, store, DhtConfig::default(), LookupConfig::default())
         }
     }
@@ -107,10 +114,12 @@ impl Swarm {
 
     fn add(&mut self) -> usize {
         let id = self.dice.id();
-        let node = self.world.add(id, Self::build(self.profile.successors));
+        let build = Self::build(self.profile.successors, MemoryStore::on_disk());
+        let node = self.world.add(id, build);
         self.stopped.push(Vec::new());
         let clock = self.profile.clock(&mut self.dice);
         self.world.set_clock(node, clock);
+        self.clocks.push(clock);
         node
     }
 
@@ -122,23 +131,58 @@ impl Swarm {
         Some(node)
     }
 
-    /// Starts a node anew, empty, with the id and the address that it had.
+    /// Starts a node anew with the id and the address that it had, and with its disk, unless that
+    /// was lost.
     pub(super) fn come_back(&mut self, node: usize) {
-        let Some(contact) = self.world.contact(node) else {
+        let Some(contact) = self.world.contact(node).filter(|_| !self.world.is_up(node)) else {
             return;
         };
-        self.world
-            .restart(node, contact.id, Self::build(self.profile.successors));
+        let store = self.disks.remove(&node);
+        let store = store.unwrap_or_else(MemoryStore::on_disk);
+        let build = Self::build(self.profile.successors, store);
+        self.world.restart(node, contact.id, build);
         self.join_again(node);
+    }
+
+    /// Lets every node whose disk is there come back.
+    pub(super) fn all_come_back(&mut self) {
+        for node in self.disks.keys().copied().collect::<Vec<_>>() {
+            self.come_back(node);
+        }
     }
 
     fn join_again(&mut self, node: usize) {
         self.weather.troubled();
-        let Some(via) = self.member().and_then(|via| self.world.contact(via)) else {
-            return;
+        self.waiting.remove(&node);
+        let call = match self.member().and_then(|via| self.world.contact(via)) {
+            Some(via) => Request::Join { via },
+            // All were down: the first that is up again founds the network anew.
+            None if self.on_their_way() == 0 => Request::Create,
+            None => {
+                self.waiting.insert(node);
+                return;
+            }
         };
-        let op = self.world.call(node, Request::Join { via });
+        let op = self.world.call(node, call);
         self.stages.insert(node, Stage::Joining(op));
+    }
+
+    /// Lets nodes try again that knew nobody to join through.
+    pub(super) fn join_waiting(&mut self) {
+        for node in std::mem::take(&mut self.waiting) {
+            if self.world.is_up(node) {
+                self.join_again(node);
+            }
+        }
+    }
+
+    /// Sets the wall clock of a node anew, within the usual error.
+    pub(super) fn jump_clock(&mut self, node: usize) {
+        let ahead = self.profile.clock(&mut self.dice).wall_ahead_ms;
+        if let Some(clock) = self.clocks.get_mut(node) {
+            clock.wall_ahead_ms = ahead;
+            self.world.set_clock(node, *clock);
+        }
     }
 
     /// A random node that has joined and does not leave.
@@ -161,19 +205,30 @@ impl Swarm {
         self.stages.len() - self.members().len()
     }
 
-    /// Kills a node.
-    pub(super) fn crash(&mut self, node: usize) {
-        self.stop(node);
+    /// Kills a node. Its disk, if it is kept, has what was reported durable, and maybe some of
+    /// what was being committed at that moment.
+    pub(super) fn crash(&mut self, node: usize, keeps_disk: bool) {
         self.crashes += 1;
+        let Some((mut store, durable)) = self.stop(node) else {
+            return;
+        };
+        if keeps_disk {
+            let uncertain = store.last_write().0.saturating_sub(durable.0);
+            let torn = self.dice.below(uncertain + 1);
+            store.crash(WriteSeq(durable.0 + torn));
+            self.disks.insert(node, store);
+        }
     }
 
-    fn stop(&mut self, node: usize) {
+    fn stop(&mut self, node: usize) -> Option<(MemoryStore, WriteSeq)> {
         self.weather.troubled();
         self.stages.remove(&node);
-        self.world.crash(node);
+        self.waiting.remove(&node);
+        let crashed = self.world.crash(node);
         if let Some(stopped) = self.stopped.get_mut(node) {
             stopped.push(self.world.now());
         }
+        crashed.map(|crashed| (crashed.machine.into_store(), crashed.durable))
     }
 
     /// Asks a node to leave.
@@ -207,8 +262,16 @@ impl Swarm {
     /// Why the ring is not whole, or some replica set not complete; none when all is well.
     pub(super) fn unsettled(&self) -> Option<String> {
         let oracle = self.oracle.borrow();
-        if self.on_their_way() > 0 {
-            return Some("a node is joining or leaving".to_owned());
+        if self.on_their_way() > 0 || !self.waiting.is_empty() {
+            let busy = self
+                .stages
+                .iter()
+                .filter(|(_, stage)| **stage != Stage::Member);
+            let busy: Vec<_> = busy.collect();
+            return Some(format!(
+                "joining or leaving: {busy:?}; knowing nobody to join through: {:?}",
+                self.waiting
+            ));
         }
         for node in self.members() {
             let machine = self.world.node(node)?;
