@@ -35,13 +35,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         then: impl FnOnce() -> Parked,
     ) -> bool {
         let is_on_disk =
-            |(key, slot): &&Position| matches!(self.store.read(*key, *slot), Found::OnDisk);
-        let missing: Vec<Position> = places.iter().filter(is_on_disk).copied().collect();
-        if missing.is_empty() {
+            |(key, slot): &Position| matches!(self.store.read(*key, *slot), Found::OnDisk);
+        if !places.iter().any(is_on_disk) {
             return true;
         }
         if self.parked.len() < MAX_PARKED {
-            let seq = self.store.load(&missing);
+            // All of them: those that are in memory now may not be when the others have come.
+            let seq = self.store.load(places);
             self.parked.insert(seq, then());
         }
         false
