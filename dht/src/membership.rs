@@ -35,6 +35,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn router_event(&mut self, cx: &mut Cx<'_, Self>, event: RouterEvent) {
         match event {
             RouterEvent::Joined { op } => {
+                if !self.founding && !self.store.is_shared() {
+                    self.store.set_shared();
+                }
                 self.deadlines.set(Due::Sync, cx.now);
                 self.strays_changed(cx);
                 cx.emit(Notice::Done {
