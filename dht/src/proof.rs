@@ -11,6 +11,7 @@
 use crate::arcs::{intersect, subtract, subtract_from};
 use crate::message::{Evidence, Proof};
 use overlay::{Arc, Id};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// What one node knows, after its records were brought together with the root's.
@@ -54,34 +55,77 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
     parts
 }
 
-/// The arcs for which a root that held everything has testified, and each that followed it.
+/// A stretch of the past that somebody has testified to, and where to look on.
+struct Thread {
+    arc: Arc,
+    /// Who was the root next; none is `me`.
+    next: Option<Id>,
+    /// Which earlier tenures of `me` itself it has gone through.
+    through: SmallVec<[usize; 2]>,
+}
+
+/// The arcs for which a root that held everything has testified, and each that followed it. When
+/// `me` was the root before and passed the arc on, those who had it then must testify too.
 fn held_by_roots(me: Id, testimonies: &[Testimony<'_>]) -> Vec<Arc> {
     let tenures = |of: Option<Id>| {
         let those = testimonies
             .iter()
             .filter(move |found| of.is_none_or(|id| found.witness == id));
-        those
-            .flat_map(|found| found.evidence)
-            .filter_map(|found| match found.proof {
-                Proof::Held { complete, next } => Some((found.arc, complete, next)),
+        those.flat_map(|found| {
+            found.evidence.iter().filter_map(|known| match known.proof {
+                Proof::Held { complete, next } => Some((found.witness, known.arc, complete, next)),
                 Proof::Member { .. } => None,
             })
+        })
     };
-    let complete = tenures(None).filter(|(_, complete, _)| *complete);
-    let mut open: Vec<(Arc, Option<Id>)> = complete.map(|(arc, _, next)| (arc, next)).collect();
+    let passed_on: Vec<(Arc, Id)> = tenures(Some(me))
+        .filter_map(|(_, arc, _, next)| Some((arc, next.filter(|next| *next != me)?)))
+        .collect();
+    let at = |arc: Arc, next: Option<Id>| {
+        let same = |tenure: &(Arc, Id)| tenure.0 == arc && Some(tenure.1) == next;
+        passed_on.iter().position(same)
+    };
+    let complete = tenures(None).filter(|(_, _, complete, _)| *complete);
+    let mut open: Vec<Thread> = complete
+        .map(|(witness, arc, _, next)| Thread {
+            arc,
+            next,
+            through: (witness == me)
+                .then(|| at(arc, next))
+                .flatten()
+                .into_iter()
+                .collect(),
+        })
+        .collect();
     let mut held = Vec::new();
     for _ in 0..MAX_STEPS {
-        let Some((arc, next)) = open.pop() else { break };
-        if next.is_none_or(|next| next == me) {
-            held.push(arc);
+        let Some(Thread { arc, next, through }) = open.pop() else {
+            break;
+        };
+        let Some(next) = next.filter(|next| *next != me) else {
+            let mut here = vec![arc];
+            for (number, (tenure, then)) in passed_on.iter().enumerate() {
+                if through.contains(&number) {
+                    continue;
+                }
+                let mut through = through.clone();
+                through.push(number);
+                here = subtract_from(&here, *tenure);
+                open.extend(intersect(*tenure, arc).into_iter().map(|arc| Thread {
+                    arc,
+                    next: Some(*then),
+                    through: through.clone(),
+                }));
+            }
+            held.extend(here);
             continue;
-        }
-        for (tenure, _, then) in tenures(next) {
-            open.extend(
-                intersect(tenure, arc)
-                    .into_iter()
-                    .map(|shared| (shared, then)),
-            );
+        };
+        for (_, tenure, _, then) in tenures(Some(next)) {
+            open.extend(intersect(tenure, arc).into_iter().map(|arc| Thread {
+                arc,
+                next: then,
+                through: through.clone(),
+            }));
         }
     }
     held
@@ -189,6 +233,23 @@ mod tests {
             vec![held(0, 30, true, Some(1))],
         );
         assert_eq!(after(&[(1, there), (2, back)]), [arc(10, 20)]);
+    }
+
+    #[test]
+    fn who_had_the_part_after_an_earlier_tenure_must_testify_too() {
+        // First 1, then this node, then 3; and now this node again.
+        let first = vec![held(0, 30, true, Some(50))];
+        let own = vec![held(0, 30, false, Some(3))];
+        let both = [(1, first.clone()), (50, own.clone())];
+        assert_eq!(
+            after(&both),
+            [arc(10, 20)],
+            "3 is dead and nobody knows what it took"
+        );
+        let third = vec![held(0, 15, false, Some(50))];
+        assert_eq!(after(&[(1, first), (50, own), (3, third)]), [arc(15, 20)]);
+        let complete = vec![held(0, 30, true, Some(3))];
+        assert_eq!(after(&[(50, complete)]), [arc(10, 20)]);
     }
 
     #[test]

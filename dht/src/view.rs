@@ -84,6 +84,16 @@ impl Former {
 }
 
 impl View {
+    /// The parts of the arc that this node had before, passed on, and has again.
+    fn passed_on_before(&self) -> impl Iterator<Item = Arc> {
+        self.own_evidence
+            .iter()
+            .filter_map(|known| match known.proof {
+                Proof::Held { next, .. } => next.map(|_| known.arc),
+                Proof::Member { .. } => None,
+            })
+    }
+
     /// Whether this root holds everything that was acknowledged in the arc.
     pub(crate) const fn is_complete(&self) -> bool {
         self.unproven.is_empty()
@@ -180,7 +190,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if has_company && !self.store.is_shared() {
             self.store.set_shared();
         }
-        self.note_former(cx.now, &held, &proven);
+        let broken: Vec<Arc> = before.iter().flat_map(View::passed_on_before).collect();
+        self.note_former(cx.now, (&held, &broken), &proven);
         self.after_refresh(cx, &changed);
         true
     }
@@ -263,7 +274,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// Remembers the parts that are no longer ours, and whether they were complete.
-    fn note_former(&mut self, now: Time, held: &[Arc], proven: &[Arc]) {
+    /// What was `held` until now is former. Where a tenure is `broken`, others had the part since
+    /// the node before said that it went to us: what we do not know to be complete proves nothing
+    /// there.
+    fn note_former(&mut self, now: Time, (held, broken): (&[Arc], &[Arc]), proven: &[Arc]) {
         // What is ours again is no longer former.
         let mut kept = Vec::new();
         for former in self.former.drain(..) {
@@ -283,6 +297,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 unproven = subtract_from(&unproven, *part);
                 let complete = lost.iter().flat_map(|lost| intersect(*lost, *part));
                 kept.extend(complete.map(|arc| Former::new(arc, true, now)));
+            }
+            for arc in broken {
+                unproven = subtract_from(&unproven, *arc);
             }
             kept.extend(unproven.into_iter().map(|arc| Former::new(arc, false, now)));
         }

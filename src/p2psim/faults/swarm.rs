@@ -156,8 +156,8 @@ impl Swarm {
         self.waiting.remove(&node);
         let call = match self.member().and_then(|via| self.world.contact(via)) {
             Some(via) => Request::Join { via },
-            // All were down: the first that is up again founds the network anew.
-            None if self.on_their_way() == 0 => Request::Create,
+            // All were down: the first old member that is up again founds the network anew.
+            None if self.on_their_way() == 0 && self.was_member(node) => Request::Create,
             None => {
                 self.waiting.insert(node);
                 return;
@@ -165,6 +165,11 @@ impl Swarm {
         };
         let op = self.world.call(node, call);
         self.stages.insert(node, Stage::Joining(op));
+    }
+
+    fn was_member(&self, node: usize) -> bool {
+        let machine = self.world.node(node);
+        machine.is_some_and(|machine| machine.store().is_shared())
     }
 
     /// Lets nodes try again that knew nobody to join through.
