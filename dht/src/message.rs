@@ -40,6 +40,7 @@ pub enum StoreMessage {
     /// Replica to root: these are durable here; the flag says that a live record was there before.
     Replicated {
         /// Numbers of `Replicate` messages.
+        #[serde(deserialize_with = "overlay::wire::few")]
         acks: SmallVec<[(u64, bool); 1]>,
     },
     /// Root to replica: is this range the same at your side?

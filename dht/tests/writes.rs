@@ -4,7 +4,8 @@ mod common;
 
 use common::{World, contact, delete, holder, insert, key, put, search};
 use dht::{StoreMessage, Write, WriteResult};
-use overlay::{Consistency, Duration, Locate, Outcome, Reply, Request, Slot};
+use overlay::{Consistency, Duration, Locate, Outcome, Reply, Request, Slot, wire};
+use smallvec::SmallVec;
 
 #[test]
 fn nothing_is_acknowledged_before_it_is_durable() {
@@ -179,4 +180,17 @@ fn counts_follow_what_is_stored() {
     assert!(status.settled && status.member);
     assert_eq!(world.ask(id, Request::Leave), Reply::Left);
     assert!(!world.node(id).status().member);
+}
+
+#[test]
+fn an_acknowledgement_of_too_much_is_read_before_room_is_made() {
+    // Found by fuzzing, see `overlay::wire::few`.
+    let acks = SmallVec::from_slice(&[(1, true), (2, false)]);
+    let message = StoreMessage::Replicated { acks };
+    let mut bytes = wire::encode(&message);
+    assert_eq!(wire::decode(&bytes), Ok(message));
+    bytes.truncate(1);
+    bytes.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+    let error = wire::decode::<StoreMessage>(&bytes).unwrap_err();
+    assert!(error.to_string().contains("UnexpectedEnd"), "{error}");
 }

@@ -4,7 +4,11 @@
 //! endian). Enum variants are only ever appended. A length limit is checked before anything is
 //! decoded, and the decoder itself may not allocate more than that limit.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use smallvec::{Array, SmallVec};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The longest message that is sent or accepted: the largest value (1 MiB) with room for the
 /// fields around it, or a page of many small records.
@@ -56,8 +60,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     if bytes.len() > MAX_MESSAGE_BYTES {
         return Err(DecodeError::TooLong(bytes.len()));
     }
-    let (message, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    let (message, used) = decode_first(bytes)?;
     if used != bytes.len() {
         let left = bytes.len() - used;
         return Err(DecodeError::Malformed(format!(
@@ -65,4 +68,49 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
         )));
     }
     Ok(message)
+}
+
+/// Decodes the message with which `bytes` begin, and says how many of them it took: what makes
+/// arbitrary messages out of arbitrary bytes. What comes from a peer goes through [`decode`].
+///
+/// # Errors
+/// When the bytes do not begin with a message.
+pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    bincode::serde::decode_from_slice(bytes, config())
+        .map_err(|error| DecodeError::Malformed(error.to_string()))
+}
+
+/// Decodes a [`SmallVec`] without making room for as many items as the message promises: its own
+/// decoder would do that, 64 GiB for 13 bytes, where that of `Vec` stops at 1 MiB. To be named with
+/// `#[serde(deserialize_with = "…")]` by each such field of a message.
+///
+/// # Errors
+/// When the bytes are not a list of such items.
+pub fn few<'de, D: Deserializer<'de>, A: Array>(from: D) -> Result<SmallVec<A>, D::Error>
+where
+    A::Item: Deserialize<'de>,
+{
+    from.deserialize_seq(Few(PhantomData))
+}
+
+/// Takes items as they come.
+struct Few<A>(PhantomData<A>);
+
+impl<'de, A: Array> Visitor<'de> for Few<A>
+where
+    A::Item: Deserialize<'de>,
+{
+    type Value = SmallVec<A>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
+        let mut list = SmallVec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list)
+    }
 }

@@ -1,9 +1,10 @@
 //! The wire: what is encoded is decoded, and nothing that is not a message ever panics.
 
-use overlay::lookup::{LookupMessage, RoutingMessage};
+use overlay::lookup::{LookupId, LookupMessage, RoutingMessage};
 use overlay::wire::{DecodeError, MAX_MESSAGE_BYTES, decode, encode};
 use overlay::{Contact, Hlc, Id, Item, Record, Slot, Version, WallMs};
 use proptest::prelude::*;
+use smallvec::SmallVec;
 
 type Message = RoutingMessage<Item>;
 
@@ -70,6 +71,23 @@ fn a_length_that_promises_too_much_allocates_nothing() {
         decode::<Message>(&vec![0; MAX_MESSAGE_BYTES + 1]),
         Err(DecodeError::TooLong(MAX_MESSAGE_BYTES + 1))
     );
+}
+
+#[test]
+fn a_list_that_promises_too_much_is_read_before_room_is_made() {
+    // Found by fuzzing: `SmallVec` made room for the promised number before it read anything, and
+    // said so when there was none. Where there was, 13 bytes took 64 GiB.
+    let message = RoutingMessage::<Item>::Lookup(LookupMessage::DeadEnd {
+        lookup: LookupId(1),
+        timeouts: 0,
+        avoid: SmallVec::new(),
+    });
+    let mut bytes = encode(&message);
+    assert_eq!(decode::<Message>(&bytes), Ok(message));
+    bytes.pop();
+    bytes.extend([253, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+    let error = decode::<Message>(&bytes).unwrap_err().to_string();
+    assert!(error.contains("UnexpectedEnd"), "{error}");
 }
 
 #[test]

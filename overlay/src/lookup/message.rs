@@ -30,6 +30,7 @@ pub enum LookupMessage {
         /// Silent hops so far.
         timeouts: u16,
         /// Silent nodes so far.
+        #[serde(deserialize_with = "crate::wire::few")]
         avoid: SmallVec<[Id; 4]>,
     },
     /// The root's answer, to the origin.
@@ -43,6 +44,7 @@ pub enum LookupMessage {
         /// Whether the origin was told that this node is the root.
         last: bool,
         /// Nodes that were silent, at most [`MAX_AVOIDED`](super::MAX_AVOIDED).
+        #[serde(deserialize_with = "crate::wire::few")]
         avoid: SmallVec<[Id; 4]>,
     },
     /// Iterative: the next step.
@@ -77,6 +79,7 @@ pub struct Forward {
     /// Silent hops so far.
     pub timeouts: u16,
     /// Silent nodes so far, at most [`MAX_AVOIDED`](super::MAX_AVOIDED).
+    #[serde(deserialize_with = "crate::wire::few")]
     pub avoid: SmallVec<[Id; 4]>,
     /// The nodes passed so far, when asked for.
     pub path: Option<Vec<Contact>>,
