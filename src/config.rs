@@ -145,6 +145,22 @@ pub struct Settings {
 }
 
 impl NodeArgs {
+    /// What a configuration file says.
+    ///
+    /// # Errors
+    /// When the text is no TOML, has a key that does not exist, or a value of the wrong kind: where
+    /// and why, on one line.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let place = before.map_or_else(String::new, |before| {
+                format!("line {}: ", 1 + before.matches('\n').count())
+            });
+            let message = error.message().lines().collect::<Vec<_>>().join(" ");
+            format!("{place}{message}")
+        })
+    }
+
     /// Adds what the configuration file says where flags and environment say nothing, and the
     /// defaults where the file says nothing either.
     ///
@@ -190,18 +206,9 @@ fn read_file(path: &Path) -> Result<NodeArgs, ConfigError> {
     file.take(MAX_CONFIG_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        let place = line
-            .map(|line| format!("line {line}: "))
-            .unwrap_or_default();
-        let message = error.message().lines().collect::<Vec<_>>().join(" ");
-        ConfigError::NotUnderstood {
-            path: path.to_owned(),
-            reason: format!("{place}{message}"),
-        }
+    NodeArgs::from_toml(&text).map_err(|reason| ConfigError::NotUnderstood {
+        path: path.to_owned(),
+        reason,
     })
 }
 

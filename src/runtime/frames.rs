@@ -76,21 +76,32 @@ impl FrameSplitter {
     }
 }
 
+/// Cuts a stream that arrives in `pieces`, for the fuzz target of that name: the frames, and
+/// whether nothing is left over, or the length field that was beyond the limit.
+#[doc(hidden)]
+pub fn split_frames(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Result<bool, usize>) {
+    let mut splitter = FrameSplitter::new(limit);
+    let mut frames = Vec::new();
+    for piece in pieces {
+        let fed = splitter.feed::<FrameTooLong>(piece, |frame| {
+            frames.push(frame.to_vec());
+            Ok(())
+        });
+        if let Err(FrameTooLong(length)) = fed {
+            return (frames, Err(length));
+        }
+    }
+    (frames, Ok(splitter.is_between_frames()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn split(limit: usize, pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>, FrameTooLong> {
-        let mut splitter = FrameSplitter::new(limit);
-        let mut frames = Vec::new();
-        for piece in pieces {
-            splitter.feed::<FrameTooLong>(piece, |frame| {
-                frames.push(frame.to_vec());
-                Ok(())
-            })?;
-        }
-        assert!(splitter.is_between_frames(), "bytes are left over");
+        let (frames, end) = split_frames(limit, pieces);
+        assert!(end.map_err(FrameTooLong)?, "bytes are left over");
         Ok(frames)
     }
 

@@ -40,6 +40,8 @@ pub use disk::DiskLink;
 pub use door::{
     HANDSHAKE_BURST, HANDSHAKES_PER_S, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP, RETRY_ABOVE,
 };
+#[doc(hidden)]
+pub use frames::split_frames;
 pub use handle::{NodeHandle, Stopped};
 pub use links::{
     DIAL_AGAIN_AFTER, IDLE_CLOSE, MAX_CONNECTIONS_PER_PEER, MAX_DIALS, MAX_REFUSED, REFUSE_FOR,
