@@ -3,6 +3,7 @@
 use clap::Parser;
 use p2pnode::p2psim::churn::{self, ChurnReport};
 use p2pnode::p2psim::cli::{ChurnArgs, Cli, Experiment, FaultsArgs, LookupArgs};
+use p2pnode::p2psim::failure_table;
 use p2pnode::p2psim::faults::checks::{self, Check};
 use p2pnode::p2psim::faults::history::{History, Operation};
 use p2pnode::p2psim::faults::weather::Weather;
@@ -77,6 +78,24 @@ fn with_a_third_dead_every_lookup_is_right() {
         "dead hops were met: {:?}",
         report.timeouts
     );
+}
+
+#[test]
+fn in_every_row_of_the_failure_table_every_lookup_is_right() {
+    let rows = failure_table::rows(&lookup_args("--nodes 200 --lookups 1000")).expect("the rows");
+    assert_eq!(rows.len(), paper::FAILURES.len());
+    for row in rows {
+        assert_eq!((row.wrong, row.failed), (0, 0), "{row:?}");
+        assert_eq!(row.correct, 1_000, "{row:?}");
+    }
+}
+
+#[test]
+fn a_failure_table_with_a_failed_lookup_ends_with_one() {
+    let output = p2psim("lookup --paper --nodes 100 --lookups 100 --successors 1");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("above it by > 3 %"), "{text}");
 }
 
 #[test]

@@ -5,11 +5,12 @@
 //! of the correct tables, after the deaths, and at the end: in between nobody changes them.
 
 use super::cli::LookupArgs;
+use super::failure_table::failure_table;
 use super::invariants::{Standing, fixed};
 use super::progress::{Progress, print_cost};
 use super::ring::{self, Node};
 use super::tally::{Pending, Tally, Timeouts};
-use super::{RunError, paper, write_json};
+use super::{RunError, write_json};
 use overlay::lookup::{LookupConfig, LookupRequest, Mode, RoutingCall, RoutingEvent};
 use overlay::{Duration, Id, Time};
 use serde::Serialize;
@@ -303,63 +304,4 @@ fn print(args: &LookupArgs, report: &LookupReport, out: &mut dyn Write) -> Resul
         )?;
     }
     Ok(())
-}
-
-/// Networks over which a row of the paper's table is averaged. Which nodes die decides more than
-/// which keys are looked up: with one network the mean of the time-outs moves by a tenth from
-/// seed to seed.
-const NETWORKS: u64 = 10;
-
-/// Runs the paper's table of failures and prints it beside the paper's. The lookups of a row are
-/// shared out among [`NETWORKS`] networks, of consecutive seeds.
-fn failure_table(args: &LookupArgs, out: &mut dyn Write) -> Result<bool, RunError> {
-    let heads = [
-        "dead %",
-        "hops",
-        "paper",
-        "time-outs",
-        "paper",
-        "correct",
-        "wrong",
-        "failed",
-    ];
-    let mut table = Table::new(&heads);
-    let mut is_right = true;
-    let lookups = args.lookups.div_ceil(NETWORKS);
-    for failure in paper::FAILURES {
-        let parts_per_million = failure.percent * 10_000;
-        let fail = super::cli::Fraction { parts_per_million };
-        let (mut hops, mut timeouts, mut counts) = (0.0, 0.0, [0; 3]);
-        for seed in args.seed..args.seed + NETWORKS {
-            let report = run(&LookupArgs {
-                fail,
-                seed,
-                lookups,
-                ..args.clone()
-            })?;
-            is_right &= report.is_right();
-            hops += report.hops.mean / NETWORKS as f64;
-            timeouts += report.timeouts.mean / NETWORKS as f64;
-            let new = [report.correct, report.wrong, report.failed];
-            counts
-                .iter_mut()
-                .zip(new)
-                .for_each(|(count, new)| *count += new);
-        }
-        let figures = [hops, failure.hops, timeouts, failure.timeouts];
-        let cells = figures.map(|figure| format!("{figure:.2}"));
-        let counts = counts.map(|count| count.to_string());
-        table.row(
-            [failure.percent.to_string()]
-                .into_iter()
-                .chain(cells)
-                .chain(counts),
-        );
-    }
-    writeln!(
-        out,
-        "{} nodes, {} successors, {NETWORKS} networks with {lookups} lookups each, seeds from {}\n\n{table}",
-        args.nodes, args.successors, args.seed
-    )?;
-    Ok(is_right)
 }

@@ -8,6 +8,7 @@
 pub mod churn;
 mod churn_tables;
 pub mod cli;
+pub mod failure_table;
 pub mod faults;
 mod invariants;
 pub mod lookup;
