@@ -19,7 +19,7 @@ mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hdrhistogram::Histogram;
-use overlay::{Consistency, Id, Reply, Request};
+use overlay::{Condition, Consistency, Id, Reply, Request};
 use p2pnode::control::client::Connector;
 use p2pnode::control::session::Session;
 use p2pnode::control::{ControlBody, ReplyBody, proof};
@@ -84,6 +84,7 @@ fn put(key: Id) -> Request {
         value,
         ttl_s: None,
         consistency: Consistency::Quorum,
+        condition: Condition::Always,
     }
 }
 

@@ -298,3 +298,103 @@ fn a_node_that_is_stopped_is_a_time_out_and_a_write_is_unknown() {
     node.signal("CONT");
     wait_until("it answers again", support::SOON, || node.status());
 }
+
+#[test]
+fn a_version_that_was_printed_is_a_condition() {
+    let _alone = alone();
+    let node = lone_node();
+    let first = node.json(["put", "key", "one", "--if-absent"]).exits(0);
+    let first = first.document();
+    let version = first["version"].as_str().expect("version").to_owned();
+    let ran = node.json(["put", "key", "two", "--if-absent"]).exits(1);
+    let conflict = ran.document();
+    assert_eq!(
+        (&conflict["outcome"], &conflict["version"]),
+        (&"conflict".into(), &version.as_str().into()),
+        "{conflict}"
+    );
+    let ran = node.ctl(["put", "key", "two", "--if-version", &version]);
+    let said = String::from_utf8_lossy(&ran.exits(0).stdout).into_owned();
+    let second = said
+        .split("version ")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next());
+    let second = second.expect("a version in the text").to_owned();
+    node.ctl(["put", "key", "three", "--if-version", &version])
+        .exits(1)
+        .complains(&second);
+    assert_eq!(
+        node.json(["get", "key"]).exits(0).document()["version"],
+        *second
+    );
+    node.ctl(["delete", "key", "--if-version", &version])
+        .exits(1)
+        .complains("conflict");
+    node.ctl(["delete", "key", "--if-version", &second])
+        .exits(0);
+    let ran = node.json(["put", "key", "x", "--if-version", &second]);
+    assert_eq!(ran.exits(1).document()["version"], serde_json::Value::Null);
+    refused(["put", "key", "x", "--if-version", "7"], "no version");
+}
+
+#[test]
+fn a_batch_reports_every_line_in_order() {
+    let _alone = alone();
+    let node = lone_node();
+    let mut lines = String::new();
+    for number in 1..=300 {
+        lines += &match number {
+            7 => "{\"key\":\"k\"}\n".to_owned(),
+            9 => "\n".to_owned(),
+            _ => format!("{{\"key\":\"k{number}\",\"value\":\"v{number}\",\"ttl\":\"1h\"}}\n"),
+        };
+    }
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let file = file_in(temp.path(), "lines", lines.as_bytes());
+    let ran = node.json(["put", "--batch", file.to_str().expect("text")]);
+    let ran = ran.exits(2);
+    let text = String::from_utf8(ran.stdout).expect("text");
+    let documents: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a document"))
+        .collect();
+    let numbers: Vec<_> = documents
+        .iter()
+        .filter_map(|line| line["line"].as_u64())
+        .collect();
+    let expected: Vec<u64> = (1..=300).filter(|number| *number != 9).collect();
+    assert_eq!(numbers, expected, "an empty line is passed over");
+    for document in &documents {
+        let bad = document["line"] == 7;
+        let outcome = if bad { "failed" } else { "stored" };
+        assert_eq!(document["outcome"], outcome, "{document}");
+        assert_eq!(document["error"].is_string(), bad, "{document}");
+    }
+    assert_eq!(node.ctl(["get", "k300"]).exits(0).stdout, b"v300");
+    let address = node.listen.to_string();
+    let again = ctl_fed(
+        &address,
+        ["put", "--batch", "-", "--if-absent"],
+        lines.as_bytes(),
+    );
+    let again = again.exits(2);
+    assert!(
+        again.stderr.contains("line 300: conflict:"),
+        "{}",
+        again.stderr
+    );
+    let holders =
+        "{\"key\":\"film\"}\n{\"key\":\"film\",\"holder\":\"192.0.2.1:6881\",\"text\":\"a b\"}";
+    ctl_fed(&address, ["insert", "--batch", "-"], holders.as_bytes()).exits(0);
+    let found = node.json(["search", "film"]).exits(0).document();
+    assert_eq!(
+        found["holders"].as_array().map(Vec::len),
+        Some(2),
+        "{found}"
+    );
+    refused(
+        ["put", "key", "value", "--batch", "f"],
+        "cannot be used with",
+    );
+    refused(["put", "--batch", "/no/such/file"], "/no/such/file");
+}

@@ -5,7 +5,9 @@
 use chord::{Chord, ChordConfig};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
-use overlay::{Consistency, Contact, Duration, Id, Notice, OpId, Outcome, Reply, Request, Time};
+use overlay::{
+    Condition, Consistency, Contact, Duration, Id, Notice, OpId, Outcome, Reply, Request, Time,
+};
 use sim::{Config, Latency, World};
 use std::collections::BTreeMap;
 
@@ -81,6 +83,7 @@ impl Forming {
                 value: key.to_string().into(),
                 ttl_s: None,
                 consistency: Consistency::Quorum,
+                condition: Condition::Always,
             };
             let op = self.world.call(writer, put);
             self.puts.insert(op, key);

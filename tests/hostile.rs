@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chord::{Chord, ChordConfig, ChordMessage};
 use dht::{Dht, DhtConfig, DhtMessage, MemoryStore};
 use overlay::lookup::{LookupConfig, LookupMessage, RoutingMessage};
-use overlay::{Consistency, Contact, Id, Reply, Request, wire};
+use overlay::{Condition, Consistency, Contact, Id, Reply, Request, wire};
 use p2pnode::runtime::{
     Hello, Node, NodeHandle, NodeOptions, PROTOCOL_VERSION, STREAM_FRAMES, STREAM_LARGE,
 };
@@ -98,6 +98,7 @@ async fn lives(node: &NodeHandle) {
         value: value.clone(),
         ttl_s: None,
         consistency: Consistency::One,
+        condition: Condition::Always,
     };
     let reply = node.call(put).await;
     assert!(

@@ -2,8 +2,10 @@
 
 use crate::Meta;
 use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
+use crate::message::Write;
 use overlay::{
-    Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request, Slot, WallMs,
+    Condition, Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request,
+    Slot, WallMs,
 };
 
 /// Most items in one message of records: what a page of small records needs.
@@ -33,10 +35,24 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
             }
             lease_fits(*lease_s).or_else(|| text_fits(text.len()))
         }
+        Request::Delete {
+            holder, condition, ..
+        } => condition_fits(holder.is_some(), *condition),
         Request::Search { limit: 0, .. } => {
             Some("a search for at most 0 holders finds nothing; ask for 1 at least".to_owned())
         }
         _ => None,
+    }
+}
+
+fn condition_fits(of_holder: bool, condition: Condition) -> Option<String> {
+    match condition {
+        Condition::Always => None,
+        _ if of_holder => {
+            Some("a condition is for the value of a key, and not for one of its holders".to_owned())
+        }
+        Condition::Absent => Some("what is absent needs no deletion".to_owned()),
+        Condition::Version(_) => None,
     }
 }
 
@@ -66,9 +82,11 @@ fn lease_fits(lease_s: u32) -> Option<String> {
     })
 }
 
-/// Whether a body and a length of life may be written into a slot.
-pub(crate) fn write_fits(slot: Slot, body: Option<&[u8]>, life_s: Option<u32>) -> bool {
-    match slot {
+/// Whether a peer may ask for this write.
+pub(crate) fn write_fits(write: &Write) -> bool {
+    let (body, life_s) = (write.body.as_deref(), write.life_s);
+    match write.slot {
+        Slot::Holder(_) if write.condition != Condition::Always => false,
         Slot::Value => {
             body.is_none_or(|body| value_fits(body.len()).is_none())
                 && life_s.is_none_or(|life| ttl_fits(life).is_none())

@@ -1,15 +1,10 @@
-//! The part of a root: giving versions, replicating, and answering when enough replicas are safe.
+//! The part of a root: replicating, and answering when enough replicas are safe.
 
-use crate::checks::write_fits;
 use crate::durable::Then;
 use crate::machine::Due;
-use crate::message::{HandOffResult, Replicate, Write, WriteResult};
-use crate::remembered::Known;
+use crate::message::{HandOffResult, Replicate, WriteResult};
 use crate::{Dht, Store, StoreMessage};
-use overlay::{
-    Consistency, Contact, Cx, Duration, Fault, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record,
-    Slot, Time, Version, WallMs,
-};
+use overlay::{Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Time, Version};
 use smallvec::SmallVec;
 
 /// Most writes that one root coordinates at a time; the origin tries again later.
@@ -18,9 +13,9 @@ pub const MAX_COORDINATED: usize = 65_536;
 /// After this time the root tells an origin that its write takes longer, and asks silent replicas
 /// again; doubled each time up to [`LAST_CHECK`]. Longer than a flush to disk takes, shorter than
 /// an origin waits.
-const FIRST_CHECK: Duration = Duration::from_millis(200);
+pub(crate) const FIRST_CHECK: Duration = Duration::from_millis(200);
 /// The longest time between two such checks.
-const LAST_CHECK: Duration = Duration::from_millis(1_600);
+pub(crate) const LAST_CHECK: Duration = Duration::from_millis(1_600);
 /// How often a replica is asked for a write that is answered already; after that the next
 /// comparison brings it up to date.
 const MAX_CHECKS_AFTERWARDS: u32 = 3;
@@ -29,7 +24,12 @@ const MAX_CHECKS_AFTERWARDS: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Coordinated {
     pub(crate) asker: Asker,
+    /// The version to report; an item may be newer, when the write was overtaken.
+    pub(crate) version: Version,
     pub(crate) items: Vec<Item>,
+    /// Whether it depends on what was there before: then only replicas that take this node for
+    /// their root may count.
+    pub(crate) conditional: bool,
     pub(crate) consistency: Consistency,
     /// Members of the replica set.
     pub(crate) total: usize,
@@ -42,6 +42,17 @@ pub(crate) struct Coordinated {
     pub(crate) answered: bool,
     pub(crate) checks: u32,
     pub(crate) deadline: Time,
+}
+
+/// A write to coordinate.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) asker: Asker,
+    pub(crate) version: Version,
+    pub(crate) items: Vec<Item>,
+    pub(crate) consistency: Consistency,
+    pub(crate) existed: Option<bool>,
+    pub(crate) conditional: bool,
 }
 
 /// Who waits for it.
@@ -66,6 +77,20 @@ impl Coordinated {
         }
     }
 
+    /// What to send to a replica; `view` is the present one of its keys.
+    fn message(&self, number: u64, view: Option<u64>) -> Replicate {
+        let name = match self.asker {
+            Asker::Write { origin, number, .. } => Some((origin.id, number)),
+            Asker::HandOff { .. } => None,
+        };
+        Replicate {
+            req: number,
+            items: self.items.clone(),
+            under: if self.conditional { view } else { None },
+            name,
+        }
+    }
+
     pub(crate) fn is_in(&self, arc: overlay::Arc) -> bool {
         self.items
             .first()
@@ -74,134 +99,16 @@ impl Coordinated {
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// An origin asks this node, as the root, to write.
-    pub(crate) fn write_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, write: Write) {
-        let req = write.req;
-        if !write_fits(write.slot, write.body.as_deref(), write.life_s) {
-            return cx.hang_up(from, Fault::OutOfBounds);
-        }
-        let answer = match self.remembered.get(from.id, write.number) {
-            Some(Known::Done(result)) => Some(result.clone()),
-            Some(Known::UnderWay(number)) => {
-                let number = *number;
-                if let Some(under_way) = self.coordinated.get_mut(&number) {
-                    let asker = Asker::Write {
-                        origin: from,
-                        req,
-                        number: write.number,
-                    };
-                    under_way.asker = asker;
-                }
-                Some(WriteResult::Taken)
-            }
-            None => self.refuse_write(cx, &write),
-        };
-        if let Some(result) = answer {
-            return self.post(cx, from, StoreMessage::WriteReply { req, result });
-        }
-        self.accept_write(cx, from, write);
-    }
-
-    /// Why a write is not taken on.
-    fn refuse_write(&self, cx: &Cx<'_, Self>, write: &Write) -> Option<WriteResult> {
-        if !self.views.iter().any(|view| view.arc.contains(write.key)) {
-            return Some(WriteResult::NotResponsible);
-        }
-        if self.coordinated.len() >= MAX_COORDINATED {
-            return Some(WriteResult::Busy);
-        }
-        let Slot::Holder(_) = write.slot else {
-            return None;
-        };
-        let known = self.store.meta(write.key, write.slot);
-        if write.renewal && known.is_some_and(|known| known.is_tombstone()) {
-            return Some(WriteResult::Removed);
-        }
-        let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
-        if write.body.is_some() && is_new && self.has_most_holders(write.key, cx.wall) {
-            return Some(WriteResult::Refused(format!(
-                "a key has at most {MAX_HOLDERS_PER_KEY} holders, and this one has that many; remove one, or wait until a lease ends"
-            )));
-        }
-        None
-    }
-
-    fn has_most_holders(&self, key: Id, wall: WallMs) -> bool {
-        let mut live = 0;
-        self.store.holders(key, &mut |_, known| {
-            live += usize::from(known.is_live(wall));
-            live < MAX_HOLDERS_PER_KEY
-        });
-        live >= MAX_HOLDERS_PER_KEY
-    }
-
-    fn accept_write(&mut self, cx: &mut Cx<'_, Self>, from: Contact, write: Write) {
-        let Write {
-            req,
-            number,
-            key,
-            slot,
-            body,
-            life_s,
-            consistency,
-            seen: before,
-            ..
-        } = write;
-        self.clock.observe(before, cx.wall);
-        let known = self.store.meta(key, slot);
-        let seen = known.map(|known| known.version.clock);
-        let version = Version {
-            clock: self.clock.next(cx.wall, seen),
-            writer: self.my().id,
-        };
-        let expires = life_s.map(|life| cx.wall.plus_secs(u64::from(life)));
-        let complete = self.is_complete_for(key);
-        let existed = match known {
-            Some(known) if known.is_live(cx.wall) => Some(true),
-            _ => complete.then_some(false),
-        };
-        let item = Item {
-            key,
-            slot,
-            record: Record {
-                version,
-                body,
-                expires,
-            },
-        };
-        let asker = Asker::Write {
-            origin: from,
-            req,
-            number,
-        };
-        let coordinated = self.coordinate(cx, asker, vec![item], consistency, existed);
-        self.remembered.add(from.id, number, coordinated, cx.now);
-        // A network of one, with a store that is durable at once, has answered already.
-        if let Some(done) = self
-            .coordinated
-            .get(&coordinated)
-            .filter(|done| done.answered)
-        {
-            let result = done.written();
-            self.remembered.done(from.id, number, &result);
-        }
-    }
-
-    fn is_complete_for(&self, key: Id) -> bool {
-        self.views
-            .iter()
-            .any(|view| view.arc.contains(key) && view.is_complete())
-    }
-
     /// Writes records here and at the other replicas of their arc.
-    pub(crate) fn coordinate(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        asker: Asker,
-        items: Vec<Item>,
-        consistency: Consistency,
-        existed: Option<bool>,
-    ) -> u64 {
+    pub(crate) fn coordinate(&mut self, cx: &mut Cx<'_, Self>, task: Task) -> u64 {
+        let Task {
+            asker,
+            version,
+            items,
+            consistency,
+            existed,
+            conditional,
+        } = task;
         let number = self.draw_number(cx);
         let mut seq = overlay::WriteSeq(0);
         for item in &items {
@@ -213,30 +120,43 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .and_then(|view| view.replicas.get(1..))
             .map(SmallVec::from_slice)
             .unwrap_or_default();
-        for to in waiting.clone() {
-            let message = Replicate {
-                req: number,
-                items: items.clone(),
-            };
-            self.post(cx, to, StoreMessage::Replicate(message));
-        }
         let coordinated = Coordinated {
             asker,
+            version,
             items,
+            conditional,
             consistency,
             total: waiting.len() + 1,
             durable: SmallVec::new(),
-            waiting,
+            waiting: waiting.clone(),
             existed,
             answered: false,
             checks: 0,
             deadline: cx.now + self.config.write_timeout,
         };
         self.coordinated.insert(number, Box::new(coordinated));
+        self.send_replicas(cx, number, &waiting);
         self.deadlines
             .set(Due::Coordinated(number), cx.now + FIRST_CHECK);
         self.when_durable(cx, seq, Then::Own { number });
         number
+    }
+
+    /// Sends a coordinated write to some replicas.
+    pub(crate) fn send_replicas(&mut self, cx: &mut Cx<'_, Self>, number: u64, to: &[Contact]) {
+        let Some(write) = self.coordinated.get(&number) else {
+            return;
+        };
+        let key = write.items.first().map_or(Id::ZERO, |item| item.key);
+        let view = self.views.iter().find(|view| view.arc.contains(key));
+        if write.conditional && view.is_none() {
+            // Whoever is the root now decides about conditions.
+            return;
+        }
+        let message = write.message(number, view.map(|view| view.id));
+        for peer in to {
+            self.post(cx, *peer, StoreMessage::Replicate(message.clone()));
+        }
     }
 
     /// A coordinated write is durable in the store of the root itself.
@@ -327,7 +247,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.too_few(cx, number)
             };
         }
-        let items = write.items.clone();
         if let Asker::Write { origin, req, .. } = write.asker
             && !answered
             && checks == 1
@@ -335,13 +254,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let result = WriteResult::Taken;
             self.post(cx, origin, StoreMessage::WriteReply { req, result });
         }
-        for to in &waiting {
-            let message = Replicate {
-                req: number,
-                items: items.clone(),
-            };
-            self.post(cx, *to, StoreMessage::Replicate(message));
-        }
+        self.send_replicas(cx, number, &waiting);
         let next = FIRST_CHECK.times(1 << checks.min(4)).min(LAST_CHECK);
         self.deadlines.set(Due::Coordinated(number), cx.now + next);
         if checks >= 2 {
@@ -385,10 +298,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 impl Coordinated {
     /// What to tell the origin.
     fn written(&self) -> WriteResult {
-        let record = self.items.first().map(|item| &item.record);
         WriteResult::Written {
-            version: record.map_or_else(Version::default, |record| record.version),
-            expires: record.and_then(|record| record.expires),
+            version: self.version,
+            expires: self.items.first().and_then(|item| item.record.expires),
             durable: self.durable.len() as u32,
             replicas: self.total as u32,
             existed: self.existed,

@@ -1,9 +1,10 @@
 //! The arcs of which this node is a copy, as their roots have told it.
 
-use crate::arcs::{intersect, subtract};
-use crate::message::{Evidence, Proof, SyncDone};
+use crate::arcs::{intersect, subtract, subtract_from};
+use crate::message::{Confirmation, Evidence, Proof, SyncDone};
 use overlay::{Arc, Duration, Id, Time};
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 
 /// Most arcs of other roots that a node keeps in mind. A replica of N = 3 has two; a few more
 /// during changes.
@@ -23,10 +24,21 @@ struct Cover {
     until: Time,
 }
 
+/// A part that somebody else has claimed from a root, as long as that root has the same view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fence {
+    root: Id,
+    view: u64,
+    arc: Arc,
+    by: Id,
+}
+
 /// All copies that this node keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Covers {
     list: Vec<Cover>,
+    /// Oldest first.
+    fences: VecDeque<Fence>,
 }
 
 impl Covers {
@@ -90,6 +102,53 @@ impl Covers {
         });
     }
 
+    /// Somebody claims an arc: from now on this node confirms nothing to those who had it before,
+    /// until they have a new view of it, for which they must have heard of the claim.
+    pub(crate) fn fence(&mut self, by: Id, arc: Arc) {
+        for cover in self.list.iter().filter(|cover| cover.root != by) {
+            let Cover { root, view, .. } = *cover;
+            for arc in intersect(cover.arc, arc) {
+                let fence = Fence {
+                    root,
+                    view,
+                    arc,
+                    by,
+                };
+                if self.fences.contains(&fence) {
+                    continue;
+                }
+                if self.fences.len() >= MAX_COVERS {
+                    self.fences.pop_front();
+                }
+                self.fences.push_back(fence);
+            }
+        }
+    }
+
+    /// What this node is to a root that decides about a key under a view.
+    pub(crate) fn confirmation(&self, root: Id, view: u64, key: Id, now: Time) -> Confirmation {
+        let fence = self
+            .fences
+            .iter()
+            .rev()
+            .find(|fence| fence.root == root && fence.view == view && fence.arc.contains(key));
+        if let Some(fence) = fence {
+            return Confirmation::Claimed(fence.by);
+        }
+        let is_copy = self.list.iter().any(|cover| {
+            cover.root == root
+                && cover.view == view
+                && cover.full
+                && now < cover.until
+                && cover.arc.contains(key)
+        });
+        if is_copy {
+            Confirmation::Copy
+        } else {
+            Confirmation::NoCopy
+        }
+    }
+
     /// Drops what was not confirmed in time; says whether anything was.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let before = self.list.len();
@@ -111,8 +170,9 @@ impl Covers {
         self.list.iter().map(|cover| cover.arc)
     }
 
-    /// What the copies prove about an arc.
-    pub(crate) fn evidence(&self, about: Arc, now: Time) -> Vec<Evidence> {
+    /// What the copies prove about an arc, to its new root `claimant`: not what they were to itself
+    /// before somebody else claimed it.
+    pub(crate) fn evidence(&self, claimant: Id, about: Arc, now: Time) -> Vec<Evidence> {
         let mut found = Vec::new();
         // A copy of a root that did not know whether it had everything proves nothing.
         let counts = |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
@@ -121,11 +181,14 @@ impl Covers {
                 root, view, quorum, ..
             } = *cover;
             let proof = Proof::Member { root, view, quorum };
-            found.extend(
-                intersect(cover.arc, about)
-                    .into_iter()
-                    .map(|arc| Evidence { arc, proof }),
-            );
+            let mut arcs = intersect(cover.arc, about).to_vec();
+            let mine = |fence: &&Fence| fence.root == root && fence.view == view;
+            for fence in self.fences.iter().filter(mine) {
+                if root == claimant {
+                    arcs = subtract_from(&arcs, fence.arc);
+                }
+            }
+            found.extend(arcs.into_iter().map(|arc| Evidence { arc, proof }));
         }
         found
     }

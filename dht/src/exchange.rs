@@ -40,7 +40,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         });
         // What we know was true before this root compares anything.
         let evidence = match after {
-            None => self.evidence_for(from.id, done.arc, cx.now),
+            None => {
+                let evidence = self.evidence_for(from.id, done.arc, cx.now);
+                self.covers.fence(from.id, done.arc);
+                evidence
+            }
             Some(_) => Vec::new(),
         };
         if !witness {

@@ -2,11 +2,11 @@
 //! set changes.
 
 use crate::checks::items_fit;
-use crate::coordinate::{Asker, MAX_COORDINATED};
-use crate::message::{HandOffResult, Replicate};
+use crate::coordinate::{Asker, MAX_COORDINATED, Task};
+use crate::message::HandOffResult;
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter};
+use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter, Version};
 use smallvec::SmallVec;
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
@@ -58,9 +58,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 None => item,
             }
         });
-        let newest = newest.collect();
-        let asker = Asker::HandOff { from, req };
-        self.coordinate(cx, asker, newest, Consistency::Quorum, None);
+        let task = Task {
+            asker: Asker::HandOff { from, req },
+            version: Version::default(),
+            items: newest.collect(),
+            consistency: Consistency::Quorum,
+            existed: None,
+            conditional: false,
+        };
+        self.coordinate(cx, task);
     }
 
     /// The replica set of an arc has changed: writes under way go to the present one, which may
@@ -95,14 +101,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     }
                 }
             }
-            let items = write.items.clone();
-            for to in new {
-                let message = Replicate {
-                    req: number,
-                    items: items.clone(),
-                };
-                self.post(cx, to, StoreMessage::Replicate(message));
-            }
+            self.send_replicas(cx, number, &new);
             self.answer_if_safe(cx, number);
         }
     }

@@ -14,9 +14,11 @@
 //!   change and from time to time.
 //! - A record that this node need not hold is handed to its root, then deleted (`strays`).
 
+mod accept;
 mod arcs;
 mod checks;
 mod clock;
+mod conditional;
 mod config;
 mod coordinate;
 mod cover;
@@ -54,9 +56,9 @@ pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use memory::MemoryStore;
 pub use message::{
-    ArcNews, Body, DhtMessage, Evidence, HandOffResult, HolderSeen, Position, Proof, Read,
-    ReadData, ReadReply, Replicate, Seen, Standing, StoreMessage, SyncDone, SyncRange, Wanted,
-    Write, WriteResult,
+    ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen,
+    Position, Proof, Read, ReadData, ReadReply, Replicate, Seen, Standing, StoreMessage, SyncDone,
+    SyncRange, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use store::{Counts, Found, Meta, Store, StoreFull};

@@ -1,5 +1,6 @@
 //! The machine: what it keeps, and who handles which input.
 
+use crate::conditional::Deciding;
 use crate::coordinate::Coordinated;
 use crate::cover::Covers;
 use crate::durable::Waiting;
@@ -42,6 +43,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) ops: BTreeMap<u64, Box<Op>>,
     /// Writes that this node coordinates as a root, by number.
     pub(crate) coordinated: BTreeMap<u64, Box<Coordinated>>,
+    /// Conditional writes about which it has not decided, by number.
+    pub(crate) deciding: BTreeMap<u64, Box<Deciding>>,
     pub(crate) remembered: Remembered,
     /// The arcs of which this node is the root.
     pub(crate) views: Vec<View>,
@@ -71,6 +74,8 @@ pub(crate) enum Due {
     Op(u64),
     /// A write that this node coordinates.
     Coordinated(u64),
+    /// A conditional write that this node has to decide about.
+    Deciding(u64),
     /// The next step of some comparison with a replica.
     Sync,
     /// Records that do not belong here.
@@ -116,6 +121,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             parked: BTreeMap::new(),
             ops: BTreeMap::new(),
             coordinated: BTreeMap::new(),
+            deciding: BTreeMap::new(),
             remembered: Remembered::default(),
             views: Vec::new(),
             generation: None,
@@ -241,6 +247,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::HandedOff { req, result } => {
                 self.hand_off_answered(cx, from, req, result);
             }
+            StoreMessage::Confirm(asked) => self.confirm_asked(cx, from, asked),
+            StoreMessage::Confirmed {
+                req,
+                standing,
+                found,
+            } => self.confirmed(cx, from, req, standing, found),
         }
     }
 
@@ -250,6 +262,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             match due {
                 Due::Op(number) => self.op_due(cx, number),
                 Due::Coordinated(number) => self.coordinated_due(cx, number),
+                Due::Deciding(number) => self.deciding_due(cx, number),
                 Due::Sync => self.sync_due(cx),
                 Due::Strays => self.strays_due(cx),
                 Due::Sweep => self.sweep_due(cx),

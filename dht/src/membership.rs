@@ -84,6 +84,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.strays = crate::strays::Strays::default();
         self.leases = crate::leases::Leases::default();
         self.coordinated.clear();
+        self.deciding.clear();
         self.waiting.clear();
         self.local.clear();
         self.deadlines = Deadlines::default();

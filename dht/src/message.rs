@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use overlay::lookup::RoutingMessage;
-use overlay::{Arc, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
+use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -102,6 +102,39 @@ pub enum StoreMessage {
         /// The outcome.
         result: HandOffResult,
     },
+    /// Root to replica: am I still the root, and what do you have there?
+    Confirm(Confirm),
+    /// The answer.
+    Confirmed {
+        /// Which question.
+        req: u64,
+        /// What the replica is to the asking root.
+        standing: Confirmation,
+        /// The version of the value here, and whether a reader would see it.
+        found: Option<(Version, bool)>,
+    },
+}
+
+/// A root asks before it decides about a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// The root's number.
+    pub req: u64,
+    /// Of which value.
+    pub key: Id,
+    /// The root's view.
+    pub view: u64,
+}
+
+/// What a replica is to a root that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirmation {
+    /// A full copy under its view, and nobody else has claimed the key since.
+    Copy,
+    /// Not a full copy under its view, or not yet.
+    NoCopy,
+    /// This node has claimed the key since.
+    Claimed(Id),
 }
 
 /// What a read is after.
@@ -237,6 +270,8 @@ pub struct Write {
     /// The latest clock value that the origin knows: the version must be newer, whatever the clock
     /// of the root says.
     pub seen: Hlc,
+    /// What must be there before; only for a value.
+    pub condition: Condition,
 }
 
 /// What became of a write.
@@ -274,6 +309,24 @@ pub enum WriteResult {
     Busy,
     /// A renewal of a lease that was deleted.
     Removed,
+    /// The condition does not hold; nothing was changed.
+    Conflict {
+        /// The version that a reader sees.
+        found: Option<Version>,
+        /// Replicas that confirmed it, the root included.
+        answered: u32,
+        /// Replicas of the key.
+        replicas: u32,
+    },
+    /// The root cannot know whether the condition holds; nothing was changed.
+    Undecided {
+        /// Whether it holds everything that was acknowledged, as far as it knows.
+        complete: bool,
+        /// Replicas that confirmed that it is the root, itself included.
+        answered: u32,
+        /// How many must.
+        needed: u32,
+    },
 }
 
 /// Records for a replica.
@@ -283,6 +336,12 @@ pub struct Replicate {
     pub req: u64,
     /// The records.
     pub items: Vec<Item>,
+    /// Only if the replica is a full copy under this view of the root, and nobody else has claimed
+    /// the keys since.
+    pub under: Option<u64>,
+    /// The origin of the write and its number there, so that a replica which becomes the root
+    /// knows the write when it is asked for it again.
+    pub name: Option<(Id, u64)>,
 }
 
 /// A range of an arc at its root.

@@ -1,7 +1,7 @@
 //! Writes that were answered lately, so that asking twice is still one write.
 
 use crate::message::WriteResult;
-use overlay::{Duration, Id, Time};
+use overlay::{Duration, Id, Time, Version};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Most remembered writes; the oldest is forgotten first. A root that takes 2,000 writes a second
@@ -18,6 +18,8 @@ pub(crate) enum Known {
     UnderWay(u64),
     /// It was answered.
     Done(WriteResult),
+    /// Another root gave it this version and had it replicated here.
+    Replicated(Version),
 }
 
 /// Writes by origin and the origin's number.
@@ -32,7 +34,24 @@ impl Remembered {
         self.writes.get(&(origin, number))
     }
 
+    /// A write is under way here, under this number.
     pub(crate) fn add(&mut self, origin: Id, number: u64, coordinated: u64, now: Time) {
+        self.note(origin, number, Known::UnderWay(coordinated), now);
+    }
+
+    /// Another root has had a write replicated here; what this node itself knows as a root counts
+    /// more.
+    pub(crate) fn replicated(&mut self, origin: Id, number: u64, version: Version, now: Time) {
+        if matches!(self.get(origin, number), None | Some(Known::Replicated(_))) {
+            self.note(origin, number, Known::Replicated(version), now);
+        }
+    }
+
+    fn note(&mut self, origin: Id, number: u64, what: Known, now: Time) {
+        if let Some(known) = self.writes.get_mut(&(origin, number)) {
+            *known = what;
+            return;
+        }
         while self.order.len() >= MAX_REMEMBERED
             || self
                 .order
@@ -45,8 +64,7 @@ impl Remembered {
             self.writes.remove(&oldest);
         }
         self.order.push_back((now, (origin, number)));
-        self.writes
-            .insert((origin, number), Known::UnderWay(coordinated));
+        self.writes.insert((origin, number), what);
     }
 
     pub(crate) fn done(&mut self, origin: Id, number: u64, result: &WriteResult) {

@@ -3,7 +3,8 @@
 use crate::checks::{is_garbage, items_fit};
 use crate::durable::Then;
 use crate::message::{
-    ArcNews, Body, HolderSeen, Read, ReadData, ReadReply, Replicate, Seen, Standing, Wanted,
+    ArcNews, Body, Confirmation, HolderSeen, Read, ReadData, ReadReply, Replicate, Seen, Standing,
+    Wanted,
 };
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
@@ -138,9 +139,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         from: Contact,
         replicate: Replicate,
     ) {
-        let Replicate { req, items } = replicate;
+        let Replicate {
+            req,
+            items,
+            under,
+            name,
+        } = replicate;
         if !items_fit(&items, cx.wall) {
             return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        if let (Some(view), Some(item)) = (under, items.first()) {
+            // The root decided about a condition: it must not count on a copy that is no longer its.
+            let standing = self.covers.confirmation(from.id, view, item.key, cx.now);
+            let is_mine = self.views.iter().any(|view| view.arc.contains(item.key));
+            if is_mine || standing != Confirmation::Copy {
+                return;
+            }
+        }
+        if let (Some((origin, number)), Some(item)) = (name, items.first()) {
+            let version = item.record.version;
+            self.remembered.replicated(origin, number, version, cx.now);
         }
         // Only the report on a deletion asks whether there was something.
         let existed = items.first().is_some_and(|first| {

@@ -70,6 +70,8 @@ pub(crate) struct Former {
     complete: bool,
     /// Who has claimed it since.
     taken_by: Option<Id>,
+    /// Whether somebody else has claimed it after that.
+    passed_on: bool,
 }
 
 impl Former {
@@ -79,6 +81,7 @@ impl Former {
             since,
             complete,
             taken_by: None,
+            passed_on: false,
         }
     }
 }
@@ -237,7 +240,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 .into_iter()
                 .map(|arc| Unproven { arc, since: cx.now }),
         );
-        let mut own_evidence = self.covers.evidence(arc, cx.now);
+        let mut own_evidence = self.covers.evidence(self.my().id, arc, cx.now);
+        self.covers.fence(self.my().id, arc);
         for old in before {
             own_evidence.extend(old.own_evidence.iter().filter_map(|evidence| {
                 let shared = intersect(evidence.arc, arc);
@@ -330,13 +334,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 next,
             };
             let taken_by = former.taken_by.or(Some(claimant));
+            let passed_on = former.passed_on || taken_by != Some(claimant);
+            // To one who took over, lost the part to another, and claims it again, our word is
+            // worth nothing: the other may have taken writes since.
+            let counts = !(former.passed_on && taken_by == Some(claimant));
             for arc in intersect(former.arc, arc) {
-                if now.since(former.since) <= kept_for {
+                if counts && now.since(former.since) <= kept_for {
                     evidence.push(Evidence { arc, proof });
                 }
                 kept.push(Former {
                     arc,
                     taken_by,
+                    passed_on,
                     ..former
                 });
             }
@@ -345,7 +354,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         kept.truncate(2 * MAX_FORMER);
         self.former = kept;
-        evidence.extend(self.covers.evidence(arc, now));
+        evidence.extend(self.covers.evidence(claimant, arc, now));
         // While this node takes itself for the root of a part, it goes on to accept writes there.
         for view in &self.views {
             evidence = evidence

@@ -7,9 +7,10 @@ use crate::read::WRITE_PATIENCE;
 use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
 use overlay::{
-    Consistency, Contact, Cx, DeleteReport, Failure, Id, InsertReport, KeyRouter, Outcome,
-    PutReport, Reply, Request, Slot, Version, WallMs,
+    Condition, ConflictReport, Consistency, Contact, Cx, DeleteReport, Failure, Id, InsertReport,
+    KeyRouter, Outcome, PutReport, Reply, Request, Slot, Version, WallMs,
 };
+use smallvec::SmallVec;
 
 /// A write at its origin.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct WriteWork {
     pub(crate) body: Option<Bytes>,
     pub(crate) life_s: Option<u32>,
     consistency: Consistency,
+    condition: Condition,
+    /// Roots that it was sent to and that have not said that they did not do it.
+    open_at: SmallVec<[Id; 2]>,
     sent: bool,
     /// Times that the present root was silent.
     silences: u32,
@@ -41,13 +45,18 @@ pub(crate) enum Kind {
 impl WriteWork {
     /// The write that a user's call asks for, if it asks for one.
     pub(crate) fn new(request: Request) -> Option<Self> {
+        let mut wanted = Condition::Always;
         let (kind, slot, body, life_s, consistency) = match request {
             Request::Put {
                 value,
                 ttl_s,
                 consistency,
+                condition,
                 ..
-            } => (Kind::Put, Slot::Value, Some(value), ttl_s, consistency),
+            } => {
+                wanted = condition;
+                (Kind::Put, Slot::Value, Some(value), ttl_s, consistency)
+            }
             Request::Insert {
                 holder,
                 lease_s,
@@ -63,18 +72,23 @@ impl WriteWork {
             Request::Delete {
                 holder,
                 consistency,
+                condition,
                 ..
             } => {
+                wanted = condition;
                 let slot = holder.map_or(Slot::Value, Slot::Holder);
                 (Kind::Delete, slot, None, None, consistency)
             }
             _ => return None,
         };
-        Some(Self::of(kind, slot, body, life_s, consistency))
+        Some(Self {
+            condition: wanted,
+            ..Self::of(kind, slot, body, life_s, consistency)
+        })
     }
 
     /// The renewal of a lease.
-    pub(crate) const fn renewal(slot: Slot, text: Bytes, lease_s: u32) -> Self {
+    pub(crate) fn renewal(slot: Slot, text: Bytes, lease_s: u32) -> Self {
         Self::of(
             Kind::Renewal,
             slot,
@@ -84,7 +98,7 @@ impl WriteWork {
         )
     }
 
-    const fn of(
+    fn of(
         kind: Kind,
         slot: Slot,
         body: Option<Bytes>,
@@ -98,6 +112,8 @@ impl WriteWork {
             body,
             life_s,
             consistency,
+            condition: Condition::Always,
+            open_at: SmallVec::new(),
             sent: false,
             silences: 0,
             taken: false,
@@ -124,6 +140,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         write.sent = true;
         write.taken = false;
+        if !write.open_at.contains(&root.id) {
+            write.open_at.push(root.id);
+        }
         let message = Write {
             req: number,
             number: write.number,
@@ -134,6 +153,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             consistency: write.consistency,
             renewal: write.kind == Kind::Renewal,
             seen: self.clock.latest(),
+            condition: write.condition,
         };
         // The root reports at once that it works on a write which takes longer, so that a silence
         // of this length means something.
@@ -186,6 +206,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         }
         let key = op.key;
+        if !matches!(
+            result,
+            WriteResult::Taken | WriteResult::Written { .. } | WriteResult::TooFew { .. }
+        ) {
+            write.open_at.retain(|root| *root != from.id);
+        }
+        let is_open_elsewhere = !write.open_at.is_empty();
         match result {
             WriteResult::Taken => {
                 write.taken = true;
@@ -227,6 +254,34 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 );
             }
             WriteResult::NotResponsible => self.look_again(cx, number),
+            // An earlier root may have done the write, which would be what this one found.
+            WriteResult::Conflict { .. } if is_open_elsewhere => {
+                self.fail(cx, number, Failure::NoAnswer { key });
+            }
+            WriteResult::Conflict {
+                found,
+                answered,
+                replicas,
+            } => {
+                let report = ConflictReport {
+                    key,
+                    found,
+                    replicas_answered: answered,
+                    replicas,
+                };
+                self.finish(cx, number, Reply::Conflict(report));
+            }
+            WriteResult::Undecided { .. } if is_open_elsewhere => {
+                self.fail(cx, number, Failure::NoAnswer { key });
+            }
+            WriteResult::Undecided {
+                complete,
+                answered,
+                needed,
+            } => {
+                let reason = undecided(complete, answered, needed);
+                self.fail(cx, number, Failure::Undecided { key, reason });
+            }
             WriteResult::Refused(why) => {
                 let why: String = why.chars().take(256).collect();
                 self.fail(cx, number, Failure::Refused(why));
@@ -243,6 +298,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 );
             }
         }
+    }
+}
+
+/// Why a root could not decide about a condition.
+fn undecided(complete: bool, answered: u32, needed: u32) -> String {
+    if complete {
+        format!("{answered} of {needed} replicas that must confirm it have done so")
+    } else {
+        "the root of the key is not known to hold everything".to_owned()
     }
 }
 

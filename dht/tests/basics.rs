@@ -5,8 +5,8 @@ mod common;
 use bytes::Bytes;
 use common::{World, contact, delete, get, holder, insert, key, put, search};
 use overlay::{
-    Consistency, Duration, Failure, Fault, MAX_HOLDERS_PER_KEY, MAX_LEASE_S, MAX_TEXT_BYTES,
-    MAX_TTL_S, MAX_VALUE_BYTES, Outcome, Reply, Request,
+    Condition, Consistency, Duration, Failure, Fault, MAX_HOLDERS_PER_KEY, MAX_LEASE_S,
+    MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Outcome, Reply, Request,
 };
 
 #[test]
@@ -85,6 +85,7 @@ fn every_consistency_is_served() {
                 value,
                 ttl_s: None,
                 consistency,
+                condition: Condition::Always,
             },
         );
         let Reply::Put(report) = reply else {
@@ -151,6 +152,7 @@ fn a_value_ends_with_its_time_to_live() {
             value,
             ttl_s: Some(5),
             consistency,
+            condition: Condition::Always,
         },
     );
     world.expect(id, key(1), b"short");
@@ -167,6 +169,7 @@ fn what_is_beyond_a_limit_is_refused_with_the_limit() {
         value: value.into(),
         ttl_s,
         consistency: Consistency::Quorum,
+        condition: Condition::Always,
     };
     let long = "x".repeat(MAX_TEXT_BYTES + 1);
     let cases = [
@@ -295,7 +298,12 @@ fn a_peer_beyond_the_bounds_is_hung_up_on() {
         vec![item(wall, vec![0]); 2_000],
     ];
     for items in cases {
-        let message = StoreMessage::Replicate(Replicate { req: 1, items });
+        let message = StoreMessage::Replicate(Replicate {
+            req: 1,
+            items,
+            under: None,
+            name: None,
+        });
         world.deliver(contact(9), id, message);
         assert_eq!(
             world.hung_up.pop(),

@@ -68,6 +68,7 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
             consistency: Consistency::Quorum,
             renewal: false,
             seen: overlay::Hlc(0),
+            condition: overlay::Condition::Always,
         }))
     };
     for req in [1, 2] {

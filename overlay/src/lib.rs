@@ -26,13 +26,14 @@ pub use contact::Contact;
 pub use deadlines::Deadlines;
 pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
 pub use locate::{
-    Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport, Locate, LocateReport,
-    Notice, Outcome, PeerInfo, Promise, PutReport, Reply, Request, SearchReport, Status,
+    ConflictReport, Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport,
+    Locate, LocateReport, Notice, Outcome, PeerInfo, Promise, PutReport, Reply, Request,
+    SearchReport, Status,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use record::{
-    Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S,
-    MAX_VALUE_BYTES, Record, Slot, Version,
+    Condition, Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES,
+    MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
 };
 pub use router::{
     Claim, Hop, KeyRouter, LookupPurpose, Neighbours, OwnedArc, RingChange, RouterCall, RouterEvent,

@@ -4,7 +4,7 @@
 //! insert, search, delete). Every reply carries its evidence: absent and unreachable never look
 //! alike, and a write says how many replicas hold it durably.
 
-use crate::{Contact, Id, Machine, Neighbours, OpId, RingChange, Version};
+use crate::{Condition, Contact, Id, Machine, Neighbours, OpId, RingChange, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -70,6 +70,8 @@ pub enum Request {
         ttl_s: Option<u32>,
         /// How many replicas must hold it durably first.
         consistency: Consistency,
+        /// What must be there before.
+        condition: Condition,
     },
     /// Read a value.
     Get {
@@ -106,6 +108,8 @@ pub enum Request {
         holder: Option<SocketAddr>,
         /// How many replicas must hold the deletion durably first.
         consistency: Consistency,
+        /// What must be there before; only for a value.
+        condition: Condition,
     },
     /// Find the replica set of a key, and the way to it. Never answered from a cache.
     Locate {
@@ -137,6 +141,19 @@ pub struct PutReport {
     /// Replicas that hold it durably at the time of the answer.
     pub replicas_durable: u32,
     /// Replicas that were asked to.
+    pub replicas: u32,
+}
+
+/// The answer to a conditional write whose condition does not hold; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictReport {
+    /// Where.
+    pub key: Id,
+    /// The version that is there; none when nothing is, or it was deleted, or it has ended.
+    pub found: Option<Version>,
+    /// Replicas that confirmed it, the root included.
+    pub replicas_answered: u32,
+    /// Replicas of the key.
     pub replicas: u32,
 }
 
@@ -289,6 +306,16 @@ pub enum Failure {
         /// Holders that it held.
         holders: u64,
     },
+    /// The replica set cannot say now what is there.
+    #[error(
+        "unknown whether the condition holds for key {key}: {reason}; nothing was changed, try again"
+    )]
+    Undecided {
+        /// The key.
+        key: Id,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The final answer to a [`Request`].
@@ -312,6 +339,8 @@ pub enum Reply {
     Located(LocateReport),
     /// To any.
     Failed(Failure),
+    /// To a conditional `Put` or `Delete` whose condition does not hold.
+    Conflict(ConflictReport),
 }
 
 /// What a [`Locate`] machine tells its user.

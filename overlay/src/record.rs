@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 /// Longest key that a user may give, in bytes; only its SHA-1 travels between nodes.
 pub const MAX_KEY_BYTES: usize = 1 << 10;
@@ -74,8 +75,59 @@ impl fmt::Display for Version {
             "{}.{}-{}",
             self.clock.wall().0,
             self.clock.counter(),
-            self.writer.short()
+            self.writer
         )
+    }
+}
+
+/// The text is no version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no version; give one as put and get print it: milliseconds, a point, a counter, a hyphen and the 40 hexadecimal digits of the writer"
+)]
+pub struct ParseVersionError(String);
+
+impl FromStr for Version {
+    type Err = ParseVersionError;
+
+    /// Takes back exactly what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ParseVersionError(text.chars().take(96).collect());
+        let (clock, writer) = text.split_once('-').ok_or_else(wrong)?;
+        let (wall, counter) = clock.split_once('.').ok_or_else(wrong)?;
+        let wall: u64 = wall.parse().map_err(|_| wrong())?;
+        let counter: u16 = counter.parse().map_err(|_| wrong())?;
+        if wall >> (u64::BITS - Hlc::COUNTER_BITS) != 0 {
+            return Err(wrong());
+        }
+        Ok(Self {
+            clock: Hlc(Hlc::at(WallMs(wall)).0 | u64::from(counter)),
+            writer: writer.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// What must be there for a write to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// Whatever is there.
+    #[default]
+    Always,
+    /// Nothing: no value was stored, or it was deleted, or it has ended.
+    Absent,
+    /// Exactly this version.
+    Version(Version),
+}
+
+impl Condition {
+    /// Whether it holds where `live` is the version of what a reader would see.
+    #[must_use]
+    pub fn holds(self, live: Option<Version>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => live.is_none(),
+            Self::Version(wanted) => live == Some(wanted),
+        }
     }
 }
 
@@ -117,4 +169,51 @@ pub struct Item {
     pub slot: Slot,
     /// The version.
     pub record: Record,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_back_as_it_was_written() {
+        for clock in [0, 1, 0xffff, 0x1_0000, u64::MAX] {
+            let version = Version {
+                clock: Hlc(clock),
+                writer: Id::of(b"writer"),
+            };
+            assert_eq!(version.to_string().parse(), Ok(version));
+        }
+    }
+
+    #[test]
+    fn what_is_no_version_is_refused() {
+        let writer = Id::of(b"writer");
+        for text in [
+            String::new(),
+            "1.2".to_owned(),
+            "1.2-abc".to_owned(),
+            format!("1-{writer}"),
+            format!("1.65536-{writer}"),
+            format!("281474976710656.0-{writer}"),
+            format!("-1.0-{writer}"),
+        ] {
+            assert!(text.parse::<Version>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_about_what_a_reader_sees() {
+        let (one, two) = (
+            Version::default(),
+            Version {
+                clock: Hlc(1),
+                ..Version::default()
+            },
+        );
+        assert!(Condition::Always.holds(Some(one)) && Condition::Always.holds(None));
+        assert!(Condition::Absent.holds(None) && !Condition::Absent.holds(Some(one)));
+        assert!(Condition::Version(one).holds(Some(one)));
+        assert!(!Condition::Version(one).holds(Some(two)) && !Condition::Version(one).holds(None));
+    }
 }

@@ -4,7 +4,7 @@ use super::bench::BenchArgs;
 use super::parse;
 use crate::control::client::NodeName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use overlay::Consistency;
+use overlay::{Consistency, Version};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) const DEFAULT_LEAVE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Ask a node of the network: store, find, list, locate, administer, measure.
 ///
-/// Exit codes: 0 done or found, 1 proven absent, 2 wrong use, 3 unknown or failed.
+/// Exit codes: 0 done or found, 1 proven absent or a condition that does not hold, 2 wrong use, 3 unknown or failed.
 #[derive(Debug, Parser)]
 #[command(
     name = "p2pctl",
@@ -90,14 +90,26 @@ pub(super) struct KeyArgs {
     pub(super) hex: bool,
 }
 
+/// A condition is decided by the replica set: the node that is responsible for the key asks as many
+/// replicas as must hold a write whether it still is the one, and only then judges. Exit code 1 when
+/// the condition does not hold (the version found is told), 3 when that cannot be known now; nothing
+/// was changed in both cases. Its limits: while responsibility for the key moves, an ordinary put or
+/// delete that another node acknowledges at the same moment may be missed; so may one of which all
+/// replicas have been gone for ten minutes; and a conditional put that ends without an answer may
+/// still appear.
 #[derive(Debug, Args)]
 pub(super) struct PutArgs {
-    #[command(flatten)]
-    pub(super) key: KeyArgs,
+    /// The key: 1 to 1024 bytes, of which the SHA-1 is taken
+    #[arg(value_name = "KEY", required_unless_present = "batch")]
+    pub(super) name: Option<OsString>,
+
+    /// KEY is an id of 40 hexadecimal digits, taken as it is
+    #[arg(long)]
+    pub(super) hex: bool,
 
     /// The value, at most 1 MiB; - reads standard input
     #[arg(
-        required_unless_present = "file",
+        required_unless_present_any = ["file", "batch"],
         conflicts_with = "file",
         allow_negative_numbers = true
     )]
@@ -110,6 +122,19 @@ pub(super) struct PutArgs {
     /// Let the value end after this time, 1s to 366days; without it, it lives until deleted
     #[arg(long, value_name = "TIME", value_parser = parse::ttl, allow_negative_numbers = true)]
     pub(super) ttl: Option<u32>,
+
+    /// Only if this version is there, as put and get print it
+    #[arg(long, value_name = "V", conflicts_with_all = ["if_absent", "batch"])]
+    pub(super) if_version: Option<Version>,
+
+    /// Only if there is no value, or it was deleted, or has ended
+    #[arg(long)]
+    pub(super) if_absent: bool,
+
+    /// Put every line of a file of JSON lines {"key", "value" or "value_base64", "ttl"}; - reads
+    /// standard input. One outcome for each line, in order; the exit code is the worst one's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "value", "file"])]
+    pub(super) batch: Option<PathBuf>,
 
     /// How many replicas must hold it durably before the answer
     #[arg(long, value_enum, default_value_t)]
@@ -132,8 +157,13 @@ pub(super) struct GetArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct InsertArgs {
-    #[command(flatten)]
-    pub(super) key: KeyArgs,
+    /// The key: 1 to 1024 bytes, of which the SHA-1 is taken
+    #[arg(value_name = "KEY", required_unless_present = "batch")]
+    pub(super) name: Option<OsString>,
+
+    /// KEY is an id of 40 hexadecimal digits, taken as it is
+    #[arg(long)]
+    pub(super) hex: bool,
 
     /// Who holds the resource [default: the node that is asked]
     #[arg(long, value_name = "HOST:PORT")]
@@ -146,6 +176,11 @@ pub(super) struct InsertArgs {
     /// Words that describe it
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub(super) text: String,
+
+    /// Insert every line of a file of JSON lines {"key", "holder", "ttl", "text"}, of which the last
+    /// three may be missing; a holder is IP:PORT. - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
+    pub(super) batch: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +214,10 @@ pub(super) struct DeleteArgs {
     /// Remove this holder instead of the value
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) holder: Option<NodeName>,
+
+    /// Only if this version of the value is there, as put and get print it; see put --help
+    #[arg(long, value_name = "V", conflicts_with = "holder")]
+    pub(super) if_version: Option<Version>,
 
     /// How many replicas must hold the deletion durably before the answer
     #[arg(long, value_enum, default_value_t)]

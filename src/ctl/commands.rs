@@ -7,8 +7,12 @@ use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
 use crate::control::client::NodeName;
 use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
-use overlay::{DeleteReport, GetReport, LocateReport, Outcome, PutReport, Reply, Request};
+use overlay::{
+    Condition, ConflictReport, DeleteReport, GetReport, LocateReport, Outcome, PutReport, Reply,
+    Request,
+};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -88,7 +92,12 @@ pub(super) async fn put(
     args: PutArgs,
     context: &mut Document,
 ) -> Result<Answer, CtlError> {
-    let key = key_of(&args.key, context)?;
+    let condition = match args.if_version {
+        Some(version) => Condition::Version(version),
+        None if args.if_absent => Condition::Absent,
+        None => Condition::Always,
+    };
+    let key = key_of(&given_key(args.name, args.hex)?, context)?;
     let value = match (&args.file, &args.value) {
         (Some(path), _) => parse::value_from_file(path),
         (None, Some(value)) if value == "-" => parse::value_from_stdin(),
@@ -96,16 +105,50 @@ pub(super) async fn put(
         (None, None) => Err("give VALUE, --file F, or - for standard input".to_owned()),
     };
     let value = value.map_err(CtlError::WrongUse)?;
-    let bytes = value.len();
+    let about = Stored {
+        bytes: value.len(),
+        ttl_s: args.ttl,
+    };
     let request = Request::Put {
         key: key.id,
         value: value.into(),
         ttl_s: args.ttl,
         consistency: args.consistency.into(),
+        condition,
     };
-    let Reply::Put(report) = asking.data_once(request).await? else {
-        return Err(wrong_answer_of("put"));
+    let reply = asking.data_once(request).await?;
+    put_answer(context, reply, &about)
+}
+
+/// The key of a command that has another form without one.
+pub(super) fn given_key(name: Option<OsString>, hex: bool) -> Result<KeyArgs, CtlError> {
+    let none = || CtlError::WrongUse("give a KEY, or --batch FILE".to_owned());
+    Ok(KeyArgs {
+        name: name.ok_or_else(none)?,
+        hex,
+    })
+}
+
+/// What was to be stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) bytes: usize,
+    pub(super) ttl_s: Option<u32>,
+}
+
+/// What to say about the reply to a put.
+pub(super) fn put_answer(
+    context: &Document,
+    reply: Reply,
+    about: &Stored,
+) -> Result<Answer, CtlError> {
+    let report = match reply {
+        Reply::Put(report) => report,
+        Reply::Conflict(report) => return Ok(conflict(context, &report, "put")),
+        Reply::Failed(failure) => return Err(CtlError::Failed(failure)),
+        _ => return Err(wrong_answer_of("put")),
     };
+    let Stored { bytes, ttl_s } = *about;
     let PutReport {
         key,
         version,
@@ -121,10 +164,36 @@ pub(super) async fn put(
         context,
         json!({
             "key": key, "version": version.to_string(), "replicas_durable": replicas_durable,
-            "replicas": replicas, "bytes": bytes, "ttl_s": args.ttl, "outcome": "stored",
+            "replicas": replicas, "bytes": bytes, "ttl_s": ttl_s, "outcome": "stored",
         }),
     );
     Ok(Answer::new(Exit::Done, json, text))
+}
+
+/// A condition did not hold.
+fn conflict(context: &Document, report: &ConflictReport, command: &str) -> Answer {
+    let ConflictReport {
+        key,
+        found,
+        replicas_answered,
+        replicas,
+    } = report;
+    let there = found.map_or_else(
+        || "no value is there".to_owned(),
+        |found| format!("version {found} is there"),
+    );
+    let text = format!(
+        "conflict: the {command} of {key} was not done, {there}, {}",
+        answered(*replicas_answered, *replicas, None)
+    );
+    let json = complete(
+        context,
+        json!({
+            "key": key, "outcome": "conflict", "version": found.map(|found| found.to_string()),
+            "replicas_answered": replicas_answered, "replicas": replicas,
+        }),
+    );
+    Answer::new(Exit::Absent, json, text)
 }
 
 pub(super) async fn get(
@@ -225,9 +294,14 @@ pub(super) async fn delete(
         key: key.id,
         holder,
         consistency: args.consistency.into(),
+        condition: args
+            .if_version
+            .map_or(Condition::Always, Condition::Version),
     };
-    let Reply::Deleted(report) = asking.data_once(request).await? else {
-        return Err(wrong_answer_of("delete"));
+    let report = match asking.data_once(request).await? {
+        Reply::Deleted(report) => report,
+        Reply::Conflict(report) => return Ok(conflict(context, &report, "delete")),
+        _ => return Err(wrong_answer_of("delete")),
     };
     let DeleteReport {
         key,

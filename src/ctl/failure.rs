@@ -55,6 +55,7 @@ impl CtlError {
             | Self::Failed(
                 Failure::TooFewReplicas { .. }
                 | Failure::NoAnswer { .. }
+                | Failure::Undecided { .. }
                 | Failure::NotHandedOver { .. },
             ) => "unknown",
             _ if writes => "failed",

@@ -1,19 +1,21 @@
 //! The commands on holders: insert and search.
 
 use super::args::{InsertArgs, KeyArgs, SearchArgs};
-use super::commands::{answered, complete, durable, key_of, not_found};
+use super::commands::{answered, complete, durable, given_key, key_of, not_found};
 use super::output::{Answer, Exit, aligned, count_of, outcome_word};
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
+use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
 use overlay::{InsertReport, MAX_TEXT_BYTES, Outcome, Reply, Request, SearchReport};
 use serde_json::json;
+use std::net::SocketAddr;
 
 pub(super) async fn insert(
     asking: Asking,
     args: InsertArgs,
     context: &mut Document,
 ) -> Result<Answer, CtlError> {
-    let key = key_of(&args.key, context)?;
+    let key = key_of(&given_key(args.name, args.hex)?, context)?;
     if args.text.len() > MAX_TEXT_BYTES {
         return Err(CtlError::WrongUse(format!(
             "the words of a holder have at most {MAX_TEXT_BYTES} bytes, and these have {}; shorten them",
@@ -27,10 +29,7 @@ pub(super) async fn insert(
     let mut session = asking.open().await?;
     let holder = match given {
         Some(holder) => holder,
-        None => match asking.ask(&mut session, ControlBody::Status).await? {
-            ReplyBody::Status(report) => report.status.me.addr,
-            _ => return Err(wrong_answer(session.addr())),
-        },
+        None => asking.address_of(&mut session).await?,
     };
     context.insert("holder".to_owned(), json!(holder));
     let request = Request::Insert {
@@ -41,8 +40,25 @@ pub(super) async fn insert(
     };
     let reply = asking.data(&mut session, request).await;
     session.close().await;
-    let Reply::Inserted(report) = reply? else {
-        return Err(wrong_answer_of("insert"));
+    insert_answer(context, reply?)
+}
+
+impl Asking {
+    /// The address under which the asked node is known to others.
+    pub(super) async fn address_of(&self, session: &mut Session) -> Result<SocketAddr, CtlError> {
+        match self.ask(session, ControlBody::Status).await? {
+            ReplyBody::Status(report) => Ok(report.status.me.addr),
+            _ => Err(wrong_answer(session.addr())),
+        }
+    }
+}
+
+/// What to say about the reply to an insert.
+pub(super) fn insert_answer(context: &Document, reply: Reply) -> Result<Answer, CtlError> {
+    let report = match reply {
+        Reply::Inserted(report) => report,
+        Reply::Failed(failure) => return Err(CtlError::Failed(failure)),
+        _ => return Err(wrong_answer_of("insert")),
     };
     let InsertReport {
         key,

@@ -5,6 +5,7 @@
 
 mod admin;
 mod args;
+mod batch;
 mod bench;
 mod commands;
 mod failure;
@@ -91,6 +92,8 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         key,
     };
     match command {
+        Command::Put(args) if args.batch.is_some() => batch::put(asking, args, json).await,
+        Command::Insert(args) if args.batch.is_some() => batch::insert(asking, args, json).await,
         Command::Put(args) => commands::put(asking, args, context).await,
         Command::Get(args) => commands::get(asking, args, context).await,
         Command::Insert(args) => holders::insert(asking, args, context).await,

@@ -8,11 +8,11 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The exit codes of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Exit {
     /// Done or found.
     Done = 0,
-    /// Proven absent.
+    /// Proven absent, or a condition that does not hold.
     Absent = 1,
     /// Wrong use.
     WrongUse = 2,
@@ -88,7 +88,10 @@ impl Answer {
     /// Prints it; a reader that went away is no error.
     pub(super) fn print(self, as_json: bool) -> ExitCode {
         if as_json {
-            print_json(self.json);
+            // Of a batch every line has been printed already.
+            if !self.json.is_empty() {
+                print_json(self.json);
+            }
             return self.exit.into();
         }
         if let Some(bytes) = &self.raw {

@@ -9,7 +9,7 @@ use crate::control::session::Session;
 use crate::control::window::{Missed, Window};
 use crate::control::{ControlBody, ReplyBody};
 use hdrhistogram::Histogram;
-use overlay::{Consistency, Failure, Id, Outcome, Reply, Request};
+use overlay::{Condition, Consistency, Failure, Id, Outcome, Reply, Request};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -94,6 +94,7 @@ pub(super) async fn store(
         value: item.value.clone(),
         ttl_s: None,
         consistency: Consistency::Quorum,
+        condition: Condition::Always,
     };
     let judge = |_: &Item, reply| match reply {
         Reply::Put(_) => Verdict::Right,

@@ -5,9 +5,9 @@ mod leaving;
 use super::{Node, NodeHandle, NodeOptions, StartError};
 use bytes::Bytes;
 use overlay::{
-    Consistency, Contact, Cx, Failure, Fault, GetReport, Hlc, Id, Input, Locate, Machine,
-    Neighbours, Notice, OpId, Outcome, PeerInfo, Promise, PutReport, Reply, Request, Status,
-    Version,
+    Condition, Consistency, Contact, Cx, Failure, Fault, GetReport, Hlc, Id, Input, Locate,
+    Machine, Neighbours, Notice, OpId, Outcome, PeerInfo, Promise, PutReport, Reply, Request,
+    Status, Version,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,6 +252,7 @@ fn put(key: Id, value: &[u8]) -> Request {
         value,
         ttl_s: None,
         consistency: Consistency::One,
+        condition: Condition::Always,
     }
 }
 
@@ -328,6 +329,7 @@ async fn a_peer_that_breaks_the_rules_is_hung_up_on_and_refused() {
         key: Id::of(b"k"),
         holder: None,
         consistency: Consistency::One,
+        condition: Condition::Always,
     };
     second.call(mischief.clone()).await;
     until(&second, "it is hung up on", |status| status.holders == 1).await;

@@ -1,7 +1,7 @@
 //! Nodes, keys and calls by number.
 
 use bytes::Bytes;
-use overlay::{Consistency, Contact, Id, Request};
+use overlay::{Condition, Consistency, Contact, Id, Request};
 use std::net::SocketAddr;
 
 /// Node `number`: spread over the circle by its hash.
@@ -24,6 +24,18 @@ pub fn put(key: Id, value: &[u8]) -> Request {
         value,
         ttl_s: None,
         consistency: Consistency::Quorum,
+        condition: Condition::Always,
+    }
+}
+
+/// A put that is done only if `condition` holds.
+pub fn put_if(key: Id, value: &[u8], condition: Condition) -> Request {
+    Request::Put {
+        key,
+        value: Bytes::copy_from_slice(value),
+        ttl_s: None,
+        consistency: Consistency::Quorum,
+        condition,
     }
 }
 
@@ -60,5 +72,6 @@ pub fn delete(key: Id, holder: Option<SocketAddr>) -> Request {
         key,
         holder,
         consistency: Consistency::Quorum,
+        condition: Condition::Always,
     }
 }

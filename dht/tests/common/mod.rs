@@ -79,6 +79,8 @@ pub struct World {
     pub lose_one_in: u64,
     /// Nodes whose disk does not finish any write.
     pub stalled: BTreeSet<Id>,
+    /// Pairs of nodes between which no message passes.
+    pub cut: BTreeSet<(Id, Id)>,
     pub hung_up: Vec<(Id, Id, Fault)>,
     pub sent: u64,
     pub bytes: u64,
@@ -101,6 +103,7 @@ impl World {
             answers: BTreeMap::new(),
             lose_one_in: 0,
             stalled: BTreeSet::new(),
+            cut: BTreeSet::new(),
             hung_up: Vec::new(),
             sent: 0,
             bytes: 0,
@@ -276,7 +279,8 @@ impl World {
                 if let (Some(log), DhtMessage::Store(message)) = (&mut self.log, &message) {
                     log.push((from.id, to, message.clone()));
                 }
-                if self.nodes.contains_key(&to) {
+                let is_cut = self.cut.contains(&(from.id, to)) || self.cut.contains(&(to, from.id));
+                if self.nodes.contains_key(&to) && !is_cut {
                     self.input(to, Input::Message { from, message });
                 }
             }

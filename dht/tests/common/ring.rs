@@ -14,11 +14,33 @@ use std::rc::Rc;
 pub struct Oracle {
     members: BTreeMap<Id, Contact>,
     generation: u64,
+    /// What nodes go on to believe that have not heard of any change since they were frozen.
+    frozen: BTreeMap<Id, (BTreeMap<Id, Contact>, u64)>,
 }
 
 impl Oracle {
     pub fn members(&self) -> impl Iterator<Item = Contact> {
         self.members.values().copied()
+    }
+
+    /// This node hears of no change from now on.
+    pub fn freeze(&mut self, node: Id) {
+        let seen = (self.members.clone(), self.generation);
+        self.frozen.insert(node, seen);
+    }
+
+    /// It hears of everything again.
+    pub fn thaw(&mut self, node: Id) {
+        self.generation += 1;
+        self.frozen.remove(&node);
+    }
+
+    /// The ring as this node sees it.
+    fn seen_by(&self, node: Id) -> (&BTreeMap<Id, Contact>, u64) {
+        match self.frozen.get(&node) {
+            Some((members, generation)) => (members, *generation),
+            None => (&self.members, self.generation),
+        }
     }
 
     pub fn add(&mut self, member: Contact) {
@@ -33,16 +55,20 @@ impl Oracle {
 
     /// The members at or after a point, clockwise, each once.
     pub fn replicas(&self, key: Id, count: usize) -> Vec<Contact> {
-        let after = self.members.range(key..).chain(self.members.range(..key));
-        after.take(count).map(|(_, member)| *member).collect()
+        after(&self.members, key, count)
     }
+}
 
-    fn before(&self, id: Id) -> Id {
-        let before = self.members.range(..id).next_back();
-        before
-            .or_else(|| self.members.iter().next_back())
-            .map_or(id, |(found, _)| *found)
-    }
+fn after(members: &BTreeMap<Id, Contact>, key: Id, count: usize) -> Vec<Contact> {
+    let after = members.range(key..).chain(members.range(..key));
+    after.take(count).map(|(_, member)| *member).collect()
+}
+
+fn before(members: &BTreeMap<Id, Contact>, id: Id) -> Id {
+    let before = members.range(..id).next_back();
+    before
+        .or_else(|| members.iter().next_back())
+        .map_or(id, |(found, _)| *found)
 }
 
 /// One node's router.
@@ -55,6 +81,10 @@ pub struct Ring {
 impl Ring {
     pub fn new(me: Contact, oracle: Rc<RefCell<Oracle>>) -> Self {
         Self { me, oracle }
+    }
+
+    fn after(&self, key: Id, count: usize) -> Vec<Contact> {
+        after(self.oracle.borrow().seen_by(self.me.id).0, key, count)
     }
 }
 
@@ -91,14 +121,15 @@ impl KeyRouter for Ring {
     }
 
     fn is_member(&self) -> bool {
-        self.oracle.borrow().members.contains_key(&self.me.id)
+        let oracle = self.oracle.borrow();
+        oracle.seen_by(self.me.id).0.contains_key(&self.me.id)
     }
 
     fn claim(&self, key: Id) -> Claim {
         if !self.is_member() {
             return Claim::NotMember;
         }
-        match self.oracle.borrow().replicas(key, 1).first() {
+        match self.after(key, 1).first() {
             Some(root) if root.id == self.me.id => Claim::Mine,
             _ => Claim::Elsewhere,
         }
@@ -112,7 +143,7 @@ impl KeyRouter for Ring {
         avoid: &dyn Fn(Id) -> bool,
         hops: &mut SmallVec<[Hop; 8]>,
     ) {
-        let candidates = self.oracle.borrow().replicas(key, 8);
+        let candidates = self.after(key, 8);
         let nearer = candidates
             .into_iter()
             .take_while(|peer| !last || peer.id != self.me.id);
@@ -127,14 +158,14 @@ impl KeyRouter for Ring {
         if !self.is_member() {
             return Vec::new();
         }
-        let oracle = self.oracle.borrow();
+        let from = before(self.oracle.borrow().seen_by(self.me.id).0, self.me.id);
         let arc = Arc {
-            from: oracle.before(self.me.id),
+            from,
             to: self.me.id,
         };
         vec![OwnedArc {
             arc,
-            replicas: oracle.replicas(self.me.id, replicas),
+            replicas: self.after(self.me.id, replicas),
         }]
     }
 
@@ -147,14 +178,15 @@ impl KeyRouter for Ring {
     }
 
     fn contacts(&self) -> Vec<Contact> {
-        self.oracle
-            .borrow()
-            .members()
+        let oracle = self.oracle.borrow();
+        let members = oracle.seen_by(self.me.id).0.values();
+        members
             .filter(|peer| peer.id != self.me.id)
+            .copied()
             .collect()
     }
 
     fn generation(&self) -> u64 {
-        self.oracle.borrow().generation
+        self.oracle.borrow().seen_by(self.me.id).1
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::control::ControlBody;
 use bytes::Bytes;
-use overlay::{Consistency, Id, Request};
+use overlay::{Condition, Consistency, Id, Request};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -214,6 +214,7 @@ impl Share {
                 value: self.keys.value(key),
                 ttl_s: None,
                 consistency: Consistency::Quorum,
+                condition: Condition::Always,
             },
             Kind::Get => Request::Get {
                 key: id,

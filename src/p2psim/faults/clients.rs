@@ -1,7 +1,7 @@
 //! What clients ask: random operations on a few keys, through random nodes.
 
 use bytes::Bytes;
-use overlay::{Consistency, Id, Request};
+use overlay::{Condition, Consistency, Id, Request};
 use sim::Dice;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -53,6 +53,7 @@ impl Clients {
                     key,
                     holder: None,
                     consistency,
+                    condition: Condition::Always,
                 },
             ),
             72..=83 => {
@@ -81,6 +82,7 @@ impl Clients {
             value,
             ttl_s: None,
             consistency,
+            condition: Condition::Always,
         }
     }
 
@@ -113,6 +115,7 @@ impl Clients {
                 key,
                 holder: Some(holder),
                 consistency,
+                condition: Condition::Always,
             },
         ))
     }

@@ -1,0 +1,205 @@
+//! A root is asked to write: it knows the write already, refuses it, has to find out whether its
+//! condition holds, or gives it a version.
+//!
+//! A write has a name: its origin, and the origin's number for it. The root remembers names, and
+//! replicas do too, so that asking again is still one write when a replica has become the root
+//! meanwhile.
+
+use crate::checks::write_fits;
+use crate::coordinate::{Asker, MAX_COORDINATED, Task};
+use crate::message::{Write, WriteResult};
+use crate::parked::Parked;
+use crate::remembered::Known;
+use crate::{Dht, Store, StoreMessage};
+use overlay::{
+    Condition, Contact, Cx, Fault, Hlc, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot,
+    Version, WallMs,
+};
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// An origin asks this node, as the root, to write.
+    pub(crate) fn write_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, write: Write) {
+        let req = write.req;
+        if !write_fits(&write) {
+            return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        let answer = match self.remembered.get(from.id, write.number) {
+            Some(Known::Done(result)) => Some(result.clone()),
+            Some(Known::UnderWay(number)) => {
+                let number = *number;
+                self.asked_again(number, from, &write);
+                Some(WriteResult::Taken)
+            }
+            Some(Known::Replicated(version)) => {
+                let version = *version;
+                let refused = self.refuse_write(cx, &write);
+                if refused.is_none() && self.take_up(cx, from, &write, version) {
+                    return;
+                }
+                refused
+            }
+            None => self.refuse_write(cx, &write),
+        };
+        if let Some(result) = answer {
+            return self.post(cx, from, StoreMessage::WriteReply { req, result });
+        }
+        if write.condition == Condition::Always {
+            self.accept_write(cx, from, write, None);
+        } else {
+            self.decide_write(cx, from, write);
+        }
+    }
+
+    /// The origin of a write under way has lost patience, or an answer was lost.
+    fn asked_again(&mut self, number: u64, from: Contact, write: &Write) {
+        if let Some(under_way) = self.coordinated.get_mut(&number) {
+            under_way.asker = Asker::Write {
+                origin: from,
+                req: write.req,
+                number: write.number,
+            };
+        } else if let Some(deciding) = self.deciding.get_mut(&number) {
+            deciding.write.req = write.req;
+        }
+    }
+
+    /// Why a write is not taken on.
+    fn refuse_write(&self, cx: &Cx<'_, Self>, write: &Write) -> Option<WriteResult> {
+        if !self.views.iter().any(|view| view.arc.contains(write.key)) {
+            return Some(WriteResult::NotResponsible);
+        }
+        if self.coordinated.len() + self.deciding.len() >= MAX_COORDINATED {
+            return Some(WriteResult::Busy);
+        }
+        let Slot::Holder(_) = write.slot else {
+            return None;
+        };
+        let known = self.store.meta(write.key, write.slot);
+        if write.renewal && known.is_some_and(|known| known.is_tombstone()) {
+            return Some(WriteResult::Removed);
+        }
+        let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
+        if write.body.is_some() && is_new && self.has_most_holders(write.key, cx.wall) {
+            return Some(WriteResult::Refused(format!(
+                "a key has at most {MAX_HOLDERS_PER_KEY} holders, and this one has that many; remove one, or wait until a lease ends"
+            )));
+        }
+        None
+    }
+
+    fn has_most_holders(&self, key: Id, wall: WallMs) -> bool {
+        let mut live = 0;
+        self.store.holders(key, &mut |_, known| {
+            live += usize::from(known.is_live(wall));
+            live < MAX_HOLDERS_PER_KEY
+        });
+        live >= MAX_HOLDERS_PER_KEY
+    }
+
+    /// Gives a write its version, after what is here and after `newer`, and replicates it.
+    pub(crate) fn accept_write(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        write: Write,
+        newer: Option<Hlc>,
+    ) {
+        let Write {
+            req,
+            number,
+            key,
+            slot,
+            body,
+            life_s,
+            consistency,
+            seen: before,
+            condition,
+            ..
+        } = write;
+        self.clock.observe(before, cx.wall);
+        let known = self.store.meta(key, slot);
+        let seen = known.map(|known| known.version.clock);
+        let version = Version {
+            clock: self.clock.next(cx.wall, seen.max(newer)),
+            writer: self.my().id,
+        };
+        let expires = life_s.map(|life| cx.wall.plus_secs(u64::from(life)));
+        let complete = self.is_complete_for(key);
+        let existed = match known {
+            Some(known) if known.is_live(cx.wall) => Some(true),
+            _ => complete.then_some(false),
+        };
+        let record = Record {
+            version,
+            body,
+            expires,
+        };
+        let task = Task {
+            asker: Asker::Write {
+                origin: from,
+                req,
+                number,
+            },
+            version,
+            items: vec![Item { key, slot, record }],
+            consistency,
+            existed,
+            conditional: condition != Condition::Always,
+        };
+        self.take_on(cx, from, number, task);
+    }
+
+    /// A write that another root gave a version and had replicated here goes on under this one.
+    /// False when its record is not here after all; a record on disk is waited for.
+    fn take_up(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        write: &Write,
+        version: Version,
+    ) -> bool {
+        let (key, slot) = (write.key, write.slot);
+        let again = || Parked::Message {
+            from,
+            message: Box::new(StoreMessage::Write(Box::new(write.clone()))),
+        };
+        if !self.have_bodies(&[(key, slot)], again) {
+            return true;
+        }
+        let known = self.record_here((key, slot));
+        let Some(record) = known.filter(|known| known.version >= version) else {
+            return false;
+        };
+        let task = Task {
+            asker: Asker::Write {
+                origin: from,
+                req: write.req,
+                number: write.number,
+            },
+            version,
+            items: vec![Item { key, slot, record }],
+            consistency: write.consistency,
+            existed: None,
+            conditional: write.condition != Condition::Always,
+        };
+        self.take_on(cx, from, write.number, task);
+        true
+    }
+
+    fn take_on(&mut self, cx: &mut Cx<'_, Self>, from: Contact, number: u64, task: Task) {
+        // Known before it begins: a network of one, with a store that is durable at once, answers
+        // within the next line.
+        self.remembered.add(from.id, number, 0, cx.now);
+        let coordinated = self.coordinate(cx, task);
+        let under_way = self.coordinated.get(&coordinated);
+        if under_way.is_some_and(|write| !write.answered) {
+            self.remembered.add(from.id, number, coordinated, cx.now);
+        }
+    }
+
+    pub(crate) fn is_complete_for(&self, key: Id) -> bool {
+        self.views
+            .iter()
+            .any(|view| view.arc.contains(key) && view.is_complete())
+    }
+}

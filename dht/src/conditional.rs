@@ -1,0 +1,277 @@
+//! Writes with a condition: the root must know the newest version before it decides.
+//!
+//! A root whose arc is complete holds everything that was acknowledged there, *if it still is the
+//! root*. Another node may have taken it for dead, become the root of its arc, and acknowledged
+//! writes of which it knows nothing. So it asks its replicas first, and decides only once W of the
+//! N members of its view, itself included, confirm that they are full copies under this view and
+//! that nobody else has claimed the key since. That suffices:
+//!
+//! - Nobody decides without having proven its arc complete (`proof`). Another root than this one
+//!   proves that either by the word of this root, which then takes no more writes, or by comparing
+//!   its records with N - W + 1 members of this root's view. Each of these has, before it
+//!   was compared, noted the claim (`Covers::fence`), and confirms nothing to this root from then on.
+//! - N - W + 1 of the members have noted the claim, so at most W - 1 are left that confirm: too few
+//!   to decide. And what this root decided before was held by W members, of which one at least is
+//!   among those compared: the other root has it.
+//! - The same fence holds for the record of a conditional write: a replica takes it only under the
+//!   view that it confirms, so that a decision which was overtaken is not acknowledged.
+//! - At one root, conditions are judged and versions given in one step, after the confirmations.
+//!
+//! A root that hears of a claim takes its arc for unproven, draws a new view, and proves it again.
+//!
+//! What this does not give, and the README says so: an ordinary write is not fenced, so one that a
+//! root acknowledges while another has claimed its arc may be missed by a condition; once an arc is
+//! taken for complete because all who knew are gone (`presume_lost`), so is a condition; and a
+//! conditional write that ends without an answer may still appear.
+
+use crate::coordinate::{FIRST_CHECK, LAST_CHECK};
+use crate::machine::Due;
+use crate::message::{Confirm, Confirmation, Evidence, Proof, Write, WriteResult};
+use crate::view::Unproven;
+use crate::{Dht, Store, StoreMessage};
+use overlay::{Consistency, Contact, Cx, Id, KeyRouter, Slot, Time, Version, WallMs};
+use smallvec::SmallVec;
+
+/// A conditional write that this root has not decided about.
+#[derive(Debug)]
+pub(crate) struct Deciding {
+    from: Contact,
+    pub(crate) write: Write,
+    /// The view under which replicas have confirmed.
+    view: u64,
+    /// Those that have, this node included.
+    confirmed: SmallVec<[Id; 4]>,
+    /// The newest version that they know, and whether a reader would see it.
+    newest: Option<(Version, bool)>,
+    checks: u32,
+    deadline: Time,
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Begins to find out whether a condition holds.
+    pub(crate) fn decide_write(&mut self, cx: &mut Cx<'_, Self>, from: Contact, write: Write) {
+        let number = self.draw_number(cx);
+        self.remembered.add(from.id, write.number, number, cx.now);
+        let deciding = Deciding {
+            from,
+            write,
+            view: 0,
+            confirmed: SmallVec::from_slice(&[self.my().id]),
+            newest: None,
+            checks: 0,
+            deadline: cx.now + self.config.write_timeout,
+        };
+        self.deciding.insert(number, Box::new(deciding));
+        self.ask_to_confirm(cx, number);
+    }
+
+    /// Asks the replicas that have not confirmed yet, or decides.
+    fn ask_to_confirm(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let me = self.my().id;
+        let Some(deciding) = self.deciding.get_mut(&number) else {
+            return;
+        };
+        let key = deciding.write.key;
+        let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
+            return self.undecided(cx, number, WriteResult::NotResponsible);
+        };
+        if deciding.view != view.id {
+            deciding.view = view.id;
+            deciding.confirmed = SmallVec::from_slice(&[me]);
+        }
+        let silent: SmallVec<[Contact; 3]> = view
+            .replicas
+            .iter()
+            .filter(|peer| !deciding.confirmed.contains(&peer.id))
+            .copied()
+            .collect();
+        let pause = FIRST_CHECK
+            .times(1 << deciding.checks.min(4))
+            .min(LAST_CHECK);
+        let next = (cx.now + pause).min(deciding.deadline);
+        let (req, view, complete) = (number, view.id, view.is_complete());
+        self.deadlines.set(Due::Deciding(number), next);
+        if complete {
+            for peer in silent {
+                let question = Confirm { req, key, view };
+                self.post(cx, peer, StoreMessage::Confirm(question));
+            }
+        }
+        self.decide_if_known(cx, number);
+    }
+
+    /// A root asks whether it still is one to this node.
+    pub(crate) fn confirm_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Confirm) {
+        let Confirm { req, key, view } = asked;
+        let standing = if self.views.iter().any(|view| view.arc.contains(key)) {
+            Confirmation::Claimed(self.my().id)
+        } else {
+            self.covers.confirmation(from.id, view, key, cx.now)
+        };
+        let found = self.version_here(key, cx.wall);
+        let answer = StoreMessage::Confirmed {
+            req,
+            standing,
+            found,
+        };
+        self.post(cx, from, answer);
+    }
+
+    /// The version of the value here, and whether a reader would see it.
+    fn version_here(&self, key: Id, wall: WallMs) -> Option<(Version, bool)> {
+        let known = self.store.meta(key, Slot::Value)?;
+        Some((known.version, known.is_live(wall)))
+    }
+
+    pub(crate) fn confirmed(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        number: u64,
+        standing: Confirmation,
+        found: Option<(Version, bool)>,
+    ) {
+        let Some(deciding) = self.deciding.get_mut(&number) else {
+            return;
+        };
+        let key = deciding.write.key;
+        let view = self.views.iter().find(|view| view.arc.contains(key));
+        let is_awaited = view.is_some_and(|view| {
+            view.id == deciding.view && view.replicas.iter().any(|peer| peer.id == from.id)
+        });
+        if !is_awaited || deciding.confirmed.contains(&from.id) {
+            return;
+        }
+        match standing {
+            Confirmation::Copy => {
+                let believed = found
+                    .filter(|(version, _)| crate::clock::Clock::believes(version.clock, cx.wall));
+                deciding.newest = deciding.newest.max(believed);
+                deciding.confirmed.push(from.id);
+                self.decide_if_known(cx, number);
+            }
+            Confirmation::NoCopy => {}
+            Confirmation::Claimed(by) => self.deposed(cx, key, by),
+        }
+    }
+
+    /// How many of a replica set must confirm their root.
+    fn needed_to_decide(&self, write: &Write, replicas: usize) -> usize {
+        match write.consistency {
+            Consistency::All => replicas,
+            Consistency::One | Consistency::Quorum => self.config.write_quorum.min(replicas),
+        }
+    }
+
+    /// Judges the condition as soon as that can be done, and in the same step writes.
+    fn decide_if_known(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(deciding) = self.deciding.get(&number) else {
+            return;
+        };
+        let write = &deciding.write;
+        let Some(view) = self.views.iter().find(|view| view.arc.contains(write.key)) else {
+            return;
+        };
+        let replicas = view.replicas.len();
+        let answered = deciding.confirmed.len();
+        if view.id != deciding.view
+            || !view.is_complete()
+            || answered < self.needed_to_decide(write, replicas)
+        {
+            return;
+        }
+        let newest = self.version_here(write.key, cx.wall).max(deciding.newest);
+        let live = newest.and_then(|(version, live)| live.then_some(version));
+        let Some(deciding) = self.deciding.remove(&number) else {
+            return;
+        };
+        self.deadlines.clear(Due::Deciding(number));
+        let Deciding { from, write, .. } = *deciding;
+        if write.condition.holds(live) {
+            let newer = newest.map(|(version, _)| version.clock);
+            return self.accept_write(cx, from, write, newer);
+        }
+        let result = WriteResult::Conflict {
+            found: live,
+            answered: answered as u32,
+            replicas: replicas as u32,
+        };
+        self.remembered.done(from.id, write.number, &result);
+        let req = write.req;
+        self.post(cx, from, StoreMessage::WriteReply { req, result });
+    }
+
+    /// Some replica has not confirmed for a while.
+    pub(crate) fn deciding_due(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(deciding) = self.deciding.get_mut(&number) else {
+            return;
+        };
+        deciding.checks += 1;
+        let (from, req, checks) = (deciding.from, deciding.write.req, deciding.checks);
+        if cx.now >= deciding.deadline {
+            let write = &deciding.write;
+            let answered = deciding.confirmed.len() as u32;
+            let key = write.key;
+            let replicas = self.views.iter().find(|view| view.arc.contains(key));
+            let replicas = replicas.map_or(0, |view| view.replicas.len());
+            let needed = self
+                .deciding
+                .get(&number)
+                .map_or(0, |it| self.needed_to_decide(&it.write, replicas));
+            let result = WriteResult::Undecided {
+                complete: self.is_complete_for(key),
+                answered,
+                needed: needed as u32,
+            };
+            return self.undecided(cx, number, result);
+        }
+        if checks == 1 {
+            let result = WriteResult::Taken;
+            self.post(cx, from, StoreMessage::WriteReply { req, result });
+        }
+        self.ask_to_confirm(cx, number);
+    }
+
+    /// Gives up on a decision; nothing was written.
+    fn undecided(&mut self, cx: &mut Cx<'_, Self>, number: u64, result: WriteResult) {
+        let Some(deciding) = self.deciding.remove(&number) else {
+            return;
+        };
+        self.deadlines.clear(Due::Deciding(number));
+        let Deciding { from, write, .. } = *deciding;
+        self.remembered.forget(from.id, write.number);
+        let req = write.req;
+        self.post(cx, from, StoreMessage::WriteReply { req, result });
+    }
+
+    /// Another node has claimed what this one takes for its own: it may have acknowledged writes
+    /// there, so that the arc has to be proven complete again, under a new view.
+    fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, by: Id) {
+        let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
+            return;
+        };
+        // What this root held until then counts, together with the word of the one that followed.
+        let mut proven = vec![view.arc];
+        for hole in &view.unproven {
+            proven = crate::arcs::subtract_from(&proven, hole.arc);
+        }
+        let proof = Proof::Held {
+            complete: true,
+            next: Some(by),
+        };
+        view.own_evidence = proven
+            .into_iter()
+            .map(|arc| Evidence { arc, proof })
+            .collect();
+        view.id = cx.rng.next_u64();
+        view.unproven = vec![Unproven {
+            arc: view.arc,
+            since: cx.now,
+        }];
+        view.members.retain(|member| member.replica);
+        for member in &mut view.members {
+            *member = crate::view::Member::new(member.contact, true, cx.now);
+        }
+        self.deadlines.set(Due::Sync, cx.now);
+    }
+}
