@@ -3,6 +3,7 @@
 use crate::logging::LogFormat;
 use crate::runtime::NodeOptions;
 use clap::Args;
+use overlay::{QuorumError, Quorums};
 use serde::Deserialize;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -95,6 +96,20 @@ pub struct NodeArgs {
     #[arg(long, env = "P2PNODE_ADVERTISE", value_name = "IP:PORT")]
     pub advertise: Option<SocketAddr>,
 
+    /// Replicas of each record, N, 1 to 8; all nodes of a network have the same three numbers
+    /// [default: 3]
+    #[arg(long, env = "P2PNODE_REPLICAS", value_name = "N")]
+    pub replicas: Option<u8>,
+
+    /// Replicas that must hold a write durably before it is acknowledged, W [default: 2]
+    #[arg(long, env = "P2PNODE_WRITE_QUORUM", value_name = "W")]
+    pub write_quorum: Option<u8>,
+
+    /// Replicas that must answer a read, R; with R + W above N a read sees the newest acknowledged
+    /// write [default: 2]
+    #[arg(long, env = "P2PNODE_READ_QUORUM", value_name = "R")]
+    pub read_quorum: Option<u8>,
+
     /// A TOML file with any of these settings, named as the flags are
     #[arg(long, env = "P2PNODE_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -129,6 +144,9 @@ pub enum ConfigError {
         /// Where and why, on one line.
         reason: String,
     },
+    /// The quorums are impossible.
+    #[error("{0}")]
+    Quorums(#[from] QuorumError),
 }
 
 /// All settings, complete.
@@ -181,6 +199,16 @@ impl NodeArgs {
             Some(HttpAddress::On(address)) => Some(address),
             None => Some(DEFAULT_HTTP),
         };
+        // Two by default, but never more than there are replicas.
+        let usual = Quorums::default();
+        let replicas = self.replicas.or(file.replicas).unwrap_or(usual.replicas);
+        let write = self.write_quorum.or(file.write_quorum);
+        let read = self.read_quorum.or(file.read_quorum);
+        let quorums = Quorums {
+            replicas,
+            write: write.unwrap_or(usual.write.min(replicas)),
+            read: read.unwrap_or(usual.read.min(replicas)),
+        };
         Ok(Settings {
             overlay: self.overlay.or(file.overlay).unwrap_or_default(),
             node: NodeOptions {
@@ -189,6 +217,7 @@ impl NodeArgs {
                 join,
                 data_dir: self.data_dir.or(file.data_dir),
                 http,
+                quorums: quorums.check()?,
             },
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
@@ -237,6 +266,19 @@ mod tests {
         assert_eq!(settings.node.join, ["a:1", "b:2"]);
         assert_eq!(settings.log_format, LogFormat::Json);
         assert_eq!(settings.log, "info");
+    }
+
+    #[test]
+    fn quorums_are_checked_and_follow_the_number_of_replicas() {
+        let settings = with_file("replicas = 1", NodeArgs::default()).unwrap();
+        let Quorums { write, read, .. } = settings.node.quorums;
+        assert_eq!((write, read), (1, 1));
+        let args = NodeArgs {
+            write_quorum: Some(4),
+            ..Default::default()
+        };
+        let text = with_file("replicas = 3", args).unwrap_err().to_string();
+        assert!(text.contains("--write-quorum"), "{text}");
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn hello() -> Vec<u8> {
         version: PROTOCOL_VERSION,
         overlay: "chord".to_owned(),
         advertise: SocketAddr::from(([127, 0, 0, 1], 9)),
+        quorums: overlay::Quorums::default(),
     };
     frame(&wire::encode(&hello))
 }
@@ -186,6 +187,7 @@ async fn a_first_frame_that_lies_is_refused() {
         version: PROTOCOL_VERSION,
         overlay: "chord".to_owned(),
         advertise: SocketAddr::from(([127, 0, 0, 1], 9)),
+        quorums: overlay::Quorums::default(),
     };
     for lie in [
         Hello {

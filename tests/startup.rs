@@ -108,6 +108,35 @@ fn joining_another_overlay_is_noticed() {
     fails(ran, &[&address, "another overlay", "--overlay"]);
 }
 
+#[test]
+fn joining_a_network_with_other_quorums_is_refused_with_its_own() {
+    let _alone = alone();
+    let node = Node::start("chord", None);
+    let temp = tempfile::tempdir().unwrap();
+    let (address, data) = (node.listen.to_string(), temp.path().join("data"));
+    let ran = try_start(&data, &["--join", &address, "--write-quorum", "3"]);
+    fails(
+        ran,
+        &[&address, "--replicas 3 --write-quorum 2 --read-quorum 2"],
+    );
+    node.status().unwrap();
+}
+
+#[test]
+fn impossible_quorums_are_wrong_use() {
+    let temp = tempfile::tempdir().unwrap();
+    for (args, words) in [
+        (["--replicas", "0"], "--replicas is from 1 to 8"),
+        (["--replicas", "9"], "--replicas is from 1 to 8"),
+        (["--write-quorum", "4"], "--write-quorum is from 1"),
+        (["--read-quorum", "0"], "--read-quorum is from 1"),
+    ] {
+        try_start(&temp.path().join("data"), &args)
+            .exits(2)
+            .complains(words);
+    }
+}
+
 /// Something that speaks QUIC for another overlay, on a thread that lasts as long as the process.
 fn other_overlay(key: PathBuf) -> String {
     let (told, listens) = std::sync::mpsc::sync_channel(1);

@@ -1,6 +1,6 @@
 //! The settings of the replicated store.
 
-use overlay::Duration;
+use overlay::{Duration, MAX_REPLICAS, Quorums};
 
 /// How the store replicates and how long it waits.
 #[derive(Clone, Debug)]
@@ -50,11 +50,21 @@ impl Default for DhtConfig {
 }
 
 impl DhtConfig {
+    /// The same with N, W and R of a network.
+    #[must_use]
+    pub fn with_quorums(self, quorums: Quorums) -> Self {
+        Self {
+            replicas: quorums.replicas.into(),
+            write_quorum: quorums.write.into(),
+            read_quorum: quorums.read.into(),
+            ..self
+        }
+    }
+
     /// The settings with every impossible value moved to the nearest possible one.
     #[must_use]
     pub(crate) fn sane(mut self) -> Self {
-        // Replica sets travel as counts of one byte; nobody needs more copies than this.
-        self.replicas = self.replicas.clamp(1, 16);
+        self.replicas = self.replicas.clamp(1, MAX_REPLICAS.into());
         self.write_quorum = self.write_quorum.clamp(1, self.replicas);
         self.read_quorum = self.read_quorum.clamp(1, self.replicas);
         self.anti_entropy = self.anti_entropy.max(Duration::from_secs(1));

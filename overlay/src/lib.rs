@@ -15,6 +15,7 @@ mod id;
 mod locate;
 pub mod lookup;
 mod machine;
+mod quorums;
 mod record;
 mod router;
 mod rtt;
@@ -31,6 +32,7 @@ pub use locate::{
     SearchReport, Status,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
+pub use quorums::{MAX_REPLICAS, QuorumError, Quorums};
 pub use record::{
     Condition, Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES,
     MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,

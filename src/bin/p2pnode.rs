@@ -4,6 +4,7 @@ use chord::{Chord, ChordConfig};
 use clap::{CommandFactory, Parser, Subcommand};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
+use overlay::Quorums;
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
@@ -81,9 +82,14 @@ enum Refusal {
 
 /// The one place that knows the overlays by name.
 fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
+    let quorums = settings.node.quorums;
+    if let Some(warning) = quorums.warning() {
+        tracing::warn!("{warning}");
+    }
     match settings.overlay {
         OverlayName::Chord => {
-            let node = Node::start(&settings.node, chord_node).map_err(Refusal::Start)?;
+            let node = Node::start(&settings.node, move |site| chord_node(site, quorums))
+                .map_err(Refusal::Start)?;
             Ok((node, "chord"))
         }
         OverlayName::Pastry => Err(Refusal::Overlay("pastry")),
@@ -91,12 +97,12 @@ fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
     }
 }
 
-fn chord_node(site: Site) -> Result<Dht<Chord, MemoryStore>, StartError> {
+fn chord_node(site: Site, quorums: Quorums) -> Result<Dht<Chord, MemoryStore>, StartError> {
     let router = Chord::new(site.me, ChordConfig::default());
     Ok(Dht::new(
         router,
         MemoryStore::new(),
-        DhtConfig::default(),
+        DhtConfig::default().with_quorums(quorums),
         LookupConfig::default(),
     ))
 }

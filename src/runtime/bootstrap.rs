@@ -50,7 +50,12 @@ impl Attempt {
     const fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Dial(DialError::Address(_) | DialError::OtherOverlay | DialError::Oneself)
+            Self::Dial(
+                DialError::Address(_)
+                    | DialError::OtherOverlay
+                    | DialError::OtherQuorums(_)
+                    | DialError::Oneself
+            )
         )
     }
 
@@ -62,6 +67,9 @@ impl Attempt {
             Self::Dial(DialError::OtherOverlay) => {
                 format!("the node there runs another overlay than {overlay}; check --overlay")
             }
+            Self::Dial(DialError::OtherQuorums(theirs)) => format!(
+                "the network there runs with {theirs}, and all nodes of a network have the same; start this one with these flags"
+            ),
             Self::Dial(DialError::Oneself) => {
                 "that is this node itself; name another member, or none to found a network"
                     .to_owned()

@@ -15,7 +15,7 @@ use super::transport::CloseCode;
 use super::{LARGE_READS_PER_PEER, Shared};
 use bytes::Bytes;
 use overlay::wire::{self, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES};
-use overlay::{Contact, Id, Machine};
+use overlay::{Contact, Id, Machine, Quorums};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ pub struct Hello {
     pub overlay: String,
     /// Where the sender listens, as others reach it.
     pub advertise: SocketAddr,
+    /// N, W and R of its network.
+    pub quorums: Quorums,
 }
 
 /// Why a connection is closed by us; the text is the label of the counter.
@@ -61,6 +63,8 @@ enum Broken {
     Truncated,
     #[error("hello")]
     Hello,
+    #[error("other_quorums")]
+    OtherQuorums,
     #[error("stream")]
     Stream,
     #[error("slow")]
@@ -232,6 +236,14 @@ impl<M: Machine + 'static> Peer<M> {
         }
         self.shared.metrics.drop_one(&why.to_string());
         tracing::debug!(peer = %self.handle.id.short(), %why, "closing a connection");
+        if matches!(why, Broken::OtherQuorums) {
+            // In words, so that the other side can say what to change.
+            let ours = self.shared.quorums.to_string();
+            let code = CloseCode::OtherQuorums.into();
+            return self
+                .handle
+                .close_saying(code, Lost::Suddenly, ours.as_bytes());
+        }
         self.handle
             .close(CloseCode::Malformed.into(), Lost::Suddenly);
     }
@@ -292,6 +304,11 @@ impl<M: Machine + 'static> Peer<M> {
             addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
         if hello.version != PROTOCOL_VERSION || hello.overlay != self.shared.overlay || !reachable {
             return Err(Broken::Hello);
+        }
+        if hello.quorums != self.shared.quorums {
+            // The first one is kept; there is no second.
+            let _ = self.handle.other_quorums.set(hello.quorums);
+            return Err(Broken::OtherQuorums);
         }
         let contact = Contact {
             id: self.handle.id,

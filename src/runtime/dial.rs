@@ -15,6 +15,9 @@ use std::time::Duration;
 /// lost and sent again. A machine's own time-out for an unknown peer is as long.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How much is repeated of what a peer says.
+const MAX_SAID_CHARS: usize = 80;
+
 /// Why a peer could not be dialled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +40,9 @@ pub enum DialError {
     /// It is this node.
     #[error("it is this node itself")]
     Oneself,
+    /// Its network has other quorums.
+    #[error("its network runs with {0}")]
+    OtherQuorums(String),
 }
 
 /// Connects to an address; says which id was proven there.
@@ -81,9 +87,32 @@ pub(crate) async fn introduce<M: Machine + 'static>(
         Arc::clone(&handle),
         shared.door.dialled(),
     ));
-    match tokio::time::timeout(DIAL_TIMEOUT, handle.contact.wait()).await {
-        Ok(contact) => Ok(*contact),
+    let introduced = async {
+        tokio::select! {
+            biased;
+            contact = handle.contact.wait() => Ok(*contact),
+            theirs = handle.other_quorums.wait() => {
+                Err(DialError::OtherQuorums(theirs.to_string()))
+            }
+            end = handle.connection.closed() => Err(why_refused(end)),
+        }
+    };
+    match tokio::time::timeout(DIAL_TIMEOUT, introduced).await {
+        Ok(result) => result,
         Err(_) => Err(DialError::Silence),
+    }
+}
+
+/// Why a peer ended a connection before it said who it is.
+fn why_refused(end: ConnectionError) -> DialError {
+    match end {
+        ConnectionError::ApplicationClosed(close)
+            if close.error_code == CloseCode::OtherQuorums.into() =>
+        {
+            let said = String::from_utf8_lossy(&close.reason);
+            DialError::OtherQuorums(said.chars().take(MAX_SAID_CHARS).collect())
+        }
+        other => DialError::Failed(other),
     }
 }
 

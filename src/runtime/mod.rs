@@ -101,6 +101,7 @@ pub(crate) enum Command {
 pub(crate) struct Shared<M: Machine> {
     pub(crate) me: Contact,
     pub(crate) overlay: &'static str,
+    pub(crate) quorums: overlay::Quorums,
     pub(crate) endpoint: quinn::Endpoint,
     pub(crate) client: quinn::ClientConfig,
     pub(crate) inbox: mpsc::Sender<Inbound<M>>,

@@ -16,7 +16,7 @@ use crate::data_dir::DataDir;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::tls::{self, Identity};
-use overlay::{Contact, Locate};
+use overlay::{Contact, Locate, Quorums};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use std::io;
@@ -42,6 +42,7 @@ struct Prepared {
     data_dir: DataDir,
     targets: Vec<Target>,
     http: Option<(TcpListener, SocketAddr)>,
+    quorums: Quorums,
 }
 
 impl Prepared {
@@ -84,6 +85,7 @@ impl Prepared {
             data_dir,
             targets,
             http,
+            quorums: options.quorums,
         })
     }
 }
@@ -232,7 +234,8 @@ impl Seat {
             metrics: Arc::clone(&self.metrics),
             door: Door::new(),
             clock: Clock::start(),
-            greeting: greeting(M::OVERLAY, prepared.me.addr).await,
+            quorums: prepared.quorums,
+            greeting: greeting(M::OVERLAY, prepared.me.addr, prepared.quorums).await,
             large_reads: Semaphore::new(LARGE_READS),
             connections: AtomicU64::new(0),
         });
@@ -302,11 +305,12 @@ async fn linger(endpoint: &quinn::Endpoint) {
 }
 
 /// What each of our connections begins with.
-async fn greeting(overlay: &str, advertise: SocketAddr) -> Vec<u8> {
+async fn greeting(overlay: &str, advertise: SocketAddr, quorums: Quorums) -> Vec<u8> {
     let hello = Hello {
         version: PROTOCOL_VERSION,
         overlay: overlay.to_owned(),
         advertise,
+        quorums,
     };
     let queue = FrameQueue::new(Limits::PEER);
     queue.push(&hello);

@@ -2,6 +2,7 @@
 
 use super::disk::DiskLink;
 use crate::data_dir::DataDirError;
+use overlay::Quorums;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub struct NodeOptions {
     pub data_dir: Option<PathBuf>,
     /// The address of the HTTP server, unless it is to be off.
     pub http: Option<SocketAddr>,
+    /// N, W and R; a node with others is not spoken to.
+    pub quorums: Quorums,
 }
 
 impl NodeOptions {
@@ -31,6 +34,7 @@ impl NodeOptions {
             join: Vec::new(),
             data_dir: Some(data_dir),
             http: None,
+            quorums: Quorums::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One connection with a peer as the machine's task sees it, and what it hears of it.
 
 use super::queue::FrameQueue;
-use overlay::{Contact, Id, Machine, Time};
+use overlay::{Contact, Id, Machine, Quorums, Time};
 use quinn::{Connection, VarInt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -47,6 +47,8 @@ pub(crate) struct Handle {
     pub(crate) queue: Arc<FrameQueue>,
     /// Who the peer says it is, once it said so.
     pub(crate) contact: SetOnce<Contact>,
+    /// What the peer has instead of our quorums, once it said so.
+    pub(crate) other_quorums: SetOnce<Quorums>,
     last_active: AtomicU64,
     closed_as: AtomicU8,
 }
@@ -59,6 +61,7 @@ impl Handle {
             connection,
             queue,
             contact: SetOnce::new(),
+            other_quorums: SetOnce::new(),
             last_active: AtomicU64::new(0),
             closed_as: AtomicU8::new(0),
         }
@@ -75,9 +78,14 @@ impl Handle {
 
     /// Closes the connection; its end will be reported as `lost`.
     pub(crate) fn close(&self, code: VarInt, lost: Lost) {
+        self.close_saying(code, lost, b"");
+    }
+
+    /// As [`close`](Self::close), with something for the peer's user to read.
+    pub(crate) fn close_saying(&self, code: VarInt, lost: Lost, reason: &[u8]) {
         self.closed_as
             .store(u8::from(lost == Lost::Suddenly), Ordering::Relaxed);
-        self.connection.close(code, b"");
+        self.connection.close(code, reason);
     }
 
     pub(crate) fn closed_as(&self) -> Lost {

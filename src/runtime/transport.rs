@@ -169,6 +169,8 @@ pub enum CloseCode {
     Silent = 8,
     /// A client does not read its answers.
     SlowClient = 9,
+    /// The peer belongs to a network with other quorums; the text says ours.
+    OtherQuorums = 10,
     /// Faults found by the machine: this number and the fault's.
     Fault = 16,
 }
