@@ -75,9 +75,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return None;
         };
         let known = self.store.meta(write.key, write.slot);
-        if write.renewal && known.is_some_and(|known| known.is_tombstone()) {
-            return Some(WriteResult::Removed);
-        }
         let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
         if write.body.is_some() && is_new && self.has_most_holders(write.key, cx.wall) {
             return Some(WriteResult::Refused(format!(
@@ -87,7 +84,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         None
     }
 
-    fn has_most_holders(&self, key: Id, wall: WallMs) -> bool {
+    pub(crate) fn has_most_holders(&self, key: Id, wall: WallMs) -> bool {
         let mut live = 0;
         self.store.holders(key, &mut |_, known| {
             live += usize::from(known.is_live(wall));

@@ -22,6 +22,11 @@ fn turn(from: Id, end: Id) -> Turn {
     }
 }
 
+/// How far clockwise `to` is from `from`.
+pub(crate) fn clockwise(from: Id, to: Id) -> Id {
+    from.distance_to(to)
+}
+
 /// What of `arc` is not in `hole`.
 pub(crate) fn subtract(arc: Arc, hole: Arc) -> Arcs {
     let mut left = Arcs::new();

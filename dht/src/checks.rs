@@ -2,7 +2,7 @@
 
 use crate::Meta;
 use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
-use crate::message::Write;
+use crate::message::{Renewal, Write};
 use overlay::{
     Condition, Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request,
     Slot, WallMs,
@@ -98,6 +98,13 @@ pub(crate) fn write_fits(write: &Write) -> bool {
                 && (body.is_none() || life_s.is_some())
         }
     }
+}
+
+/// Whether a peer may ask for this renewal.
+pub(crate) fn renewal_fits(renewal: &Renewal) -> bool {
+    text_fits(renewal.text.len()).is_none()
+        && std::str::from_utf8(&renewal.text).is_ok()
+        && lease_fits(renewal.lease_s).is_none()
 }
 
 /// Whether a peer's record is within all bounds.

@@ -2,7 +2,7 @@
 
 use crate::durable::Then;
 use crate::machine::Due;
-use crate::message::{HandOffResult, Replicate, WriteResult};
+use crate::message::{HandOffResult, RenewResult, Replicate, WriteResult};
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Time, Version};
 use smallvec::SmallVec;
@@ -66,6 +66,8 @@ pub(crate) enum Asker {
     },
     /// A node that hands records over.
     HandOff { from: Contact, req: u64 },
+    /// A node that renews leases; what is to be said to it is in `Dht::renewing`.
+    Renewals { from: Contact, req: u64 },
 }
 
 impl Coordinated {
@@ -81,7 +83,7 @@ impl Coordinated {
     fn message(&self, number: u64, view: Option<u64>) -> Replicate {
         let name = match self.asker {
             Asker::Write { origin, number, .. } => Some((origin.id, number)),
-            Asker::HandOff { .. } => None,
+            Asker::HandOff { .. } | Asker::Renewals { .. } => None,
         };
         Replicate {
             req: number,
@@ -101,6 +103,13 @@ impl Coordinated {
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Writes records here and at the other replicas of their arc.
     pub(crate) fn coordinate(&mut self, cx: &mut Cx<'_, Self>, task: Task) -> u64 {
+        let number = self.draw_number(cx);
+        self.coordinate_as(cx, number, task);
+        number
+    }
+
+    /// As [`coordinate`](Self::coordinate), under a number that was drawn for it.
+    pub(crate) fn coordinate_as(&mut self, cx: &mut Cx<'_, Self>, number: u64, task: Task) {
         let Task {
             asker,
             version,
@@ -109,7 +118,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             existed,
             conditional,
         } = task;
-        let number = self.draw_number(cx);
         let mut seq = overlay::WriteSeq(0);
         for item in &items {
             seq = seq.max(self.store.write(item.clone()));
@@ -139,7 +147,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.deadlines
             .set(Due::Coordinated(number), cx.now + FIRST_CHECK);
         self.when_durable(cx, seq, Then::Own { number });
-        number
     }
 
     /// Sends a coordinated write to some replicas.
@@ -213,6 +220,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Asker::HandOff { from, req } => {
                     let result = HandOffResult::Stored;
                     self.post(cx, from, StoreMessage::HandedOff { req, result });
+                }
+                Asker::Renewals { from, req } => {
+                    let result = self.renewing.remove(&number).unwrap_or(RenewResult::Busy);
+                    self.post(cx, from, StoreMessage::Renewed { req, result });
                 }
             }
         }
@@ -290,6 +301,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Asker::HandOff { from, req } => {
                 let result = HandOffResult::Busy;
                 self.post(cx, from, StoreMessage::HandedOff { req, result });
+            }
+            Asker::Renewals { from, req } => {
+                self.renewing.remove(&number);
+                let result = RenewResult::Busy;
+                self.post(cx, from, StoreMessage::Renewed { req, result });
             }
         }
     }

@@ -40,6 +40,7 @@ mod ranges;
 mod read;
 mod reading;
 mod remembered;
+mod renewals;
 mod replica;
 mod status;
 mod store;
@@ -57,8 +58,8 @@ pub use machine::{Dht, DhtTimer};
 pub use memory::MemoryStore;
 pub use message::{
     ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen,
-    Position, Proof, Read, ReadData, ReadReply, Replicate, Seen, Standing, StoreMessage, SyncDone,
-    SyncRange, Wanted, Write, WriteResult,
+    Position, Proof, Read, ReadData, ReadReply, RenewMany, RenewResult, Renewal, Replicate, Seen,
+    Standing, StoreMessage, SyncDone, SyncRange, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use store::{Counts, Found, Meta, Store, StoreFull};

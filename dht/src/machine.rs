@@ -6,7 +6,7 @@ use crate::cover::Covers;
 use crate::durable::Waiting;
 use crate::leases::Leases;
 use crate::leave::Leaving;
-use crate::message::{DhtMessage, StoreMessage};
+use crate::message::{DhtMessage, RenewResult, StoreMessage};
 use crate::op::Op;
 use crate::parked::Parked;
 use crate::remembered::Remembered;
@@ -43,6 +43,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) ops: BTreeMap<u64, Box<Op>>,
     /// Writes that this node coordinates as a root, by number.
     pub(crate) coordinated: BTreeMap<u64, Box<Coordinated>>,
+    /// What to say about batches of renewals that are coordinated, by number.
+    pub(crate) renewing: BTreeMap<u64, RenewResult>,
     /// Conditional writes about which it has not decided, by number.
     pub(crate) deciding: BTreeMap<u64, Box<Deciding>>,
     pub(crate) remembered: Remembered,
@@ -84,6 +86,8 @@ pub(crate) enum Due {
     Sweep,
     /// Leases to renew.
     Leases,
+    /// A batch of renewals under way.
+    Renewals(u64),
     /// The end of the time for leaving.
     Leave,
 }
@@ -122,6 +126,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             ops: BTreeMap::new(),
             coordinated: BTreeMap::new(),
             deciding: BTreeMap::new(),
+            renewing: BTreeMap::new(),
             remembered: Remembered::default(),
             views: Vec::new(),
             generation: None,
@@ -253,6 +258,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 standing,
                 found,
             } => self.confirmed(cx, from, req, standing, found),
+            StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
+            StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),
         }
     }
 
@@ -267,6 +274,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Due::Strays => self.strays_due(cx),
                 Due::Sweep => self.sweep_due(cx),
                 Due::Leases => self.leases_due(cx),
+                Due::Renewals(number) => self.renewals_due(cx, number),
                 Due::Leave => self.leave_due(cx),
             }
         }

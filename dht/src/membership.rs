@@ -85,6 +85,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.leases = crate::leases::Leases::default();
         self.coordinated.clear();
         self.deciding.clear();
+        self.renewing.clear();
         self.waiting.clear();
         self.local.clear();
         self.deadlines = Deadlines::default();

@@ -113,6 +113,57 @@ pub enum StoreMessage {
         /// The version of the value here, and whether a reader would see it.
         found: Option<(Version, bool)>,
     },
+    /// Inserting node to root: these leases go on.
+    RenewMany(RenewMany),
+    /// The answer.
+    Renewed {
+        /// Which.
+        req: u64,
+        /// The outcome.
+        result: RenewResult,
+    },
+}
+
+/// Leases of one node in the arc of one root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewMany {
+    /// The node's number of the batch.
+    pub req: u64,
+    /// The leases.
+    pub items: Vec<Renewal>,
+    /// The latest clock value that the node knows.
+    pub seen: Hlc,
+}
+
+/// A lease that goes on. It does not undo a deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// The resource.
+    pub key: Id,
+    /// Who holds it.
+    pub holder: SocketAddr,
+    /// For so many seconds from now, by the root's clock.
+    pub lease_s: u32,
+    /// Its words.
+    pub text: Bytes,
+}
+
+/// What became of a batch of renewals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RenewResult {
+    /// All are durable at enough replicas, but for these, by their places in the batch.
+    Done {
+        /// Were deleted.
+        removed: Vec<u32>,
+        /// Belong to another root.
+        not_mine: Vec<u32>,
+        /// Their keys have too many holders.
+        full: Vec<u32>,
+    },
+    /// The asked node is not the root of the first.
+    NotResponsible,
+    /// Not now, or too few replicas in time.
+    Busy,
 }
 
 /// A root asks before it decides about a conditional write.
@@ -265,8 +316,6 @@ pub struct Write {
     pub life_s: Option<u32>,
     /// How many replicas must hold it first.
     pub consistency: Consistency,
-    /// Whether this only renews a lease: then it does not undo a deletion.
-    pub renewal: bool,
     /// The latest clock value that the origin knows: the version must be newer, whatever the clock
     /// of the root says.
     pub seen: Hlc,
@@ -307,8 +356,6 @@ pub enum WriteResult {
     Refused(String),
     /// The root has too much under way.
     Busy,
-    /// A renewal of a lease that was deleted.
-    Removed,
     /// The condition does not hold; nothing was changed.
     Conflict {
         /// The version that a reader sees.

@@ -11,7 +11,7 @@ use overlay::{
 };
 use smallvec::SmallVec;
 
-/// Most calls that one node has under way, renewals included. Each takes about 1 KiB and a value.
+/// Most calls that one node has under way. Each takes about 1 KiB and a value.
 pub const MAX_OPERATIONS: usize = 65_536;
 
 /// The first pause before a call starts over; doubled each time up to [`MAX_PAUSE`].
@@ -25,7 +25,8 @@ pub(crate) type Replicas = SmallVec<[Contact; 3]>;
 /// One call under way.
 #[derive(Debug)]
 pub(crate) struct Op {
-    pub(crate) who: Who,
+    /// By which name its user knows it.
+    pub(crate) who: OpId,
     pub(crate) key: Id,
     /// When its user gets an answer in any case.
     pub(crate) deadline: Time,
@@ -37,15 +38,6 @@ pub(crate) struct Op {
     pub(crate) denials: u32,
     pub(crate) replicas: Replicas,
     pub(crate) work: Work,
-}
-
-/// Who waits for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// The user.
-    User(OpId),
-    /// The renewal of a lease.
-    Renewal,
 }
 
 /// What it waits for.
@@ -106,7 +98,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 None => return,
             },
         };
-        self.start_op(cx, Who::User(op), key, work);
+        self.start_op(cx, op, key, work);
     }
 
     fn reject(&self, call: &Request) -> Option<Failure> {
@@ -123,7 +115,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// Starts a call; its number names it in messages, lookups and deadlines.
-    pub(crate) fn start_op(&mut self, cx: &mut Cx<'_, Self>, who: Who, key: Id, mut work: Work) {
+    pub(crate) fn start_op(&mut self, cx: &mut Cx<'_, Self>, who: OpId, key: Id, mut work: Work) {
         let number = self.draw_number(cx);
         if let Work::Write(write) = &mut work {
             write.number = number;
@@ -145,7 +137,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     fn start_locate(&mut self, cx: &mut Cx<'_, Self>, op: OpId, key: Id, iterative: bool) {
         let number = self.draw_number(cx);
         let op = Op {
-            who: Who::User(op),
+            who: op,
             key,
             // The lookup gives up by itself, and says why.
             deadline: Time(u64::MAX),
@@ -209,7 +201,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         result: Result<Located, LookupError>,
     ) {
         let Some(op) = self.ops.get_mut(&number) else {
-            return self.strays_located(cx, number, result.ok());
+            let found = result.ok();
+            if !self.renewals_located(cx, number, found.as_ref()) {
+                self.strays_located(cx, number, found);
+            }
+            return;
         };
         if op.stage != Stage::Looking {
             return;
@@ -350,11 +346,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         self.deadlines.clear(Due::Op(number));
         if let Work::Write(write) = &op.work {
-            self.lease_written(cx, op.who, op.key, write, &reply);
+            self.lease_written(cx, op.key, write, &reply);
         }
-        if let Who::User(op) = op.who {
-            cx.emit(Notice::Done { op, reply });
-        }
+        cx.emit(Notice::Done { op: op.who, reply });
     }
 
     /// A peer is down: whoever waits for it does not wait any longer.

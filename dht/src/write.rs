@@ -2,7 +2,7 @@
 
 use crate::machine::Due;
 use crate::message::{Write, WriteResult};
-use crate::op::{Who, Work};
+use crate::op::Work;
 use crate::read::WRITE_PATIENCE;
 use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
@@ -38,8 +38,6 @@ pub(crate) enum Kind {
     Put,
     Insert,
     Delete,
-    /// The renewal of a lease.
-    Renewal,
 }
 
 impl WriteWork {
@@ -85,17 +83,6 @@ impl WriteWork {
             condition: wanted,
             ..Self::of(kind, slot, body, life_s, consistency)
         })
-    }
-
-    /// The renewal of a lease.
-    pub(crate) fn renewal(slot: Slot, text: Bytes, lease_s: u32) -> Self {
-        Self::of(
-            Kind::Renewal,
-            slot,
-            Some(text),
-            Some(lease_s),
-            Consistency::Quorum,
-        )
     }
 
     fn of(
@@ -151,7 +138,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             body: write.body.clone(),
             life_s: write.life_s,
             consistency: write.consistency,
-            renewal: write.kind == Kind::Renewal,
             seen: self.clock.latest(),
             condition: write.condition,
         };
@@ -287,16 +273,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.fail(cx, number, Failure::Refused(why));
             }
             WriteResult::Busy => self.pause(cx, number),
-            WriteResult::Removed => {
-                if op.who == Who::Renewal {
-                    self.leases.forget(key, op_slot(&op.work));
-                }
-                self.fail(
-                    cx,
-                    number,
-                    Failure::Refused("the lease was removed".to_owned()),
-                );
-            }
         }
     }
 }
@@ -307,13 +283,6 @@ fn undecided(complete: bool, answered: u32, needed: u32) -> String {
         format!("{answered} of {needed} replicas that must confirm it have done so")
     } else {
         "the root of the key is not known to hold everything".to_owned()
-    }
-}
-
-const fn op_slot(work: &Work) -> Slot {
-    match work {
-        Work::Write(write) => write.slot,
-        Work::Read(_) | Work::Locate => Slot::Value,
     }
 }
 
@@ -347,7 +316,7 @@ impl Written {
                 replicas_durable: durable,
                 replicas,
             }),
-            (Kind::Insert | Kind::Renewal, Slot::Holder(holder)) => Reply::Inserted(InsertReport {
+            (Kind::Insert, Slot::Holder(holder)) => Reply::Inserted(InsertReport {
                 key,
                 holder,
                 version,

@@ -66,7 +66,6 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
             body: Some("once".into()),
             life_s: None,
             consistency: Consistency::Quorum,
-            renewal: false,
             seen: overlay::Hlc(0),
             condition: overlay::Condition::Always,
         }))
