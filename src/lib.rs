@@ -12,3 +12,4 @@ pub mod logging;
 pub mod metrics;
 pub mod p2psim;
 pub mod runtime;
+pub mod store;

@@ -1,0 +1,397 @@
+//! The store that the machine is handed.
+
+use super::bodies::Bodies;
+use super::commit::{Committer, FIRST_BACKOFF, Op};
+use super::engine::Engine;
+use super::error::{CloseError, OpenError};
+use super::index::Index;
+use super::load::{Answer, Loader, Request};
+use super::metrics::StoreMetrics;
+use super::queue::Queue;
+use super::record::{Place, RECORD_OVERHEAD_BYTES, is_apart};
+use super::recover::{Recovered, count, recover};
+use super::seal::Sum;
+use super::{StoreOptions, space};
+use bytes::Bytes;
+use dht::{Counts, Found, Meta, Store, StoreFull};
+use overlay::{Arc as RingArc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+/// What the store and its threads share.
+pub(super) struct Shared {
+    pub(super) writes: Queue<Op>,
+    pub(super) loads: Queue<Request>,
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    /// None while it is being opened again after the disk was full.
+    pub(super) engine: RwLock<Option<Engine>>,
+    /// Bytes that are free on the file system, as far as is known.
+    pub(super) free: AtomicU64,
+    pub(super) reserved: u64,
+    /// The last write that was committed.
+    pub(super) committed: AtomicU64,
+    pub(super) metrics: StoreMetrics,
+    dir: PathBuf,
+    failed: AtomicBool,
+    on_fatal: Box<dyn Fn(String) + Send + Sync>,
+}
+
+impl Shared {
+    /// The store has failed: nothing more is written, read or reported. Only the first cause is.
+    pub(super) fn fail(&self, message: String) {
+        self.writes.stop();
+        self.loads.stop();
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            (self.on_fatal)(message);
+        }
+    }
+
+    /// The same, because of what was read.
+    pub(super) fn fail_damaged(&self, cause: &str) {
+        let damaged = OpenError::Damaged {
+            path: self.dir.clone(),
+            cause: cause.to_owned(),
+        };
+        self.fail(damaged.to_string());
+    }
+}
+
+/// Records on disk, what routing and comparing need of them in memory.
+///
+/// Writes are visible at once and durable when `on_durable` says so; bodies that are not in memory
+/// are loaded when `on_loaded` says so. Both come from threads of the store. Dropping the store
+/// closes it.
+pub struct DiskStore {
+    shared: Arc<Shared>,
+    index: Index,
+    bodies: Bodies,
+    counts: Counts,
+    sum: Sum,
+    quota: Option<u64>,
+    last_write: WriteSeq,
+    last_load: LoadSeq,
+    loaded: LoadSeq,
+    /// Requests that are not released yet.
+    requests: BTreeMap<LoadSeq, Vec<Place>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for DiskStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskStore")
+            .field("dir", &self.shared.dir)
+            .field("counts", &self.counts)
+            .field("last_write", &self.last_write)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DiskStore {
+    /// Opens the store in `dir`, or makes one where there is nothing, and starts its threads.
+    ///
+    /// `on_durable` is told of the last write of each commit, `on_loaded` of each request for
+    /// bodies in their order, and `on_fatal`, once, why the store cannot go on: then nothing more
+    /// is reported durable, and the node must stop.
+    ///
+    /// # Errors
+    /// When the store is damaged, of a newer format, another node's or in use, or the file system
+    /// refuses. Each says where and what to do.
+    pub fn open(
+        dir: &Path,
+        options: StoreOptions,
+        on_durable: impl FnMut(WriteSeq) + Send + 'static,
+        on_loaded: impl FnMut(LoadSeq) + Send + 'static,
+        on_fatal: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        let Recovered {
+            engine,
+            witness,
+            seal,
+            index,
+            counts,
+        } = recover(dir, options.node)?;
+        let free = space::free_bytes(dir).map_err(|error| OpenError::io(dir, error))?;
+        let shared = Arc::new(Shared {
+            writes: Queue::new(),
+            loads: Queue::new(),
+            answers: Mutex::default(),
+            engine: RwLock::new(Some(engine)),
+            free: AtomicU64::new(free),
+            reserved: options.reserved,
+            committed: AtomicU64::new(0),
+            metrics: options.metrics,
+            dir: dir.to_owned(),
+            failed: AtomicBool::new(false),
+            on_fatal: Box::new(on_fatal),
+        });
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            dir: dir.to_owned(),
+            witness,
+            commit: seal.commit,
+            on_durable: Box::new(on_durable),
+            looked: None,
+            backoff: FIRST_BACKOFF,
+        };
+        let loader = Loader {
+            shared: Arc::clone(&shared),
+            on_loaded: Box::new(on_loaded),
+        };
+        let mut store = Self {
+            shared,
+            index,
+            bodies: Bodies::new(options.cache),
+            counts,
+            sum: seal.sum,
+            quota: options.quota,
+            last_write: WriteSeq(0),
+            last_load: LoadSeq(0),
+            loaded: LoadSeq(0),
+            requests: BTreeMap::new(),
+            threads: Vec::new(),
+        };
+        store.start("store-commit", dir, move || committer.run())?;
+        store.start("store-load", dir, move || loader.run())?;
+        Ok(store)
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        dir: &Path,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), OpenError> {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        let thread = builder
+            .spawn(work)
+            .map_err(|error| OpenError::io(dir, error))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Commits what waits and ends the threads.
+    ///
+    /// # Errors
+    /// When the last writes could not be made durable: the store had failed, or its disk is full.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        let writes = self.end();
+        if writes == 0 {
+            return Ok(());
+        }
+        Err(CloseError::NotDurable {
+            path: self.shared.dir.clone(),
+            writes,
+        })
+    }
+
+    /// Says how many writes were not committed.
+    fn end(&mut self) -> u64 {
+        self.shared.writes.close();
+        self.shared.loads.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing to say that its message did not.
+            let _ = thread.join();
+        }
+        let engine = self.shared.engine.write();
+        *engine.unwrap_or_else(PoisonError::into_inner) = None;
+        self.last_write
+            .0
+            .saturating_sub(self.shared.committed.load(Ordering::Acquire))
+    }
+
+    /// Bytes that count for the quota: keys, bodies and what each record costs beside.
+    fn used(&self) -> u64 {
+        let overhead = self.index.len().saturating_mul(RECORD_OVERHEAD_BYTES);
+        self.counts.bytes.saturating_add(overhead)
+    }
+
+    /// Puts a record, or nothing, into a place.
+    fn change(&mut self, place: Place, record: Option<(Meta, Bytes)>) -> WriteSeq {
+        self.last_write = WriteSeq(self.last_write.0.saturating_add(1));
+        let after = record.as_ref().map(|(meta, _)| meta);
+        let before = self.index.set(place, after);
+        self.sum.replace(place, before.as_ref(), after);
+        if let Some(before) = &before {
+            count(&mut self.counts, place.1, before, u64::saturating_sub);
+        }
+        if let Some(after) = after {
+            count(&mut self.counts, place.1, after, u64::saturating_add);
+        }
+        match &record {
+            Some((_, body)) if !body.is_empty() => {
+                self.bodies.write(place, body.clone(), self.last_write);
+            }
+            _ => self.bodies.forget(place),
+        }
+        let leaves_apart = before.as_ref().is_some_and(is_apart) && !after.is_some_and(is_apart);
+        self.shared.metrics.queue_depth.inc();
+        self.shared.writes.push(Op {
+            seq: self.last_write,
+            place,
+            record,
+            leaves_apart,
+            sum: self.sum,
+        });
+        self.last_write
+    }
+
+    /// Whether reading this body takes a disk.
+    fn is_on_disk(&self, place: Place) -> bool {
+        let length = self.index.get(place).and_then(|meta| meta.length);
+        length.is_some_and(|length| length > 0) && self.bodies.get(place).is_none()
+    }
+
+    /// Takes over what the loader has read up to this request.
+    fn take_answers(&mut self, seq: LoadSeq) {
+        let answers = self.shared.answers.lock();
+        let mut answers = answers.unwrap_or_else(PoisonError::into_inner);
+        while let Some(answer) = answers.pop_front_if(|answer| answer.seq <= seq) {
+            for (place, meta, body) in answer.found {
+                let wanted = self.index.get(place) == Some(meta);
+                if wanted && !body.is_empty() && self.bodies.get(place).is_none() {
+                    self.bodies.read(place, body);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for DiskStore {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Store for DiskStore {
+    fn meta(&self, key: Id, slot: Slot) -> Option<Meta> {
+        self.index.get((key, slot))
+    }
+
+    fn read(&self, key: Id, slot: Slot) -> Found {
+        let Some(meta) = self.index.get((key, slot)) else {
+            return Found::Absent;
+        };
+        let body = match meta.length {
+            None => None,
+            Some(0) => Some(Bytes::new()),
+            Some(_) => match self.bodies.get((key, slot)) {
+                Some(body) => Some(body.clone()),
+                None => return Found::OnDisk,
+            },
+        };
+        Found::Here(Record {
+            version: meta.version,
+            body,
+            expires: meta.expires,
+        })
+    }
+
+    fn holders(&self, key: Id, visit: &mut dyn FnMut(SocketAddr, &Meta) -> bool) {
+        self.index.holders(key, visit);
+    }
+
+    fn range(
+        &self,
+        arc: RingArc,
+        after: Option<(Id, Slot)>,
+        visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
+    ) {
+        self.index.range(arc, after, visit);
+    }
+
+    fn load(&mut self, places: &[(Id, Slot)]) -> LoadSeq {
+        self.last_load = LoadSeq(self.last_load.0.saturating_add(1));
+        let seq = self.last_load;
+        for place in places {
+            self.bodies.pin(*place);
+        }
+        let missing = places
+            .iter()
+            .copied()
+            .filter(|place| self.is_on_disk(*place));
+        let missing = missing.collect();
+        self.requests.insert(seq, places.to_vec());
+        self.shared.loads.push(Request {
+            seq,
+            places: missing,
+        });
+        seq
+    }
+
+    fn last_load(&self) -> LoadSeq {
+        self.last_load
+    }
+
+    fn loaded(&mut self, seq: LoadSeq) {
+        self.take_answers(seq);
+        // Whatever was written since a request is in memory, because its place is pinned: what
+        // is still missing should have been on the disk.
+        let first = LoadSeq(self.loaded.0.saturating_add(1));
+        if first <= seq {
+            let mut places = self
+                .requests
+                .range(first..=seq)
+                .flat_map(|(_, places)| places);
+            if let Some((key, _)) = places.find(|place| self.is_on_disk(**place)) {
+                self.shared
+                    .fail_damaged(&format!("the body of a record at {key} is missing"));
+            }
+            self.loaded = seq;
+        }
+    }
+
+    fn release(&mut self, seq: LoadSeq) {
+        for place in self.requests.remove(&seq).unwrap_or_default() {
+            self.bodies.unpin(place);
+        }
+    }
+
+    fn write(&mut self, item: Item) -> WriteSeq {
+        let place = (item.key, item.slot);
+        let meta = Meta::of(&item.record);
+        let known = self.index.get(place);
+        if known.is_some_and(|known| known.version >= meta.version) {
+            return self.last_write;
+        }
+        self.change(place, Some((meta, item.record.body.unwrap_or_default())))
+    }
+
+    fn remove(&mut self, key: Id, slot: Slot) -> WriteSeq {
+        if self.index.get((key, slot)).is_none() {
+            return self.last_write;
+        }
+        self.change((key, slot), None)
+    }
+
+    fn room(&self) -> Result<(), StoreFull> {
+        let used = self.used();
+        if let Some(quota) = self.quota
+            && used >= quota
+        {
+            return Err(StoreFull::Quota { used, quota });
+        }
+        let free = self.shared.free.load(Ordering::Relaxed);
+        let reserve = self.shared.reserved;
+        if free < reserve {
+            return Err(StoreFull::Disk { free, reserve });
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn last_write(&self) -> WriteSeq {
+        self.last_write
+    }
+
+    fn durable(&mut self, seq: WriteSeq) {
+        self.bodies.durable(seq);
+    }
+}
