@@ -32,8 +32,8 @@ fn open(dir: &Path) -> Disk {
     let store = DiskStore::open(
         dir,
         options,
-        move |seq| drop(tell_durable.send(seq)),
-        move |seq| drop(tell_loaded.send(seq)),
+        move |seq| tell_durable.send(seq).unwrap_or_default(),
+        move |seq| tell_loaded.send(seq).unwrap_or_default(),
         |message| panic!("{message}"),
     );
     Disk {
@@ -104,7 +104,7 @@ fn large(criterion: &mut Criterion) {
     let mut disk = open(&dir);
     for number in 0..RECORDS {
         let seq = disk.store.write(item(number));
-        if seq.0 % AHEAD == 0 {
+        if seq.0.is_multiple_of(AHEAD) {
             disk.wait(seq);
         }
     }

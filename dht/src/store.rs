@@ -97,6 +97,17 @@ pub enum StoreFull {
         /// Bytes that are kept so that deleting works.
         reserve: u64,
     },
+    /// The disk does not keep up.
+    #[error(
+        "the disk of this node does not keep up ({waiting} bytes wait for it, the limit is \
+         {limit}); try again later"
+    )]
+    Behind {
+        /// Bytes that are not durable yet.
+        waiting: u64,
+        /// How many may be.
+        limit: u64,
+    },
 }
 
 /// Keeps records by key and slot.

@@ -1,11 +1,11 @@
 //! The thread that makes writes durable, group by group.
 
-use super::disk::Shared;
 use super::engine::{Engine, EngineError};
 use super::queue::Taken;
 use super::record::{Place, RECORD_OVERHEAD_BYTES};
 use super::recover::engine_dir;
 use super::seal::{Seal, Sum, Witness};
+use super::shared::Shared;
 use super::space::{BELIEVED_FOR, FULL_PAUSE, free_bytes};
 use bytes::Bytes;
 use dht::Meta;
@@ -31,21 +31,33 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Op {
     pub(super) seq: WriteSeq,
+    /// None when only the sum changes.
+    pub(super) change: Option<Change>,
+    /// All records after this change.
+    pub(super) sum: Sum,
+}
+
+/// What happens to one record.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
     pub(super) place: Place,
     /// What is there from now on.
     pub(super) record: Option<(Meta, Bytes)>,
     /// A body that was kept apart is not needed any more.
     pub(super) leaves_apart: bool,
-    /// All records after this change.
-    pub(super) sum: Sum,
 }
 
 impl Op {
     fn body_bytes(&self) -> usize {
-        self.record.as_ref().map_or(0, |(_, body)| body.len())
+        let record = self
+            .change
+            .as_ref()
+            .and_then(|change| change.record.as_ref());
+        record.map_or(0, |(_, body)| body.len())
     }
 
-    fn weight(&self) -> usize {
+    /// About how much memory it takes.
+    pub(super) fn weight(&self) -> usize {
         self.body_bytes() + 2 * RECORD_OVERHEAD_BYTES as usize
     }
 }
@@ -230,19 +242,5 @@ impl Committer {
         if let Ok(free) = free_bytes(&self.dir) {
             self.shared.set_free(free);
         }
-    }
-}
-
-impl Shared {
-    /// Remembers how much room the file system has.
-    pub(super) fn set_free(&self, free: u64) {
-        self.free.store(free, Ordering::Relaxed);
-        let gauge = &self.metrics.free_bytes;
-        gauge.set(i64::try_from(free).unwrap_or(i64::MAX));
-    }
-
-    /// Whether new records are refused for want of room.
-    pub(super) fn is_disk_full(&self) -> bool {
-        self.free.load(Ordering::Relaxed) < self.reserved
     }
 }

@@ -1,65 +1,26 @@
 //! The store that the machine is handed.
 
 use super::bodies::Bodies;
-use super::commit::{Committer, FIRST_BACKOFF, Op};
-use super::engine::Engine;
+use super::commit::{Change, Committer, FIRST_BACKOFF, Op};
 use super::error::{CloseError, OpenError};
 use super::index::Index;
-use super::load::{Answer, Loader, Request};
-use super::metrics::StoreMetrics;
+use super::load::{Loader, Request};
 use super::queue::Queue;
 use super::record::{Place, RECORD_OVERHEAD_BYTES, is_apart};
 use super::recover::{Recovered, count, recover};
 use super::seal::Sum;
-use super::{StoreOptions, space};
+use super::shared::Shared;
+use super::{StoreOptions, WAITING_BYTES, space};
 use bytes::Bytes;
 use dht::{Counts, Found, Meta, Store, StoreFull};
-use overlay::{Arc as RingArc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
-use std::collections::{BTreeMap, VecDeque};
+use overlay::{Arc as RingArc, Hlc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-
-/// What the store and its threads share.
-pub(super) struct Shared {
-    pub(super) writes: Queue<Op>,
-    pub(super) loads: Queue<Request>,
-    pub(super) answers: Mutex<VecDeque<Answer>>,
-    /// None while it is being opened again after the disk was full.
-    pub(super) engine: RwLock<Option<Engine>>,
-    /// Bytes that are free on the file system, as far as is known.
-    pub(super) free: AtomicU64,
-    pub(super) reserved: u64,
-    /// The last write that was committed.
-    pub(super) committed: AtomicU64,
-    pub(super) metrics: StoreMetrics,
-    dir: PathBuf,
-    failed: AtomicBool,
-    on_fatal: Box<dyn Fn(String) + Send + Sync>,
-}
-
-impl Shared {
-    /// The store has failed: nothing more is written, read or reported. Only the first cause is.
-    pub(super) fn fail(&self, message: String) {
-        self.writes.stop();
-        self.loads.stop();
-        if !self.failed.swap(true, Ordering::Relaxed) {
-            (self.on_fatal)(message);
-        }
-    }
-
-    /// The same, because of what was read.
-    pub(super) fn fail_damaged(&self, cause: &str) {
-        let damaged = OpenError::Damaged {
-            path: self.dir.clone(),
-            cause: cause.to_owned(),
-        };
-        self.fail(damaged.to_string());
-    }
-}
 
 /// Records on disk, what routing and comparing need of them in memory.
 ///
@@ -72,6 +33,7 @@ pub struct DiskStore {
     bodies: Bodies,
     counts: Counts,
     sum: Sum,
+    newest: Hlc,
     quota: Option<u64>,
     last_write: WriteSeq,
     last_load: LoadSeq,
@@ -114,6 +76,7 @@ impl DiskStore {
             seal,
             index,
             counts,
+            newest,
         } = recover(dir, options.node)?;
         let free = space::free_bytes(dir).map_err(|error| OpenError::io(dir, error))?;
         let shared = Arc::new(Shared {
@@ -124,6 +87,7 @@ impl DiskStore {
             free: AtomicU64::new(free),
             reserved: options.reserved,
             committed: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
             metrics: options.metrics,
             dir: dir.to_owned(),
             failed: AtomicBool::new(false),
@@ -148,6 +112,7 @@ impl DiskStore {
             bodies: Bodies::new(options.cache),
             counts,
             sum: seal.sum,
+            newest,
             quota: options.quota,
             last_write: WriteSeq(0),
             last_load: LoadSeq(0),
@@ -212,7 +177,7 @@ impl DiskStore {
 
     /// Puts a record, or nothing, into a place.
     fn change(&mut self, place: Place, record: Option<(Meta, Bytes)>) -> WriteSeq {
-        self.last_write = WriteSeq(self.last_write.0.saturating_add(1));
+        let seq = WriteSeq(self.last_write.0.saturating_add(1));
         let after = record.as_ref().map(|(meta, _)| meta);
         let before = self.index.set(place, after);
         self.sum.replace(place, before.as_ref(), after);
@@ -224,19 +189,30 @@ impl DiskStore {
         }
         match &record {
             Some((_, body)) if !body.is_empty() => {
-                self.bodies.write(place, body.clone(), self.last_write);
+                self.bodies.write(place, body.clone(), seq);
             }
             _ => self.bodies.forget(place),
         }
         let leaves_apart = before.as_ref().is_some_and(is_apart) && !after.is_some_and(is_apart);
-        self.shared.metrics.queue_depth.inc();
-        self.shared.writes.push(Op {
-            seq: self.last_write,
+        self.push(Some(Change {
             place,
             record,
             leaves_apart,
+        }))
+    }
+
+    /// Hands a change over to the thread that commits.
+    fn push(&mut self, change: Option<Change>) -> WriteSeq {
+        self.last_write = WriteSeq(self.last_write.0.saturating_add(1));
+        self.shared.metrics.queue_depth.inc();
+        let op = Op {
+            seq: self.last_write,
+            change,
             sum: self.sum,
-        });
+        };
+        let waiting = &self.shared.waiting;
+        waiting.fetch_add(op.weight() as u64, Ordering::Relaxed);
+        self.shared.writes.push(op);
         self.last_write
     }
 
@@ -250,8 +226,9 @@ impl DiskStore {
     fn take_answers(&mut self, seq: LoadSeq) {
         let answers = self.shared.answers.lock();
         let mut answers = answers.unwrap_or_else(PoisonError::into_inner);
-        while let Some(answer) = answers.pop_front_if(|answer| answer.seq <= seq) {
-            for (place, meta, body) in answer.found {
+        while answers.front().is_some_and(|answer| answer.seq <= seq) {
+            let found = answers.pop_front().map(|answer| answer.found);
+            for (place, meta, body) in found.unwrap_or_default() {
                 let wanted = self.index.get(place) == Some(meta);
                 if wanted && !body.is_empty() && self.bodies.get(place).is_none() {
                     self.bodies.read(place, body);
@@ -358,6 +335,7 @@ impl Store for DiskStore {
         if known.is_some_and(|known| known.version >= meta.version) {
             return self.last_write;
         }
+        self.newest = self.newest.max(meta.version.clock);
         self.change(place, Some((meta, item.record.body.unwrap_or_default())))
     }
 
@@ -380,11 +358,32 @@ impl Store for DiskStore {
         if free < reserve {
             return Err(StoreFull::Disk { free, reserve });
         }
+        let (waiting, limit) = (self.shared.waiting.load(Ordering::Relaxed), WAITING_BYTES);
+        if waiting >= limit {
+            return Err(StoreFull::Behind { waiting, limit });
+        }
         Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        self.sum.shared
+    }
+
+    fn set_shared(&mut self) -> WriteSeq {
+        if self.sum.shared {
+            return self.last_write;
+        }
+        self.sum.shared = true;
+        self.push(None)
     }
 
     fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Of all that were ever seen since the store was opened, removed ones included.
+    fn newest(&self) -> Hlc {
+        self.newest
     }
 
     fn last_write(&self) -> WriteSeq {

@@ -156,9 +156,9 @@ impl Engine {
     #[allow(clippy::disallowed_methods)] // What a commit costs is measured by the real clock.
     pub(super) fn commit(&self, group: &[Op], seal: Seal) -> Result<Duration, EngineError> {
         let mut batch = self.database.batch();
-        for op in group {
-            let place = encode_place(op.place);
-            match &op.record {
+        for change in group.iter().filter_map(|op| op.change.as_ref()) {
+            let place = encode_place(change.place);
+            match &change.record {
                 None => batch.remove(&self.records, &place[..]),
                 Some((meta, body)) if is_apart(meta) => {
                     let whole = encode_record(&place, meta, body);
@@ -169,7 +169,7 @@ impl Engine {
                     batch.insert(&self.records, &place[..], encode_record(&place, meta, body));
                 }
             }
-            if op.leaves_apart {
+            if change.leaves_apart {
                 batch.remove(&self.bodies, &place[..]);
             }
         }

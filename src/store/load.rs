@@ -1,8 +1,8 @@
 //! The thread that reads bodies, also while a commit is under way.
 
-use super::disk::Shared;
 use super::queue::Taken;
 use super::record::Place;
+use super::shared::Shared;
 use bytes::Bytes;
 use dht::Meta;
 use overlay::LoadSeq;

@@ -32,6 +32,7 @@ mod queue;
 mod record;
 mod recover;
 mod seal;
+mod shared;
 mod space;
 
 pub use disk::DiskStore;
@@ -47,6 +48,10 @@ pub const RESERVED_BYTES: u64 = 64 << 20;
 
 /// Bytes of recently used bodies in memory: what 16 nodes on one machine may well have.
 pub const BODY_CACHE_BYTES: usize = 8 << 20;
+
+/// Bytes of writes that may wait for the disk before new ones are refused: a second or two of a
+/// slow disk.
+pub const WAITING_BYTES: u64 = 64 << 20;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What waits for one of the store's threads.
 //!
 //! The queue has no bound of its own, because a write cannot be refused once it is visible: the
-//! machine asks [`room`](dht::Store::room) before, and bounds how many loads it waits for.
+//! machine asks [`room`](dht::Store::room) before, which looks at how much waits, and bounds how many loads it waits for.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -163,7 +163,7 @@ mod tests {
         for weight in [5, 1, 1, 9] {
             queue.push(weight);
         }
-        let mut take = || queue.take(3, |weight| *weight, None);
+        let take = || queue.take(3, |weight| *weight, None);
         assert_eq!(take(), Taken::Group(vec![5]));
         assert_eq!(take(), Taken::Group(vec![1, 1]));
         queue.close();

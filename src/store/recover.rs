@@ -7,7 +7,7 @@ use super::index::{Index, IndexBuilder};
 use super::record::Place;
 use super::seal::{Seal, Sum, Witness};
 use dht::{Counts, Meta};
-use overlay::{Id, Slot};
+use overlay::{Hlc, Id, Slot};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,7 @@ pub(super) struct Recovered {
     pub(super) seal: Seal,
     pub(super) index: Index,
     pub(super) counts: Counts,
+    pub(super) newest: Hlc,
 }
 
 /// What a look at a store shows.
@@ -138,7 +139,8 @@ fn check(dir: &Path) -> Result<Recovered, OpenError> {
     let found = opened
         .map_err(|_| damaged(format!("the engine cannot read `{ENGINE_DIR}`")))?
         .map_err(|error| refusal(dir, error))?;
-    let (seal, sum) = (found.seal, found.sum);
+    let (seal, mut sum) = (found.seal, found.sum);
+    sum.shared = seal.sum.shared;
     if seal.commit < reported {
         let lost = reported - seal.commit;
         return Err(damaged(format!(
@@ -157,6 +159,7 @@ fn check(dir: &Path) -> Result<Recovered, OpenError> {
         seal,
         index: found.builder.build(),
         counts: found.counts,
+        newest: found.newest,
     })
 }
 
@@ -165,6 +168,7 @@ struct AllRecords {
     seal: Seal,
     sum: Sum,
     counts: Counts,
+    newest: Hlc,
     builder: IndexBuilder,
 }
 
@@ -172,10 +176,11 @@ fn read_all(dir: &Path) -> Result<AllRecords, EngineError> {
     let engine = Engine::open(dir)?;
     let seal = engine.seal()?;
     let (mut sum, mut counts) = (Sum::default(), Counts::default());
-    let mut builder = IndexBuilder::default();
+    let (mut newest, mut builder) = (Hlc::default(), IndexBuilder::default());
     engine.scan(&mut |key: &[u8], place: Place, meta: &Meta| {
         sum.add_encoded(key, meta);
         count(&mut counts, place.1, meta, u64::saturating_add);
+        newest = newest.max(meta.version.clock);
         builder.push(place, meta);
     })?;
     Ok(AllRecords {
@@ -183,6 +188,7 @@ fn read_all(dir: &Path) -> Result<AllRecords, EngineError> {
         seal,
         sum,
         counts,
+        newest,
         builder,
     })
 }

@@ -20,13 +20,15 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 pub(super) const WITNESS_FILE: &str = "witness";
 
 const WITNESS_BYTES: usize = 16;
-const SEAL_BYTES: usize = 32;
+const SEAL_BYTES: usize = 40;
 
-/// How many records there are, and what they come to: order does not matter.
+/// How many records there are, and what they come to, whatever their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     /// Number of records, tombstones included.
     pub(super) records: u64,
+    /// Whether the store was part of a network with other nodes.
+    pub(super) shared: bool,
     digest: u64,
 }
 
@@ -84,15 +86,16 @@ impl Seal {
         bytes[..8].copy_from_slice(&self.commit.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.sum.records.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.sum.digest.to_le_bytes());
-        let check = xxh3_64(&bytes[..24]);
-        bytes[24..].copy_from_slice(&check.to_le_bytes());
+        bytes[24..32].copy_from_slice(&u64::from(self.sum.shared).to_le_bytes());
+        let check = xxh3_64(&bytes[..32]);
+        bytes[32..].copy_from_slice(&check.to_le_bytes());
         bytes
     }
 
     /// None when the bytes are no seal.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, check) = bytes.split_last_chunk::<8>()?;
-        let [commit, records, digest] = body.as_chunks::<8>().0 else {
+        let [commit, records, digest, shared] = body.as_chunks::<8>().0 else {
             return None;
         };
         if body.len() != SEAL_BYTES - 8 || xxh3_64(body) != u64::from_le_bytes(*check) {
@@ -102,6 +105,7 @@ impl Seal {
             commit: u64::from_le_bytes(*commit),
             sum: Sum {
                 records: u64::from_le_bytes(*records),
+                shared: u64::from_le_bytes(*shared) != 0,
                 digest: u64::from_le_bytes(*digest),
             },
         })
@@ -185,8 +189,11 @@ mod tests {
 
     #[test]
     fn a_seal_comes_back_or_is_refused() {
-        let mut seal = Seal::default();
-        seal.commit = 7;
+        let mut seal = Seal {
+            commit: 7,
+            ..Seal::default()
+        };
+        seal.sum.shared = true;
         seal.sum
             .replace((Id::ZERO, Slot::Value), None, Some(&meta(1)));
         let mut bytes = seal.encode();

@@ -15,6 +15,7 @@ enum Step {
     Fetch(u64, Slot),
     Holders(u64),
     Range(u64, u64, Option<(u64, Slot)>),
+    Share,
     Settle,
     Reopen,
 }
@@ -41,6 +42,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => key.clone().prop_map(Step::Holders),
         4 => (key.clone(), key.clone(), proptest::option::of((key, slots())))
             .prop_map(|(from, to, after)| Step::Range(from, to, after)),
+        1 => Just(Step::Share),
         2 => Just(Step::Settle),
         1 => Just(Step::Reopen),
     ]
@@ -107,6 +109,10 @@ proptest! {
                     let after = after.map(|(key, slot)| (id(key), slot));
                     prop_assert_eq!(ranged(&disk.store, arc, after), ranged(&memory, arc, after));
                 }
+                Step::Share => {
+                    disk.store.set_shared();
+                    memory.set_shared();
+                }
                 Step::Settle => disk.settle(),
                 Step::Reopen => {
                     disk.store.close().unwrap();
@@ -114,6 +120,8 @@ proptest! {
                 }
             }
             prop_assert_eq!(disk.store.counts(), memory.counts());
+            prop_assert_eq!(disk.store.is_shared(), memory.is_shared());
+            prop_assert!(disk.store.newest() >= memory.newest());
         }
         disk.store.close().unwrap();
         let mut disk = Handle::open_with(&dir, options()).unwrap();
