@@ -88,6 +88,12 @@ pub struct NodeArgs {
     #[arg(long, env = "P2PNODE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// Most bytes in the node's store, keys and bodies, for instance 10GiB; new writes beyond it are
+    /// refused [default: no limit but the disk]
+    #[arg(long, env = "P2PNODE_MAX_STORE", value_name = "SIZE", value_parser = parse_size)]
+    #[serde(deserialize_with = "size_from_text")]
+    pub max_store: Option<u64>,
+
     /// The TCP address of health, metrics and status, or off [default: 127.0.0.1:4080]
     #[arg(long, env = "P2PNODE_HTTP", value_name = "IP:PORT|off")]
     pub http: Option<HttpAddress>,
@@ -122,6 +128,40 @@ pub struct NodeArgs {
     /// What is logged: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "P2PNODE_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
+}
+
+/// A size in bytes: a number and a unit, of 1,000 (kB, MB, GB, TB) or of 1,024 (KiB, MiB, GiB, TiB).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size; write for instance 500MB or 10GiB");
+    let text = text.trim();
+    let at = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let factor: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(factor)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
+}
+
+fn size_from_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_size(&text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
 }
 
 /// Why the settings cannot be used.
@@ -217,6 +257,7 @@ impl NodeArgs {
                 join,
                 data_dir: self.data_dir.or(file.data_dir),
                 http,
+                max_store: self.max_store.or(file.max_store),
                 quorums: quorums.check()?,
             },
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
@@ -289,6 +330,23 @@ mod tests {
             assert!(text.contains(part), "{part} is missing: {text}");
         }
         assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [
+            ("7", 7),
+            ("10GiB", 10 << 30),
+            ("5 MB", 5_000_000),
+            ("1TiB", 1 << 40),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "GiB", "10 gibibytes", "-1", "99999999999TiB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        let settings = with_file("max-store = '2MiB'", NodeArgs::default()).unwrap();
+        assert_eq!(settings.node.max_store, Some(2 << 20));
     }
 
     #[test]

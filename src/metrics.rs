@@ -1,5 +1,6 @@
 //! What a node counts, in the words of Prometheus. All names begin with `p2p_`.
 
+use crate::store::StoreMetrics;
 use overlay::Request;
 use prometheus::core::Collector;
 use prometheus::{
@@ -89,6 +90,8 @@ pub struct Metrics {
     pub peers: IntGauge,
     /// One when the node is a member of a network.
     pub member: IntGauge,
+    /// The store on disk.
+    pub store: StoreMetrics,
 }
 
 /// Registers metrics under the common prefix. The names are constants and distinct, so that
@@ -106,6 +109,12 @@ mod register {
             .register(Box::new(collector.clone()))
             .expect("names are distinct");
         collector
+    }
+
+    pub(super) fn all(registry: &Registry, collectors: Vec<Box<dyn Collector>>) {
+        for collector in collectors {
+            registry.register(collector).expect("names are distinct");
+        }
     }
 
     pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
@@ -165,8 +174,11 @@ impl Metrics {
                 seconds: seconds.with_label_values(&[*kind]),
             })
             .collect();
+        let store = StoreMetrics::default();
+        register::all(&all, store.collectors());
         Arc::new(Self {
             operations,
+            store,
             messages_in: counter(&all, "messages_in_total", "Messages received from peers"),
             messages_out: counter(&all, "messages_out_total", "Messages queued for peers"),
             bytes_in: counter(

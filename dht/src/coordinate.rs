@@ -71,12 +71,25 @@ pub(crate) enum Asker {
 }
 
 impl Coordinated {
-    fn needed(&self, write_quorum: usize) -> usize {
+    /// How many replicas must hold it. A replica set may be smaller than W because the network is
+    /// that small, as its root knows when it knows that it holds everything. A root that does not
+    /// know may be the last one that is up of a larger network, and to acknowledge alone would be
+    /// to promise what the others, when they are back, may outvote.
+    fn needed(&self, write_quorum: usize, is_complete: bool) -> usize {
+        let quorum = if is_complete {
+            write_quorum.min(self.total)
+        } else {
+            write_quorum
+        };
         match self.consistency {
             Consistency::One => 1,
-            Consistency::Quorum => write_quorum.min(self.total),
-            Consistency::All => self.total,
+            Consistency::Quorum => quorum,
+            Consistency::All => self.total.max(quorum),
         }
+    }
+
+    fn key(&self) -> Option<Id> {
+        self.items.first().map(|item| item.key)
     }
 
     /// What to send to a replica; `view` is the present one of its keys.
@@ -202,10 +215,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn answer_if_safe(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let quorum = self.config.write_quorum;
         let me = self.my().id;
+        let key = self.coordinated.get(&number).and_then(|write| write.key());
+        let is_complete = key.is_some_and(|key| self.is_complete_for(key));
         let Some(write) = self.coordinated.get_mut(&number) else {
             return;
         };
-        if !write.answered && write.durable.len() >= write.needed(quorum) {
+        if !write.answered && write.durable.len() >= write.needed(quorum, is_complete) {
             write.answered = true;
             let (asker, result) = (write.asker, write.written());
             match asker {
@@ -280,7 +295,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(write) = self.coordinated.get(&number) else {
             return;
         };
-        let needed = write.needed(self.config.write_quorum) as u32;
+        let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
+        let needed = write.needed(self.config.write_quorum, is_complete) as u32;
         let (durable, replicas) = (write.durable.len() as u32, write.total as u32);
         let asker = write.asker;
         self.forget_coordinated(number);

@@ -2,12 +2,13 @@
 
 use chord::{Chord, ChordConfig};
 use clap::{CommandFactory, Parser, Subcommand};
-use dht::{Dht, DhtConfig, MemoryStore};
-use overlay::lookup::LookupConfig;
+use dht::{Dht, DhtConfig};
 use overlay::Quorums;
+use overlay::lookup::LookupConfig;
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
+use p2pnode::store::DiskStore;
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -86,10 +87,13 @@ fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
     if let Some(warning) = quorums.warning() {
         tracing::warn!("{warning}");
     }
+    let max_store = settings.node.max_store;
     match settings.overlay {
         OverlayName::Chord => {
-            let node = Node::start(&settings.node, move |site| chord_node(site, quorums))
-                .map_err(Refusal::Start)?;
+            let node = Node::start(&settings.node, move |site| {
+                chord_node(&site, quorums, max_store)
+            })
+            .map_err(Refusal::Start)?;
             Ok((node, "chord"))
         }
         OverlayName::Pastry => Err(Refusal::Overlay("pastry")),
@@ -97,11 +101,15 @@ fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
     }
 }
 
-fn chord_node(site: Site, quorums: Quorums) -> Result<Dht<Chord, MemoryStore>, StartError> {
+fn chord_node(
+    site: &Site,
+    quorums: Quorums,
+    max_store: Option<u64>,
+) -> Result<Dht<Chord, DiskStore>, StartError> {
     let router = Chord::new(site.me, ChordConfig::default());
     Ok(Dht::new(
         router,
-        MemoryStore::new(),
+        site.open_store(max_store)?,
         DhtConfig::default().with_quorums(quorums),
         LookupConfig::default(),
     ))

@@ -92,12 +92,13 @@ impl Prepared {
 
 impl Prepared {
     /// What the machine is made from, and how the driver hears of its disk.
-    fn site(&self) -> (Site, DiskNews) {
+    fn site(&self, metrics: Arc<Metrics>) -> (Site, DiskNews) {
         let (disk, news) = disk::link();
         let site = Site {
             me: self.me,
             data_dir: self.data_dir.path().to_owned(),
             disk,
+            metrics,
         };
         (site, news)
     }
@@ -215,13 +216,15 @@ impl Seat {
         ready: &Ready,
     ) -> Result<Stopped, StartError> {
         let prepared = self.prepared;
-        let (site, news) = prepared.site();
+        let (site, disk) = prepared.site(Arc::clone(&self.metrics));
         let machine = make(site)?;
         let alpn = tls::peer_alpn(M::OVERLAY);
-        let protocols = vec![alpn.clone(), CONTROL_ALPN.to_vec()];
         let endpoint = socket::endpoint(
             transport::endpoint_config(&prepared.identity),
-            Some(transport::server_config(&prepared.identity, protocols)?),
+            Some(transport::server_config(
+                &prepared.identity,
+                vec![alpn.clone(), CONTROL_ALPN.to_vec()],
+            )?),
             prepared.udp,
         )?;
         let (inbox, inbound) = mpsc::channel(INBOX_BATCHES);
@@ -251,7 +254,7 @@ impl Seat {
             listen: prepared.listen,
             http: self.http,
         };
-        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, news);
+        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, disk);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
             inbox: inbound,

@@ -2,10 +2,13 @@
 
 use super::disk::DiskLink;
 use crate::data_dir::DataDirError;
+use crate::metrics::Metrics;
+use crate::store::{DiskStore, OpenError, StoreOptions};
 use overlay::Quorums;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How a node is to be started.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct NodeOptions {
     pub data_dir: Option<PathBuf>,
     /// The address of the HTTP server, unless it is to be off.
     pub http: Option<SocketAddr>,
+    /// Bytes that the store on disk may hold; none for no limit.
+    pub max_store: Option<u64>,
     /// N, W and R; a node with others is not spoken to.
     pub quorums: Quorums,
 }
@@ -34,6 +39,7 @@ impl NodeOptions {
             join: Vec::new(),
             data_dir: Some(data_dir),
             http: None,
+            max_store: None,
             quorums: Quorums::default(),
         }
     }
@@ -48,7 +54,36 @@ pub struct Site {
     pub data_dir: PathBuf,
     /// How a store on disk reports; one in memory leaves it alone.
     pub disk: DiskLink,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
+
+impl Site {
+    /// Opens the store in the data directory, of at most `quota` bytes if that is given.
+    ///
+    /// # Errors
+    /// When the store is damaged, another node's, of a newer format, or cannot be read.
+    pub fn open_store(&self, quota: Option<u64>) -> Result<DiskStore, OpenError> {
+        let options = StoreOptions {
+            quota,
+            metrics: self.metrics.store.clone(),
+            ..StoreOptions::new(self.me.id)
+        };
+        let (durable, loaded) = (self.disk.clone(), self.disk.clone());
+        let fatal = self.disk.clone();
+        self.disk.attach();
+        DiskStore::open(
+            &self.data_dir.join(STORE_FOLDER),
+            options,
+            move |seq| durable.durable(seq),
+            move |seq| loaded.loaded(seq),
+            move |why| fatal.fatal(why),
+        )
+    }
+}
+
+/// Where the store is in the data directory.
+const STORE_FOLDER: &str = "store";
 
 /// Why a node did not start. Nothing was left behind.
 #[derive(Debug, thiserror::Error)]
@@ -88,8 +123,8 @@ pub enum StartError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The store on disk cannot be used.
-    #[error("{0}")]
-    Store(String),
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// A name in `join` has no address.
     #[error("cannot join {name}: it does not resolve ({reason}); give HOST:PORT of a member")]
     Resolve {
