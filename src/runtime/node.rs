@@ -219,14 +219,7 @@ impl Seat {
         let (site, disk) = prepared.site(Arc::clone(&self.metrics));
         let machine = make(site)?;
         let alpn = tls::peer_alpn(M::OVERLAY);
-        let endpoint = socket::endpoint(
-            transport::endpoint_config(&prepared.identity),
-            Some(transport::server_config(
-                &prepared.identity,
-                vec![alpn.clone(), CONTROL_ALPN.to_vec()],
-            )?),
-            prepared.udp,
-        )?;
+        let endpoint = open_endpoint(&prepared.identity, &alpn, prepared.udp)?;
         let (inbox, inbound) = mpsc::channel(INBOX_BATCHES);
         let shared = Arc::new(Shared {
             me: prepared.me,
@@ -297,6 +290,18 @@ fn generator() -> io::Result<ChaCha8Rng> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(ChaCha8Rng::from_seed(seed))
+}
+
+/// QUIC on this socket, for peers that speak this protocol and for clients.
+fn open_endpoint(
+    identity: &Identity,
+    alpn: &[u8],
+    udp: UdpSocket,
+) -> Result<quinn::Endpoint, StartError> {
+    let protocols = vec![alpn.to_vec(), CONTROL_ALPN.to_vec()];
+    let server = transport::server_config(identity, protocols)?;
+    let config = transport::endpoint_config(identity);
+    Ok(socket::endpoint(config, Some(server), udp)?)
 }
 
 /// Closes what is open: peers are told at once, clients when they have read their answers.
