@@ -1,10 +1,8 @@
 //! The store on disk, from outside: it behaves like the one in memory, loses nothing that it
 //! reported durable, and says what is wrong with it.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "tests wait and measure by the real clock"
-)]
+#![allow(clippy::disallowed_methods, reason = "tests wait by the real clock")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "store/crash.rs"]
 mod crash;

@@ -28,8 +28,9 @@ const MEMTABLE_BYTES: u64 = 4 << 20;
 const TABLE_BYTES: u64 = 8 << 20;
 /// All journals: the least that the engine allows. They are read when a store is opened.
 const JOURNAL_BYTES: u64 = 64 << 20;
-/// Threads that write and merge files: merging may fall behind, commits need no thread.
-const WORKERS: usize = 1;
+/// Threads that write and merge files. With two, one of them only writes what commits collected,
+/// so that memory does not fill while the other merges; commits need neither.
+const WORKERS: usize = 2;
 /// Open files of the engine: a node also needs sockets.
 const OPEN_FILES: usize = 64;
 
