@@ -66,6 +66,8 @@ pub(crate) enum Asker {
     },
     /// A node that hands records over.
     HandOff { from: Contact, req: u64 },
+    /// A reader that saw a replica which lacks the record; nothing is said to it.
+    Repair { key: Id },
     /// A node that renews leases; what is to be said to it is in `Dht::renewing`.
     Renewals { from: Contact, req: u64 },
 }
@@ -96,7 +98,7 @@ impl Coordinated {
     fn message(&self, number: u64, view: Option<u64>) -> Replicate {
         let name = match self.asker {
             Asker::Write { origin, number, .. } => Some((origin.id, number)),
-            Asker::HandOff { .. } | Asker::Renewals { .. } => None,
+            Asker::HandOff { .. } | Asker::Repair { .. } | Asker::Renewals { .. } => None,
         };
         Replicate {
             req: number,
@@ -236,6 +238,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     let result = HandOffResult::Stored;
                     self.post(cx, from, StoreMessage::HandedOff { req, result });
                 }
+                Asker::Repair { .. } => {}
                 Asker::Renewals { from, req } => {
                     let result = self.renewing.remove(&number).unwrap_or(RenewResult::Busy);
                     self.post(cx, from, StoreMessage::Renewed { req, result });
@@ -251,7 +254,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     fn forget_coordinated(&mut self, number: u64) {
-        self.coordinated.remove(&number);
+        let done = self.coordinated.remove(&number);
+        if let Some(Asker::Repair { key }) = done.map(|done| done.asker) {
+            self.repairs.under_way.remove(&key);
+        }
         self.deadlines.clear(Due::Coordinated(number));
     }
 
@@ -318,6 +324,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 let result = HandOffResult::Busy;
                 self.post(cx, from, StoreMessage::HandedOff { req, result });
             }
+            Asker::Repair { .. } => {}
             Asker::Renewals { from, req } => {
                 self.renewing.remove(&number);
                 let result = RenewResult::Busy;

@@ -41,6 +41,7 @@ mod read;
 mod reading;
 mod remembered;
 mod renewals;
+mod repair;
 mod replica;
 mod status;
 mod store;
@@ -62,4 +63,5 @@ pub use message::{
     Standing, StoreMessage, SyncDone, SyncRange, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
+pub use repair::CAUGHT_UP_WITHIN;
 pub use store::{Counts, Found, Meta, Store, StoreFull};

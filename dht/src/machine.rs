@@ -10,6 +10,7 @@ use crate::message::{DhtMessage, RenewResult, StoreMessage};
 use crate::op::Op;
 use crate::parked::Parked;
 use crate::remembered::Remembered;
+use crate::repair::Repairs;
 use crate::strays::Strays;
 use crate::view::{Former, View};
 use crate::{DhtConfig, Position, Store};
@@ -43,6 +44,7 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) ops: BTreeMap<u64, Box<Op>>,
     /// Writes that this node coordinates as a root, by number.
     pub(crate) coordinated: BTreeMap<u64, Box<Coordinated>>,
+    pub(crate) repairs: Repairs,
     /// What to say about batches of renewals that are coordinated, by number.
     pub(crate) renewing: BTreeMap<u64, RenewResult>,
     /// Conditional writes about which it has not decided, by number.
@@ -127,6 +129,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             coordinated: BTreeMap::new(),
             deciding: BTreeMap::new(),
             renewing: BTreeMap::new(),
+            repairs: Repairs::default(),
             remembered: Remembered::default(),
             views: Vec::new(),
             generation: None,
@@ -258,6 +261,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 standing,
                 found,
             } => self.confirmed(cx, from, req, standing, found),
+            StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
             StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),
         }

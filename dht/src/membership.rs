@@ -86,6 +86,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.coordinated.clear();
         self.deciding.clear();
         self.renewing.clear();
+        self.repairs = crate::repair::Repairs::default();
         self.waiting.clear();
         self.local.clear();
         self.deadlines = Deadlines::default();

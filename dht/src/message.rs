@@ -113,6 +113,11 @@ pub enum StoreMessage {
         /// The version of the value here, and whether a reader would see it.
         found: Option<(Version, bool)>,
     },
+    /// Reader to root: some replica of this value lacks what you have.
+    Repair {
+        /// The key.
+        key: Id,
+    },
     /// Inserting node to root: these leases go on.
     RenewMany(RenewMany),
     /// The answer.

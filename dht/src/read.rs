@@ -90,6 +90,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             sent: cx.now,
             until: cx.now + patience,
             full,
+            version: None,
             state: State::Waiting { again },
         });
         let set = set_mark(&op.replicas);
@@ -142,6 +143,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         asked.state = State::from(&standing);
         if let ReadData::Value(Some(seen)) = &data {
+            asked.version = Some(seen.version);
             self.clock.observe(seen.version.clock, cx.wall);
         }
         read.merge(from, data);
@@ -254,6 +256,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.judge(cx, number);
     }
 
+    /// Has what replicas lack sent to them.
+    fn repair_read(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(op) = self.ops.remove(&number) else {
+            return;
+        };
+        if let (Work::Read(read), Some(root)) = (&op.work, op.replicas.first()) {
+            self.repair_after(cx, op.key, *root, read);
+        }
+        self.ops.insert(number, op);
+    }
+
     pub(crate) fn finish_unknown(&mut self, cx: &mut Cx<'_, Self>, number: u64, reason: String) {
         self.finish_read(cx, number, Outcome::Unknown, Some(reason));
     }
@@ -266,6 +279,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         reason: Option<String>,
     ) {
         let wall = cx.wall;
+        self.repair_read(cx, number);
         let Some(op) = self.ops.get_mut(&number) else {
             return;
         };

@@ -1,7 +1,7 @@
 //! What the answers to a read amount to.
 
 use crate::message::{Body, HolderSeen, ReadData, Seen, Standing, Wanted};
-use overlay::{Consistency, Contact, Id, Time, WallMs};
+use overlay::{Consistency, Contact, Id, Time, Version, WallMs};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub(crate) struct Asked {
     /// When it counts as silent.
     pub(crate) until: Time,
     pub(crate) full: bool,
+    /// The version of the value there, once it has answered.
+    pub(crate) version: Option<Version>,
     pub(crate) state: State,
 }
 
