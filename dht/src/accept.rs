@@ -23,6 +23,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !write_fits(&write) {
             return cx.hang_up(from, Fault::OutOfBounds);
         }
+        if !self.trusts(cx, from, write.seen) {
+            return;
+        }
         let answer = match self.remembered.get(from.id, write.number) {
             Some(Known::Done(result)) => Some(result.clone()),
             Some(Known::UnderWay(number)) => {

@@ -131,6 +131,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         standing: Confirmation,
         found: Option<(Version, bool)>,
     ) {
+        let clock = found.map_or(overlay::Hlc(0), |(version, _)| version.clock);
+        if !self.trusts(cx, from, clock) {
+            return;
+        }
         let Some(deciding) = self.deciding.get_mut(&number) else {
             return;
         };
@@ -144,9 +148,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         match standing {
             Confirmation::Copy => {
-                let believed = found
-                    .filter(|(version, _)| crate::clock::Clock::believes(version.clock, cx.wall));
-                deciding.newest = deciding.newest.max(believed);
+                deciding.newest = deciding.newest.max(found);
                 deciding.confirmed.push(from.id);
                 self.decide_if_known(cx, number);
             }

@@ -1,6 +1,5 @@
 //! The part of a replica in a comparison with its root.
 
-use crate::checks::items_fit;
 use crate::durable::Then;
 use crate::fingerprint::Fingerprint;
 use crate::items::MAX_WANTED;
@@ -83,8 +82,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         items: Vec<Item>,
         want: &[Position],
     ) {
-        if !items_fit(&items, cx.wall) || want.len() > MAX_WANTED {
+        if want.len() > MAX_WANTED {
             return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        if !self.takes(cx, from, &items) {
+            return;
         }
         let (batch, handled) = self.plan_batch(want);
         let again = || Parked::Message {

@@ -1,12 +1,11 @@
 //! What a root takes over: records that others hand to it, and writes under way when its replica
 //! set changes.
 
-use crate::checks::items_fit;
 use crate::coordinate::{Asker, MAX_COORDINATED, Task};
 use crate::message::HandOffResult;
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter, Version};
+use overlay::{Consistency, Contact, Cx, Item, KeyRouter, Version};
 use smallvec::SmallVec;
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
@@ -18,8 +17,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         req: u64,
         items: Vec<Item>,
     ) {
-        if !items_fit(&items, cx.wall) {
-            return cx.hang_up(from, Fault::OutOfBounds);
+        if !self.takes(cx, from, &items) {
+            return;
         }
         let view = items
             .first()

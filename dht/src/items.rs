@@ -110,8 +110,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(at) = self.walk_of(from, req, Stage::Items) else {
             return;
         };
-        if !crate::checks::items_fit(&items, cx.wall) {
-            return cx.hang_up(from, Fault::OutOfBounds);
+        if !self.takes(cx, from, &items) {
+            return;
         }
         let Some((
             view,

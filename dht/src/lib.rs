@@ -22,6 +22,7 @@ mod conditional;
 mod config;
 mod coordinate;
 mod cover;
+mod drift;
 mod durable;
 mod exchange;
 mod fingerprint;

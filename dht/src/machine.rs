@@ -45,6 +45,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     /// Writes that this node coordinates as a root, by number.
     pub(crate) coordinated: BTreeMap<u64, Box<Coordinated>>,
     pub(crate) repairs: Repairs,
+    /// Messages that were refused because their clock was too far ahead.
+    pub(crate) clocks_refused: u64,
     /// What to say about batches of renewals that are coordinated, by number.
     pub(crate) renewing: BTreeMap<u64, RenewResult>,
     /// Conditional writes about which it has not decided, by number.
@@ -130,6 +132,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             deciding: BTreeMap::new(),
             renewing: BTreeMap::new(),
             repairs: Repairs::default(),
+            clocks_refused: 0,
             remembered: Remembered::default(),
             views: Vec::new(),
             generation: None,

@@ -1,5 +1,13 @@
 //! What nodes say to each other about records. Variants and fields are only appended.
 
+mod confirm;
+mod renew;
+mod sync;
+
+pub use confirm::{Confirm, Confirmation};
+pub use renew::{RenewMany, RenewResult, Renewal};
+pub use sync::{Evidence, Proof, SyncDone, SyncRange};
+
 use bytes::Bytes;
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
@@ -129,70 +137,6 @@ pub enum StoreMessage {
     },
 }
 
-/// Leases of one node in the arc of one root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RenewMany {
-    /// The node's number of the batch.
-    pub req: u64,
-    /// The leases.
-    pub items: Vec<Renewal>,
-    /// The latest clock value that the node knows.
-    pub seen: Hlc,
-}
-
-/// A lease that goes on. It does not undo a deletion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Renewal {
-    /// The resource.
-    pub key: Id,
-    /// Who holds it.
-    pub holder: SocketAddr,
-    /// For so many seconds from now, by the root's clock.
-    pub lease_s: u32,
-    /// Its words.
-    pub text: Bytes,
-}
-
-/// What became of a batch of renewals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RenewResult {
-    /// All are durable at enough replicas, but for these, by their places in the batch.
-    Done {
-        /// Were deleted.
-        removed: Vec<u32>,
-        /// Belong to another root.
-        not_mine: Vec<u32>,
-        /// Their keys have too many holders.
-        full: Vec<u32>,
-    },
-    /// The asked node is not the root of the first.
-    NotResponsible,
-    /// Not now, or too few replicas in time.
-    Busy,
-}
-
-/// A root asks before it decides about a conditional write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confirm {
-    /// The root's number.
-    pub req: u64,
-    /// Of which value.
-    pub key: Id,
-    /// The root's view.
-    pub view: u64,
-}
-
-/// What a replica is to a root that asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Confirmation {
-    /// A full copy under its view, and nobody else has claimed the key since.
-    Copy,
-    /// Not a full copy under its view, or not yet.
-    NoCopy,
-    /// This node has claimed the key since.
-    Claimed(Id),
-}
-
 /// What a read is after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
@@ -267,6 +211,17 @@ pub enum ReadData {
     Value(Option<Seen>),
     /// Holders and tombstones of holders, in order of address.
     Holders(Vec<HolderSeen>),
+}
+
+impl ReadData {
+    /// The newest clock value in it.
+    pub(crate) fn newest(&self) -> Hlc {
+        let newest = match self {
+            Self::Value(seen) => seen.as_ref().map(|seen| seen.version.clock),
+            Self::Holders(holders) => holders.iter().map(|seen| seen.version.clock).max(),
+        };
+        newest.unwrap_or_default()
+    }
 }
 
 /// One version of a value.
@@ -394,72 +349,6 @@ pub struct Replicate {
     /// The origin of the write and its number there, so that a replica which becomes the root
     /// knows the write when it is asked for it again.
     pub name: Option<(Id, u64)>,
-}
-
-/// A range of an arc at its root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyncRange {
-    /// The root's number.
-    pub req: u64,
-    /// The arc and how long the copy is good for.
-    pub done: SyncDone,
-    /// Whether the root only wants what the other has and knows: the other is to be no copy.
-    pub witness: bool,
-    /// The range begins after this position; without it, at the start of the arc.
-    pub after: Option<Position>,
-    /// The range ends with this position; without it, at the end of the arc, and if the range is
-    /// the same, the replica holds the whole arc.
-    pub upto: Option<Position>,
-    /// Records in the range.
-    pub count: u32,
-    /// Their fingerprint.
-    pub print: [u64; 2],
-}
-
-/// What a replica notes once it holds a whole arc.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyncDone {
-    /// The root's number.
-    pub req: u64,
-    /// The root's view.
-    pub view: u64,
-    /// The arc.
-    pub arc: Arc,
-    /// How many members of this view, apart from its root, together hold every acknowledged write;
-    /// zero while the root does not know whether it has everything.
-    pub quorum: u8,
-    /// For how many seconds this holds without being repeated.
-    pub valid_s: u32,
-}
-
-/// What a node knows about the past of an arc: it tells the new root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// For which part.
-    pub arc: Arc,
-    /// What.
-    pub proof: Proof,
-}
-
-/// Why a node's copy of an arc counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Proof {
-    /// It was the root and accepts no more writes for it.
-    Held {
-        /// Whether it held everything; else only what was acknowledged under it.
-        complete: bool,
-        /// Who was the root next, as far as it knows; none when it is the asking node.
-        next: Option<Id>,
-    },
-    /// It was a full copy under a root; `quorum` such copies hold every acknowledged write.
-    Member {
-        /// The root.
-        root: Id,
-        /// Its view.
-        view: u64,
-        /// How many.
-        quorum: u8,
-    },
 }
 
 /// What became of a hand-over.

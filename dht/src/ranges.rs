@@ -170,15 +170,19 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         let upto = upto.or(walk.upto);
         let mut theirs: BTreeMap<(bool, Id, Slot), (Position, Version)> = BTreeMap::new();
+        let mut refused = 0;
         for (key, slot, version) in entries {
             let position = (*key, *slot);
             let inside = arc.contains(*key)
                 && after.is_none_or(|after| order(arc, position) > order(arc, after))
                 && upto.is_none_or(|upto| order(arc, position) <= order(arc, upto));
-            if inside && Clock::believes(version.clock, cx.wall) {
+            let believed = Clock::believes(version.clock, cx.wall);
+            refused += u64::from(!believed);
+            if inside && believed {
                 theirs.insert(order(arc, position), (position, *version));
             }
         }
+        self.clocks_refused += refused;
         let (mut push, mut want, mut seen) = (VecDeque::new(), VecDeque::new(), 0);
         self.scan(cx, arc, (after, upto), &mut |position, record| {
             seen += 1;

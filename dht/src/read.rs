@@ -127,6 +127,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             standing,
             data,
         } = reply;
+        // A version from the future would win over everything that is written until then.
+        if !self.trusts(cx, from, data.newest()) {
+            return;
+        }
         let (now, me) = (cx.now, self.my().id);
         let Some(op) = self.ops.get_mut(&req) else {
             return;

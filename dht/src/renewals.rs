@@ -17,6 +17,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if items.len() > MAX_RENEWALS || !items.iter().all(renewal_fits) {
             return cx.hang_up(from, Fault::OutOfBounds);
         }
+        if !self.trusts(cx, from, seen) {
+            return;
+        }
         let view = items
             .first()
             .and_then(|first| self.views.iter().find(|view| view.arc.contains(first.key)));

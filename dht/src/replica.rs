@@ -1,6 +1,6 @@
 //! The part of a replica: answering reads, and holding what roots send.
 
-use crate::checks::{is_garbage, items_fit};
+use crate::checks::is_garbage;
 use crate::durable::Then;
 use crate::message::{
     ArcNews, Body, Confirmation, HolderSeen, Read, ReadData, ReadReply, Replicate, Seen, Standing,
@@ -8,7 +8,7 @@ use crate::message::{
 };
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Contact, Cx, Fault, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
+use overlay::{Contact, Cx, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
 use smallvec::SmallVec;
 
 /// A value up to this length travels with every answer; of a longer one, only the root sends the
@@ -145,8 +145,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             under,
             name,
         } = replicate;
-        if !items_fit(&items, cx.wall) {
-            return cx.hang_up(from, Fault::OutOfBounds);
+        if !self.takes(cx, from, &items) {
+            return;
         }
         if let (Some(view), Some(item)) = (under, items.first()) {
             // The root decided about a condition: it must not count on a copy that is no longer its.

@@ -29,6 +29,7 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             holders: counts.holders,
             stored_bytes: counts.bytes,
             renewed_leases: self.leases.len() as u64,
+            clocks_refused: self.clocks_refused,
             settled: router.is_member()
                 && !self.views.is_empty()
                 && self.views.iter().all(View::is_settled),

@@ -213,6 +213,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 replicas,
                 existed,
             } => {
+                if !self.trusts(cx, from, version.clock) {
+                    // It was done, with a version that replicas refuse.
+                    return self.fail(cx, number, Failure::NoAnswer { key });
+                }
+                let Some(op) = self.ops.get_mut(&number) else {
+                    return;
+                };
+                let Work::Write(write) = &mut op.work else {
+                    return;
+                };
                 let written = Written {
                     version,
                     expires,

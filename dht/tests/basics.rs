@@ -294,7 +294,6 @@ fn a_peer_beyond_the_bounds_is_hung_up_on() {
     let wall = world.wall().0;
     let cases = [
         vec![item(wall, vec![0; MAX_VALUE_BYTES + 1])],
-        vec![item(wall + 3_600_000, vec![0])],
         vec![item(wall, vec![0]); 2_000],
     ];
     for items in cases {

@@ -274,7 +274,7 @@ pub enum Failure {
     },
     /// Fewer replicas than needed made the write durable in time.
     #[error(
-        "{durable} of {replicas} replicas hold the write durably, {needed} are needed; it may still take effect, try again"
+        "{durable} of {replicas} replicas hold the write durably, {needed} are needed; it may still appear, so read before you try again"
     )]
     TooFewReplicas {
         /// Replicas that hold it.
@@ -378,6 +378,8 @@ pub struct Status {
     pub stored_bytes: u64,
     /// Leases that this node renews.
     pub renewed_leases: u64,
+    /// Messages refused because a clock was too far ahead, the peer's or ours behind.
+    pub clocks_refused: u64,
     /// Whether every arc that this node answers for is complete and copied to all its replicas.
     pub settled: bool,
     /// Neighbours by the overlay's words.

@@ -164,6 +164,9 @@ pub enum Fault {
     OutOfBounds,
     /// More requests than the peer's share.
     Flood,
+    /// A version from further in the future than clocks may differ: the peer's clock is ahead, or
+    /// ours is behind.
+    ClockAhead,
 }
 
 /// The effects of one or more inputs, in the order in which they were asked for. The caller owns

@@ -29,7 +29,8 @@ fn status_json(report: &StatusReport) -> Map<String, Value> {
         "addr": status.me.addr, "http": report.http, "member": status.member,
         "settled": status.settled, "peers": status.peers, "connections": report.connections,
         "values": status.values, "holders": status.holders, "stored_bytes": status.stored_bytes,
-        "renewed_leases": status.renewed_leases, "uptime_s": report.uptime_s,
+        "renewed_leases": status.renewed_leases,
+        "clocks_refused": status.clocks_refused, "uptime_s": report.uptime_s,
         "version": report.version,
     }));
     if let Neighbours::Ring {
@@ -84,6 +85,13 @@ fn status_text(report: &StatusReport) -> String {
         count_of(status.renewed_leases, "lease"),
     );
     rows.push(("stores".to_owned(), stored));
+    if status.clocks_refused > 0 {
+        let refused = count_of(status.clocks_refused, "message");
+        let text = format!(
+            "{refused} refused, more than a minute ahead; check the clocks of the peers and of this machine"
+        );
+        rows.push(("clocks".to_owned(), text));
+    }
     let peers = format!("{}, {} connected", status.peers, report.connections);
     rows.push(("peers".to_owned(), peers));
     if let Neighbours::Ring {

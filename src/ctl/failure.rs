@@ -63,6 +63,20 @@ impl CtlError {
         }
     }
 
+    /// Adds what is known of how far a write came.
+    pub(super) fn evidence(&self, known: &mut Document) {
+        if let Self::Failed(Failure::TooFewReplicas {
+            durable,
+            replicas,
+            needed,
+        }) = self
+        {
+            known.insert("replicas_durable".to_owned(), (*durable).into());
+            known.insert("replicas".to_owned(), (*replicas).into());
+            known.insert("replicas_needed".to_owned(), (*needed).into());
+        }
+    }
+
     /// What to do about it.
     pub(super) fn hint(&self, command: &str, writes: bool) -> String {
         let hint = match self {
@@ -238,6 +252,15 @@ mod tests {
         let error = CtlError::Failed(failure);
         assert_eq!(error.outcome(true), "unknown");
         assert!(error.hint("put", true).contains("may have taken effect"));
+        let said = error.to_string();
+        assert!(
+            said.contains("1 of 3 replicas") && said.contains("may still appear"),
+            "{said}"
+        );
+        let mut known = Map::new();
+        error.evidence(&mut known);
+        let counts = ["replicas_durable", "replicas", "replicas_needed"];
+        assert_eq!(counts.map(|name| known[name].as_u64()), [1, 3, 2].map(Some));
         let error = CtlError::Failed(Failure::NotMember);
         assert_eq!(error.outcome(true), "failed");
         assert!(error.hint("put", true).contains("nothing was changed"));

@@ -64,6 +64,7 @@ fn run_command(args: CtlArgs) -> ExitCode {
             print_error(&line);
             if as_json {
                 context.insert("command".to_owned(), name.into());
+                error.evidence(&mut context);
                 let (outcome, hint) = (error.outcome(writes), error.hint(name, writes));
                 print_json(failure::document(context, &line, outcome, &hint));
             }

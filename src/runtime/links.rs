@@ -242,6 +242,7 @@ impl<M: Machine + 'static> Links<M> {
             Fault::Protocol => 0,
             Fault::OutOfBounds => 1,
             Fault::Flood => 2,
+            Fault::ClockAhead => 3,
             _ => 15,
         };
         let label = format!("{fault:?}");
@@ -250,7 +251,11 @@ impl<M: Machine + 'static> Links<M> {
             .faults
             .with_label_values(&[label.as_str()])
             .inc();
-        tracing::warn!(%peer, ?fault, "hung up on a peer that broke the rules");
+        if fault == Fault::ClockAhead {
+            tracing::warn!(%peer, "refused a peer whose clock is more than a minute ahead; check its clock and this machine's");
+        } else {
+            tracing::warn!(%peer, ?fault, "hung up on a peer that broke the rules");
+        }
         remember(&mut self.refused, peer.id, now + REFUSE_FOR, now);
         let code = VarInt::from_u32(CloseCode::Fault as u32 + number);
         if let Some(link) = self.table.get(&peer.id) {

@@ -223,6 +223,7 @@ impl Locate for Toy {
             holders: self.down,
             stored_bytes: 0,
             renewed_leases: 0,
+            clocks_refused: 0,
             settled: true,
             neighbours: Neighbours::Ring {
                 predecessor: None,

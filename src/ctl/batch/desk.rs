@@ -208,7 +208,8 @@ fn unanswered(missed: Missed, addr: SocketAddr, after: Duration) -> CtlError {
     })
 }
 
-fn failed(context: Document, error: &CtlError) -> Report {
+fn failed(mut context: Document, error: &CtlError) -> Report {
+    error.evidence(&mut context);
     let (line, outcome) = (error.to_string(), error.outcome(true));
     let hint = error.hint("put", true);
     let text = format!("{outcome}: {line}");

@@ -1,0 +1,26 @@
+//! Between a root that has to decide about a condition and its replicas.
+
+use overlay::Id;
+use serde::{Deserialize, Serialize};
+
+/// A root asks before it decides about a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// The root's number.
+    pub req: u64,
+    /// Of which value.
+    pub key: Id,
+    /// The root's view.
+    pub view: u64,
+}
+
+/// What a replica is to a root that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirmation {
+    /// A full copy under its view, and nobody else has claimed the key since.
+    Copy,
+    /// Not a full copy under its view, or not yet.
+    NoCopy,
+    /// This node has claimed the key since.
+    Claimed(Id),
+}
