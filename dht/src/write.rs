@@ -23,8 +23,8 @@ pub(crate) struct WriteWork {
     pub(crate) life_s: Option<u32>,
     consistency: Consistency,
     condition: Condition,
-    /// Roots that it was sent to and that have not said that they did not do it.
-    open_at: SmallVec<[Id; 2]>,
+    /// Roots that it was sent to, how often, and that have not said that they did not do it.
+    open_at: SmallVec<[(Id, u8); 2]>,
     sent: bool,
     /// Times that the present root was silent.
     silences: u32,
@@ -127,8 +127,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         write.sent = true;
         write.taken = false;
-        if !write.open_at.contains(&root.id) {
-            write.open_at.push(root.id);
+        match write.open_at.iter_mut().find(|(id, _)| *id == root.id) {
+            Some((_, sent)) => *sent = sent.saturating_add(1),
+            None => write.open_at.push((root.id, 1)),
         }
         let message = Write {
             req: number,
@@ -191,14 +192,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !is_done && !is_awaited {
             return;
         }
-        let key = op.key;
-        if !matches!(
-            result,
-            WriteResult::Taken | WriteResult::Written { .. } | WriteResult::TooFew { .. }
-        ) {
-            write.open_at.retain(|root| *root != from.id);
-        }
-        let is_open_elsewhere = !write.open_at.is_empty();
         match result {
             WriteResult::Taken => {
                 write.taken = true;
@@ -213,16 +206,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 replicas,
                 existed,
             } => {
-                if !self.trusts(cx, from, version.clock) {
-                    // It was done, with a version that replicas refuse.
-                    return self.fail(cx, number, Failure::NoAnswer { key });
-                }
-                let Some(op) = self.ops.get_mut(&number) else {
-                    return;
-                };
-                let Work::Write(write) = &mut op.work else {
-                    return;
-                };
                 let written = Written {
                     version,
                     expires,
@@ -230,8 +213,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     replicas,
                     existed,
                 };
+                let reply = written.report(op.key, write, cx.wall);
+                let key = op.key;
+                if !self.trusts(cx, from, version.clock) {
+                    // It was done, with a version that replicas refuse.
+                    return self.fail(cx, number, Failure::NoAnswer { key });
+                }
                 self.clock.observe(version.clock, cx.wall);
-                let reply = written.report(key, write, cx.wall);
                 self.finish(cx, number, reply);
             }
             WriteResult::TooFew {
@@ -239,20 +227,42 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 replicas,
                 needed,
             } => {
-                self.fail(
-                    cx,
-                    number,
-                    Failure::TooFewReplicas {
-                        durable,
-                        replicas,
-                        needed,
-                    },
-                );
+                let failure = Failure::TooFewReplicas {
+                    durable,
+                    replicas,
+                    needed,
+                };
+                self.fail(cx, number, failure);
             }
-            WriteResult::NotResponsible => self.look_again(cx, number),
-            // An earlier root may have done the write, which would be what this one found.
-            WriteResult::Conflict { .. } if is_open_elsewhere => {
-                self.fail(cx, number, Failure::NoAnswer { key });
+            not_done => {
+                // Asked once, it has not done it; asked twice, it may have forgotten that it did.
+                write
+                    .open_at
+                    .retain(|(root, sent)| *root != from.id || *sent > 1);
+                let is_open = !write.open_at.is_empty();
+                self.not_written(cx, number, is_open, not_done);
+            }
+        }
+    }
+
+    /// The root has not done a write. `is_open` says that it, or an earlier one, may have done so
+    /// when it was asked before.
+    fn not_written(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        number: u64,
+        is_open: bool,
+        result: WriteResult,
+    ) {
+        let Some(key) = self.ops.get(&number).map(|op| op.key) else {
+            return;
+        };
+        let failure = match result {
+            WriteResult::NotResponsible => return self.look_again(cx, number),
+            WriteResult::Busy => return self.pause(cx, number),
+            // What it found may be this very write.
+            WriteResult::Conflict { .. } | WriteResult::Undecided { .. } if is_open => {
+                Failure::NoAnswer { key }
             }
             WriteResult::Conflict {
                 found,
@@ -265,10 +275,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     replicas_answered: answered,
                     replicas,
                 };
-                self.finish(cx, number, Reply::Conflict(report));
-            }
-            WriteResult::Undecided { .. } if is_open_elsewhere => {
-                self.fail(cx, number, Failure::NoAnswer { key });
+                return self.finish(cx, number, Reply::Conflict(report));
             }
             WriteResult::Undecided {
                 complete,
@@ -276,14 +283,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 needed,
             } => {
                 let reason = undecided(complete, answered, needed);
-                self.fail(cx, number, Failure::Undecided { key, reason });
+                Failure::Undecided { key, reason }
             }
-            WriteResult::Refused(why) => {
-                let why: String = why.chars().take(256).collect();
-                self.fail(cx, number, Failure::Refused(why));
-            }
-            WriteResult::Busy => self.pause(cx, number),
-        }
+            WriteResult::Refused(why) => Failure::Refused(why.chars().take(256).collect()),
+            WriteResult::Taken | WriteResult::Written { .. } | WriteResult::TooFew { .. } => return,
+        };
+        self.fail(cx, number, failure);
     }
 }
 
