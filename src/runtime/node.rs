@@ -312,20 +312,6 @@ async fn linger(endpoint: &quinn::Endpoint) {
     let _ = tokio::time::timeout(LINGER, endpoint.wait_idle()).await;
 }
 
-/// The one socket, for peers and for clients.
-fn open_endpoint(
-    identity: &Identity,
-    alpn: &[u8],
-    udp: UdpSocket,
-) -> Result<quinn::Endpoint, StartError> {
-    let protocols = vec![alpn.to_vec(), CONTROL_ALPN.to_vec()];
-    Ok(socket::endpoint(
-        transport::endpoint_config(identity),
-        Some(transport::server_config(identity, protocols)?),
-        udp,
-    )?)
-}
-
 /// What each of our connections begins with.
 async fn greeting(overlay: &str, advertise: SocketAddr, quorums: Quorums) -> Vec<u8> {
     let hello = Hello {

@@ -5,6 +5,7 @@
 
 pub mod checks;
 mod clients;
+mod disturb;
 pub mod history;
 mod profile;
 mod run;

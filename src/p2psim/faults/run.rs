@@ -3,43 +3,28 @@
 //! In the safety phase the network loses, copies, delays and splits, and nodes come and go, while
 //! clients write and read. A node that crashes comes back with its disk, which has what was
 //! reported durable and maybe some of what was being committed; or it loses its disk for good,
-//! which only happens to one node at a time, after the last one's data has been copied again. In the liveness phase nothing fails any
-//! more: the ring must become the oracle's, and every promise to clients is checked by a last
-//! read of every key.
+//! which only happens to one node at a time, after the last one's data has been copied again. In
+//! the liveness phase nothing fails any more: the ring must become the oracle's, and every promise
+//! to clients is checked by a last read of every key.
 
 use super::checks::{Check, End};
 use super::clients::Clients;
 use super::history::History;
 use super::swarm::Swarm;
 use overlay::{Duration, Notice, Request, Time};
-use sim::{Agenda, Chance, Violation};
+use sim::{Agenda, Violation};
 
 /// A node joins within this time, whatever the network does.
 const JOIN_WITHIN: Duration = Duration::from_secs(180);
 /// Without faults, ring and replicas are repaired within this time: a root that cannot prove that
 /// it holds its whole part presumes the rest lost after ten minutes, and settles then.
 const SETTLE_WITHIN: Duration = Duration::from_secs(900);
-/// How long after a partition no node loses its data: what was written on either side is at nodes
-/// that need not hold it, which notice when their old roots are silent for three comparisons (90
-/// s), and then hand it over. A store in memory that dies before has not lost what it promised
-/// when the others hold it; in this time they may not.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(150);
 /// Before the last reads: the longest of the short leases, and what is left of it.
 const LEASES_END_WITHIN: Duration = Duration::from_secs(90);
 /// All calls end within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// How often it is looked whether all is repaired.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Shortest and longest partition, block, storm of losses, or slowness of a node.
-const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(25));
-/// Losses in a storm.
-const STORM: Chance = Chance::percent(20);
-/// Longest delay of a node whose process gets too little time.
-const SLOWEST: Duration = Duration::from_millis(400);
-/// Longest delay of a disk that does something else.
-const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
-/// Nodes that may come beyond the number asked for.
-const EXTRA_NODES: usize = 4;
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What one seed did.
 #[derive(Clone, Debug)]
@@ -67,7 +52,7 @@ pub struct SeedReport {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Action {
+pub(super) enum Action {
     Operation,
     Disturb,
     EndOfSpell,
@@ -76,15 +61,15 @@ enum Action {
     Look,
 }
 
-struct Run {
-    swarm: Swarm,
-    history: History,
-    clients: Clients,
-    checks: Vec<Box<dyn Check>>,
-    agenda: Agenda<Action>,
-    nodes: usize,
-    in_spell: bool,
-    splits: u64,
+pub(super) struct Run {
+    pub(super) swarm: Swarm,
+    pub(super) history: History,
+    pub(super) clients: Clients,
+    pub(super) checks: Vec<Box<dyn Check>>,
+    pub(super) agenda: Agenda<Action>,
+    pub(super) nodes: usize,
+    pub(super) in_spell: bool,
+    pub(super) splits: u64,
 }
 
 /// Runs one seed with the given checks.
@@ -197,7 +182,7 @@ impl Run {
         Ok(())
     }
 
-    fn plan(&mut self, wait: Duration, action: Action) {
+    pub(super) fn plan(&mut self, wait: Duration, action: Action) {
         self.agenda.plan(self.swarm.world.now() + wait, action);
     }
 
@@ -241,7 +226,7 @@ impl Run {
         Ok(())
     }
 
-    fn look(&mut self) -> bool {
+    pub(super) fn look(&mut self) -> bool {
         let is_split = self.swarm.world.faults().is_split();
         let is_settled = !is_split && self.swarm.unsettled().is_none();
         if is_settled {
@@ -258,109 +243,6 @@ impl Run {
         let op = self.swarm.world.call(node, request.clone());
         self.history
             .began(op, node, request, self.swarm.world.now());
-    }
-
-    /// Disturbs the network, once the last disturbance is repaired.
-    fn disturb(&mut self) -> Result<(), Box<Violation>> {
-        if self.in_spell || !self.look() {
-            self.plan(LOOK_EVERY, Action::Disturb);
-            return Ok(());
-        }
-        let wait = self
-            .swarm
-            .dice
-            .exponential(self.swarm.profile.disturb_every);
-        self.plan(Duration(LOOK_EVERY.0 + wait.0), Action::Disturb);
-        let Some(node) = self.swarm.member() else {
-            return Ok(());
-        };
-        let now = self.swarm.world.now();
-        let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
-        match self.swarm.dice.below(15) {
-            0..=2 => {
-                let keeps_disk = !handed_over || self.swarm.dice.below(2) == 0;
-                self.crash(node, keeps_disk)?;
-            }
-            10 | 11 => self.crash_many()?,
-            12 => self.swarm.jump_clock(node),
-            13 | 14 => self.begin_spell(|run| {
-                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST_DISK);
-                run.swarm.world.set_slow_disk(node, by);
-            }),
-            3 | 4 => {
-                self.swarm.leave(node);
-                self.plan(Duration::from_secs(2), Action::Join);
-            }
-            5 if self.swarm.members().len() < self.nodes + EXTRA_NODES => {
-                self.swarm.join();
-            }
-            5..=7 => self.begin_spell(|run| run.split(node)),
-            8 => self.begin_spell(|run| run.swarm.world.faults_mut().loss = STORM),
-            _ => self.begin_spell(|run| {
-                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST);
-                run.swarm.world.set_slow(node, by);
-            }),
-        }
-        Ok(())
-    }
-
-    /// Several nodes lose power at the same instant, maybe all of them; all come back.
-    fn crash_many(&mut self) -> Result<(), Box<Violation>> {
-        let mut members = self.swarm.members();
-        let count = 2 + self.swarm.dice.index(members.len().saturating_sub(1));
-        self.swarm.dice.shuffle(&mut members);
-        members.truncate(count);
-        members
-            .into_iter()
-            .try_for_each(|node| self.crash(node, true))
-    }
-
-    fn crash(&mut self, node: usize, keeps_disk: bool) -> Result<(), Box<Violation>> {
-        self.swarm.crash(node, keeps_disk);
-        self.history.orphan(node);
-        self.swarm.world.check(node).map_err(Box::new)?;
-        let wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
-        if keeps_disk || self.swarm.dice.below(2) == 0 {
-            self.plan(wait, Action::ComeBack(node));
-        } else {
-            self.plan(wait, Action::Join);
-        }
-        Ok(())
-    }
-
-    fn begin_spell(&mut self, begin: impl FnOnce(&mut Self)) {
-        self.in_spell = true;
-        self.swarm.weather.troubled();
-        begin(self);
-        let length = self.swarm.dice.span(SPELL.0, SPELL.1);
-        self.plan(length, Action::EndOfSpell);
-    }
-
-    /// Splits the network into two sides, or blocks one direction between two nodes.
-    fn split(&mut self, node: usize) {
-        self.splits += 1;
-        let now = self.swarm.world.now();
-        self.swarm.weather.split(now);
-        if self.swarm.dice.below(3) == 0 {
-            let other = self.swarm.member().unwrap_or(node);
-            self.swarm.world.faults_mut().block(node, other);
-            return;
-        }
-        let count = self.swarm.world.node_count();
-        let sides = (0..count).map(|_| self.swarm.dice.below(2) as u8).collect();
-        self.swarm.world.faults_mut().partition(sides);
-    }
-
-    fn end_spell(&mut self) {
-        self.in_spell = false;
-        let loss = self.swarm.profile.loss;
-        let faults = self.swarm.world.faults_mut();
-        faults.heal();
-        faults.loss = loss;
-        for node in 0..self.swarm.world.node_count() {
-            self.swarm.world.set_slow(node, Duration::ZERO);
-            self.swarm.world.set_slow_disk(node, Duration::ZERO);
-        }
     }
 
     /// Nothing fails any more: everything must come right.
