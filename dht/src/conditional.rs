@@ -261,7 +261,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         view.own_evidence = proven
             .into_iter()
-            .map(|arc| Evidence { arc, proof })
+            .map(|arc| Evidence::new(arc, proof))
             .collect();
         view.id = cx.rng.next_u64();
         view.unproven = vec![Unproven {

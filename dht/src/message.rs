@@ -1,5 +1,9 @@
 //! What nodes say to each other about records. Variants and fields are only appended.
 
+pub use crate::comparison::{
+    Evidence, Horizon, PartSum, Proof, RangeAnswer, RangeSum, SyncAsk, SyncCollect, SyncDone,
+    SyncTold,
+};
 use bytes::Bytes;
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
@@ -43,26 +47,12 @@ pub enum StoreMessage {
         #[serde(deserialize_with = "overlay::wire::few")]
         acks: SmallVec<[(u64, bool); 1]>,
     },
-    /// Root to replica: is this range the same at your side?
-    SyncRange(Box<SyncRange>),
-    /// It is the same.
-    SyncSame {
-        /// Which question.
-        req: u64,
-        /// What the replica knows about the arc; only in the answer to its first range.
-        evidence: Vec<Evidence>,
-    },
-    /// It is not; this is what the replica has.
-    SyncList {
-        /// Which question.
-        req: u64,
-        /// The versions in the range, in order.
-        entries: Vec<(Id, Slot, Version)>,
-        /// Where the list ends, when it is shorter than the range.
-        upto: Option<Position>,
-        /// As in `SyncSame`.
-        evidence: Vec<Evidence>,
-    },
+    /// Root to replica: are these ranges the same at your side?
+    SyncAsk(Box<SyncAsk>),
+    /// Replica to root: which are, and how the others differ.
+    SyncTold(Box<SyncTold>),
+    /// Root to replica: every replica has these; drop them.
+    SyncCollect(Box<SyncCollect>),
     /// Root to replica: take these, and send me those.
     SyncItems {
         /// Names the exchange.
@@ -71,6 +61,8 @@ pub enum StoreMessage {
         items: Vec<Item>,
         /// For the root.
         want: Vec<Position>,
+        /// What of these is live and not newer is dead: the replica drops it instead.
+        dead: Hlc,
     },
     /// The items are durable, and here are those that were wanted.
     SyncItemsReply {
@@ -225,6 +217,9 @@ pub struct ReadReply {
     pub standing: Standing,
     /// What it has.
     pub data: ReadData,
+    /// Present when the answering node holds everything that was acknowledged: a live version that
+    /// is not newer than this, and that it does not have, was deleted.
+    pub collected: Option<Hlc>,
 }
 
 /// What a node is to a key.
@@ -389,72 +384,6 @@ pub struct Replicate {
     /// The origin of the write and its number there, so that a replica which becomes the root
     /// knows the write when it is asked for it again.
     pub name: Option<(Id, u64)>,
-}
-
-/// A range of an arc at its root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyncRange {
-    /// The root's number.
-    pub req: u64,
-    /// The arc and how long the copy is good for.
-    pub done: SyncDone,
-    /// Whether the root only wants what the other has and knows: the other is to be no copy.
-    pub witness: bool,
-    /// The range begins after this position; without it, at the start of the arc.
-    pub after: Option<Position>,
-    /// The range ends with this position; without it, at the end of the arc, and if the range is
-    /// the same, the replica holds the whole arc.
-    pub upto: Option<Position>,
-    /// Records in the range.
-    pub count: u32,
-    /// Their fingerprint.
-    pub print: [u64; 2],
-}
-
-/// What a replica notes once it holds a whole arc.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyncDone {
-    /// The root's number.
-    pub req: u64,
-    /// The root's view.
-    pub view: u64,
-    /// The arc.
-    pub arc: Arc,
-    /// How many members of this view, apart from its root, together hold every acknowledged write;
-    /// zero while the root does not know whether it has everything.
-    pub quorum: u8,
-    /// For how many seconds this holds without being repeated.
-    pub valid_s: u32,
-}
-
-/// What a node knows about the past of an arc: it tells the new root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// For which part.
-    pub arc: Arc,
-    /// What.
-    pub proof: Proof,
-}
-
-/// Why a node's copy of an arc counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Proof {
-    /// It was the root and accepts no more writes for it.
-    Held {
-        /// Whether it held everything; else only what was acknowledged under it.
-        complete: bool,
-        /// Who was the root next, as far as it knows; none when it is the asking node.
-        next: Option<Id>,
-    },
-    /// It was a full copy under a root; `quorum` such copies hold every acknowledged write.
-    Member {
-        /// The root.
-        root: Id,
-        /// Its view.
-        view: u64,
-        /// How many.
-        quorum: u8,
-    },
 }
 
 /// What became of a hand-over.
