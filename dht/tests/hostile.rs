@@ -209,5 +209,7 @@ fn a_stranger_drops_nothing() {
 }
 
 fn contact_of(id: Id) -> Contact {
-    (0..5).map(contact).find(|peer| peer.id == id).unwrap()
+    let mut all = (0..5).map(contact);
+    all.find(|peer| peer.id == id)
+        .expect("a node of this world")
 }
