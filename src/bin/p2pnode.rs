@@ -3,8 +3,8 @@
 use chord::{Chord, ChordConfig};
 use clap::{CommandFactory, Parser, Subcommand};
 use dht::{Dht, DhtConfig, MemoryStore};
-use overlay::lookup::LookupConfig;
 use overlay::Quorums;
+use overlay::lookup::LookupConfig;
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
