@@ -152,11 +152,6 @@ impl World {
         contact
     }
 
-    /// The store that node `number` will start with.
-    pub fn lay_disk(&mut self, number: u64, store: MemoryStore) {
-        self.disks.insert(contact(number).id, store);
-    }
-
     /// Kills a node; the ring still lists it.
     pub fn kill(&mut self, node: Id) {
         let life = self.nodes.remove(&node).expect("the node is alive");
