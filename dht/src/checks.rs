@@ -146,8 +146,7 @@ pub(crate) fn batch_cost(record: &Meta) -> usize {
 const EXPIRED_HOLDER_KEPT_MS: u64 = 2 * MAX_CLOCK_DRIFT_MS;
 
 /// Whether nobody needs the record any more: a tombstone or an ended value past the grace period,
-/// or an ended lease. Such records are left out of comparisons, so that replicas may remove them
-/// at different times.
+/// or an ended lease. It is still part of every comparison until it is collected.
 pub(crate) fn is_garbage(slot: Slot, record: &Meta, wall: WallMs, grace_s: u64) -> bool {
     if record.is_tombstone() {
         return record.version.clock.wall().plus_secs(grace_s) < wall;

@@ -261,10 +261,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             complete: true,
             next: Some(by),
         };
-        view.own_evidence = proven
-            .into_iter()
-            .map(|arc| Evidence { arc, proof })
-            .collect();
+        let evidence = proven.into_iter().map(|arc| Evidence::new(arc, proof));
+        view.own_evidence = self.horizons.annotate(evidence.collect());
+        view.called_witnesses = false;
         view.id = cx.rng.next_u64();
         view.unproven = vec![Unproven {
             arc: view.arc,

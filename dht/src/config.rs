@@ -18,11 +18,12 @@ pub struct DhtConfig {
     /// How long a root waits for its replicas before it reports too few. Default 4 s: half of
     /// `op_timeout`, so that the report reaches the user.
     pub write_timeout: Duration,
-    /// How often a root compares each replica with itself when nothing happens. Default 30 s; with
-    /// many records less often: at most 2,000 records a second are compared.
+    /// How often a root compares each replica with itself when nothing happens. Default 30 s. Where
+    /// nothing differs that is one round trip, however many records there are.
     pub anti_entropy: Duration,
-    /// How long a tombstone is kept, in seconds, so that no replica that missed the deletion can
-    /// bring the record back. Default 24 h.
+    /// How long a tombstone is kept at least, in seconds; it is collected once every replica has it,
+    /// too. A node that was away for longer than this does not bring deleted keys back, and may lose
+    /// what only it had. Must be longer than clocks differ. Default 24 h.
     pub tombstone_grace_s: u64,
     /// After how long a root that took over an arc, and found too few of the replicas before it to
     /// know that it has everything, takes what is missing for lost. Until then a key that nobody

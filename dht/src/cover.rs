@@ -170,6 +170,28 @@ impl Covers {
         self.list.iter().map(|cover| cover.arc)
     }
 
+    /// The arcs of which this node has everything that was acknowledged.
+    pub(crate) fn testified(&self, now: Time) -> impl Iterator<Item = Arc> {
+        let counts = move |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
+        self.list.iter().filter(counts).map(|cover| cover.arc)
+    }
+
+    /// Whether a node is the root, as far as known here, of an arc around a key.
+    pub(crate) fn has_root(&self, root: Id, key: Id) -> bool {
+        self.list
+            .iter()
+            .any(|cover| cover.root == root && cover.arc.contains(key))
+    }
+
+    /// The arc that counts as a full copy under a view.
+    pub(crate) fn full_arc(&self, root: Id, view: u64, now: Time) -> Option<Arc> {
+        let counts = |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
+        let mut found = self.list.iter().filter(counts);
+        found
+            .find(|cover| cover.root == root && cover.view == view)
+            .map(|cover| cover.arc)
+    }
+
     /// What the copies prove about an arc, to its new root `claimant`: not what they were to itself
     /// before somebody else claimed it.
     pub(crate) fn evidence(&self, claimant: Id, about: Arc, now: Time) -> Vec<Evidence> {
@@ -188,7 +210,7 @@ impl Covers {
                     arcs = subtract_from(&arcs, fence.arc);
                 }
             }
-            found.extend(arcs.into_iter().map(|arc| Evidence { arc, proof }));
+            found.extend(arcs.into_iter().map(|arc| Evidence::new(arc, proof)));
         }
         found
     }

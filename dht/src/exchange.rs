@@ -1,76 +1,104 @@
 //! The part of a replica in a comparison with its root.
 
+use crate::checks::{MAX_ITEMS, is_garbage};
+use crate::clock::MAX_CLOCK_DRIFT_MS;
 use crate::durable::Then;
-use crate::fingerprint::Fingerprint;
+use crate::horizon::{hides_others, is_dead};
 use crate::items::MAX_WANTED;
-use crate::message::{SyncDone, SyncRange};
+use crate::message::{PartSum, RangeAnswer, RangeSum, SyncAsk, SyncCollect, SyncDone, SyncTold};
 use crate::parked::Parked;
-use crate::ranges::MAX_LISTED;
-use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Contact, Cx, Fault, Item, KeyRouter};
+use crate::ranges::{FAN_OUT, LIST_RECORDS, MAX_ASKED, order};
+use crate::{Dht, Meta, Position, Store, StoreMessage};
+use overlay::{Arc, Contact, Cx, Fault, Hlc, Item, KeyRouter, Slot, WallMs};
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// A root asks whether a range is the same here.
-    pub(crate) fn sync_range_asked(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        from: Contact,
-        range: &SyncRange,
-    ) {
-        let SyncRange {
+    /// A root asks whether ranges are the same here.
+    pub(crate) fn sync_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, ask: &SyncAsk) {
+        let SyncAsk {
             req,
             done,
             witness,
-            after,
-            upto,
-            count,
-            print,
-        } = range;
-        let mut own = Fingerprint::new();
-        let mut entries = Vec::new();
-        let mut cut = false;
-        self.scan(cx, done.arc, (*after, *upto), &mut |(key, slot), record| {
-            cut = entries.len() == MAX_LISTED;
-            if !cut {
-                own.add(key, slot, record.version);
-                entries.push((key, slot, record.version));
-            }
-            !cut
-        });
-        // What we know was true before this root compares anything.
-        let evidence = match after {
-            None => {
-                let evidence = self.evidence_for(from.id, done.arc, cx.now);
-                self.covers.fence(from.id, done.arc);
-                evidence
-            }
-            Some(_) => Vec::new(),
+            first,
+            ranges,
+        } = ask;
+        let sane = |range: &RangeSum| {
+            let inside =
+                |position: Option<Position>| position.is_none_or(|(key, _)| done.arc.contains(key));
+            inside(range.after)
+                && inside(range.upto)
+                && match (range.after, range.upto) {
+                    (Some(after), Some(upto)) => order(done.arc, after) < order(done.arc, upto),
+                    _ => true,
+                }
         };
+        if ranges.is_empty() || ranges.len() > MAX_ASKED || !ranges.iter().all(sane) {
+            return cx.hang_up(from, Fault::Protocol);
+        }
+        let answers: Vec<RangeAnswer> = ranges
+            .iter()
+            .map(|range| self.compare_range(done.arc, range))
+            .collect();
+        // What we know was true before this root compares anything.
+        let evidence = if *first {
+            let evidence = self.evidence_for(from.id, done.arc, cx.now);
+            self.covers.fence(from.id, done.arc);
+            evidence
+        } else {
+            Vec::new()
+        };
+        let collected = self.collected_in(cx, done.arc);
         if !witness {
             self.covers.begin(from.id, done, cx.now);
         }
-        let req = *req;
-        if !cut && own.finish() == (*count, *print) {
-            if upto.is_none() && !witness && self.covers.complete(from.id, done, cx.now) {
-                self.strays_changed(cx);
-            }
-            return self.post(cx, from, StoreMessage::SyncSame { req, evidence });
+        if *first && !witness && answers.first() == Some(&RangeAnswer::Same) {
+            self.full_copy(cx, from, done);
         }
-        let upto = if cut {
-            entries.last().map(|(key, slot, _)| (*key, *slot))
-        } else {
-            None
+        let told = SyncTold {
+            req: *req,
+            answers,
+            collected,
+            evidence,
         };
-        self.post(
-            cx,
-            from,
-            StoreMessage::SyncList {
-                req,
-                entries,
-                upto,
-                evidence,
-            },
-        );
+        self.post(cx, from, StoreMessage::SyncTold(Box::new(told)));
+    }
+
+    fn compare_range(&self, arc: Arc, range: &RangeSum) -> RangeAnswer {
+        let RangeSum { after, upto, sum } = *range;
+        let own = self.store.sum(arc, (after, upto));
+        if own == sum {
+            return RangeAnswer::Same;
+        }
+        if own.count > LIST_RECORDS {
+            return RangeAnswer::Parts(self.divide(arc, (after, upto), own.count));
+        }
+        let mut entries = Vec::new();
+        self.store.range(arc, after, &mut |key, slot, record| {
+            if (entries.len() as u64) < own.count {
+                entries.push((key, slot, record.version));
+            }
+            (entries.len() as u64) < own.count
+        });
+        RangeAnswer::Versions(entries)
+    }
+
+    /// The parts of a range, with equally many records each.
+    fn divide(
+        &self,
+        arc: Arc,
+        (mut after, end): (Option<Position>, Option<Position>),
+        count: u64,
+    ) -> Vec<PartSum> {
+        let from = after;
+        let mut parts = Vec::with_capacity(FAN_OUT as usize);
+        for part in 1..FAN_OUT {
+            let upto = self.store.nth(arc, from, count * part / FAN_OUT - 1);
+            let sum = self.store.sum(arc, (after, upto));
+            parts.push(PartSum { upto, sum });
+            after = upto;
+        }
+        let sum = self.store.sum(arc, (after, end));
+        parts.push(PartSum { upto: None, sum });
+        parts
     }
 
     /// A root sends what it has newer, and asks for what we have newer.
@@ -80,7 +108,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         from: Contact,
         req: u64,
         items: Vec<Item>,
-        want: &[Position],
+        (want, dead): (&[Position], Hlc),
     ) {
         if want.len() > MAX_WANTED {
             return cx.hang_up(from, Fault::OutOfBounds);
@@ -95,6 +123,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 req,
                 items: items.clone(),
                 want: want.to_vec(),
+                dead,
             }),
         };
         if !self.have_bodies(&batch, again) {
@@ -103,6 +132,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let mut seq = self.durable;
         for item in items {
             seq = seq.max(self.store.write(item));
+        }
+        for (key, slot) in want {
+            let is_root = self.covers.has_root(from.id, *key);
+            let over = self.store.meta(*key, *slot).is_some_and(|known| {
+                self.need_not_travel(cx, *slot, &known)
+                    || is_root && is_dead(*slot, &known, dead, cx.wall)
+            });
+            if over {
+                seq = seq.max(self.store.remove(*key, *slot));
+            }
         }
         let items = self.batch(&batch);
         let handled = handled as u32;
@@ -121,6 +160,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         );
     }
 
+    /// Whether a record that one side lacks is not worth sending: a lease that ended long ago.
+    pub(crate) fn need_not_travel(&self, cx: &Cx<'_, Self>, slot: Slot, known: &Meta) -> bool {
+        let grace_s = self.config.tombstone_grace_s;
+        is_garbage(slot, known, cx.wall, grace_s) && !hides_others(slot, known, cx.wall)
+    }
+
     /// A root says that this node is a full copy of its arc.
     pub(crate) fn sync_done_asked(
         &mut self,
@@ -128,9 +173,46 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         from: Contact,
         done: &SyncDone,
     ) {
+        self.full_copy(cx, from, done);
+        self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
+    }
+
+    fn full_copy(&mut self, cx: &Cx<'_, Self>, from: Contact, done: &SyncDone) {
+        if done.quorum > 0 {
+            self.horizons.adopt(done.arc, &done.horizons);
+        }
         if self.covers.complete(from.id, done, cx.now) {
             self.strays_changed(cx);
         }
-        self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
+    }
+
+    /// A root says that every replica has these: they are dropped everywhere.
+    pub(crate) fn collect_asked(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        collect: &SyncCollect,
+    ) {
+        if collect.entries.len() > MAX_ITEMS {
+            return cx.hang_up(from, Fault::OutOfBounds);
+        }
+        let Some(arc) = self.covers.full_arc(from.id, collect.view, cx.now) else {
+            return;
+        };
+        if collect.upto > Hlc::default() {
+            let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
+            let latest = (cx.wall.0 + MAX_CLOCK_DRIFT_MS).saturating_sub(grace_ms);
+            let latest = Hlc::at(WallMs(latest));
+            self.horizons.raise(arc, collect.upto.min(latest));
+        }
+        for (key, slot, version) in &collect.entries {
+            let ended = self
+                .store
+                .meta(*key, *slot)
+                .is_some_and(|known| known.version == *version && !known.is_live(cx.wall));
+            if ended && arc.contains(*key) {
+                self.store.remove(*key, *slot);
+            }
+        }
     }
 }

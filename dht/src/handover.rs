@@ -2,9 +2,11 @@
 //! set changes.
 
 use crate::coordinate::{Asker, MAX_COORDINATED, Task};
+use crate::horizon::{hides_others, is_dead};
 use crate::message::HandOffResult;
 use crate::parked::Parked;
-use crate::{Dht, Position, Store, StoreMessage};
+use crate::view::View;
+use crate::{Dht, Meta, Position, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Item, KeyRouter, Version};
 use smallvec::SmallVec;
 
@@ -30,6 +32,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             } else {
                 HandOffResult::NotResponsible
             };
+            return self.post(cx, from, StoreMessage::HandedOff { req, result });
+        }
+        let Some(items) = self.alive(cx, items) else {
+            let result = HandOffResult::Busy;
+            return self.post(cx, from, StoreMessage::HandedOff { req, result });
+        };
+        if items.is_empty() {
+            let result = HandOffResult::Stored;
             return self.post(cx, from, StoreMessage::HandedOff { req, result });
         }
         // What we have may be newer: then that is what the replicas must hold.
@@ -66,6 +76,28 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             conditional: false,
         };
         self.coordinate(cx, task);
+    }
+
+    /// Those of the records that were not deleted long ago; nothing while this root does not know.
+    fn alive(&self, cx: &Cx<'_, Self>, items: Vec<Item>) -> Option<Vec<Item>> {
+        let grace_s = self.config.tombstone_grace_s;
+        let mut alive = Vec::with_capacity(items.len());
+        for item in items {
+            let meta = Meta::of(&item.record);
+            let is_old = meta.version.clock.wall().plus_secs(grace_s) < cx.wall;
+            let mut views = self.views.iter();
+            let mine = views.find(|view| view.arc.contains(item.key));
+            let complete = mine.is_some_and(View::is_complete);
+            if is_old && !complete && !hides_others(item.slot, &meta, cx.wall) {
+                return None;
+            }
+            let collected = self.testimony(cx, item.key).unwrap_or_default();
+            let known = self.store.version((item.key, item.slot)).is_some();
+            if known || !is_dead(item.slot, &meta, collected, cx.wall) {
+                alive.push(item);
+            }
+        }
+        Some(alive)
     }
 
     /// The replica set of an arc has changed: writes under way go to the present one, which may

@@ -10,14 +10,17 @@
 //! - The root of an arc keeps a `view`: its replicas, how far each is a full copy, and for which
 //!   parts of the arc the root itself is known to hold everything that was ever acknowledged.
 //!   Only that knowledge turns "nobody has it" into "absent".
-//! - Replicas are brought together by comparing fingerprints of ranges (`sync`), after every
-//!   change and from time to time.
+//! - Replicas are brought together by comparing fingerprints of ranges (`sync`, `ranges`), after
+//!   every change and from time to time; each store keeps the sums for it (`summary`).
+//! - Tombstones are collected by roots (`collect`), and what was deleted stays deleted (`horizon`).
 //! - A record that this node need not hold is handed to its root, then deleted (`strays`).
 
 mod accept;
 mod arcs;
 mod checks;
 mod clock;
+mod collect;
+mod comparison;
 mod conditional;
 mod config;
 mod coordinate;
@@ -26,8 +29,12 @@ mod drift;
 mod durable;
 mod exchange;
 mod fingerprint;
+mod former;
 mod handover;
+mod horizon;
 mod items;
+mod judge;
+mod kept;
 mod leases;
 mod leave;
 mod machine;
@@ -47,6 +54,7 @@ mod replica;
 mod status;
 mod store;
 mod strays;
+mod summary;
 mod sweep;
 mod sync;
 mod view;
@@ -55,13 +63,15 @@ mod write;
 pub use config::DhtConfig;
 pub use coordinate::MAX_COORDINATED;
 pub use cover::MAX_COVERS;
+pub use fingerprint::Sum;
 pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use memory::MemoryStore;
 pub use message::{
-    ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen,
-    Position, Proof, Read, ReadData, ReadReply, RenewMany, RenewResult, Renewal, Replicate, Seen,
-    Standing, StoreMessage, SyncDone, SyncRange, Wanted, Write, WriteResult,
+    ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen, Horizon,
+    PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
+    RenewResult, Renewal, Replicate, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone,
+    SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use repair::CAUGHT_UP_WITHIN;

@@ -1,9 +1,13 @@
 //! The machine: what it keeps, and who handles which input.
 
+use crate::collect::Batch;
 use crate::conditional::Deciding;
 use crate::coordinate::Coordinated;
 use crate::cover::Covers;
 use crate::durable::Waiting;
+use crate::former::Former;
+use crate::horizon::Horizons;
+use crate::kept::Kept;
 use crate::leases::Leases;
 use crate::leave::Leaving;
 use crate::message::{DhtMessage, RenewResult, StoreMessage};
@@ -12,7 +16,7 @@ use crate::parked::Parked;
 use crate::remembered::Remembered;
 use crate::repair::Repairs;
 use crate::strays::Strays;
-use crate::view::{Former, View};
+use crate::view::View;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
 use overlay::{
@@ -26,7 +30,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) routing: Routing<R>,
     pub(crate) routing_out: Outbox<Routing<R>>,
-    pub(crate) store: S,
+    pub(crate) store: Kept<S>,
     pub(crate) config: DhtConfig,
     pub(crate) clock: crate::clock::Clock,
     /// The next number of a request. Starts at random, so that answers cannot be guessed.
@@ -62,6 +66,10 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) founding: bool,
     /// The arcs of other roots of which this node is a copy.
     pub(crate) covers: Covers,
+    /// Up to where deletions were collected.
+    pub(crate) horizons: Horizons,
+    /// What is to be collected.
+    pub(crate) batches: Vec<Batch>,
     pub(crate) strays: Strays,
     /// How far the sweep has come.
     pub(crate) swept: Option<Position>,
@@ -120,7 +128,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             routing_out: Outbox::default(),
             config,
             clock: crate::clock::Clock::after(store.newest()),
-            store,
+            store: Kept::new(store),
             next_number: None,
             local: VecDeque::new(),
             deadlines: Deadlines::default(),
@@ -139,6 +147,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             former: Vec::new(),
             founding: false,
             covers: Covers::default(),
+            horizons: Horizons::default(),
+            batches: Vec::new(),
             strays: Strays::default(),
             swept: None,
             leases: Leases::default(),
@@ -162,13 +172,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &S {
-        &self.store
+        self.store.inner()
     }
 
     /// The store of a node that has stopped: for a simulated crash and restart.
     #[must_use]
     pub fn into_store(self) -> S {
-        self.store
+        self.store.into_inner()
     }
 
     /// Takes for granted that nothing is stored in the network yet but what its nodes were given:
@@ -232,18 +242,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::WriteReply { req, result } => self.write_answered(cx, from, req, result),
             StoreMessage::Replicate(replicate) => self.replicate_asked(cx, from, replicate),
             StoreMessage::Replicated { acks } => self.replicated(cx, from, &acks),
-            StoreMessage::SyncRange(range) => self.sync_range_asked(cx, from, &range),
-            StoreMessage::SyncSame { req, evidence } => self.sync_same(cx, from, req, evidence),
-            StoreMessage::SyncList {
+            StoreMessage::SyncAsk(ask) => self.sync_asked(cx, from, &ask),
+            StoreMessage::SyncTold(told) => self.sync_told(cx, from, *told),
+            StoreMessage::SyncCollect(collect) => self.collect_asked(cx, from, &collect),
+            StoreMessage::SyncItems {
                 req,
-                entries,
-                upto,
-                evidence,
+                items,
+                want,
+                dead,
             } => {
-                self.sync_listed(cx, from, req, &entries, upto, evidence);
-            }
-            StoreMessage::SyncItems { req, items, want } => {
-                self.sync_items_asked(cx, from, req, items, &want);
+                self.sync_items_asked(cx, from, req, items, (&want, dead));
             }
             StoreMessage::SyncItemsReply {
                 req,

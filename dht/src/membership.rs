@@ -81,6 +81,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.views.clear();
         self.former.clear();
         self.covers = crate::cover::Covers::default();
+        self.horizons = crate::horizon::Horizons::default();
+        self.batches.clear();
         self.strays = crate::strays::Strays::default();
         self.leases = crate::leases::Leases::default();
         self.coordinated.clear();

@@ -1,13 +1,15 @@
 //! What nodes say to each other about records. Variants and fields are only appended.
 
+pub use crate::comparison::{
+    Evidence, Horizon, PartSum, Proof, RangeAnswer, RangeSum, SyncAsk, SyncCollect, SyncDone,
+    SyncTold,
+};
+
 mod confirm;
 mod renew;
-mod sync;
 
 pub use confirm::{Confirm, Confirmation};
 pub use renew::{RenewMany, RenewResult, Renewal};
-pub use sync::{Evidence, Proof, SyncDone, SyncRange};
-
 use bytes::Bytes;
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
@@ -51,26 +53,12 @@ pub enum StoreMessage {
         #[serde(deserialize_with = "overlay::wire::few")]
         acks: SmallVec<[(u64, bool); 1]>,
     },
-    /// Root to replica: is this range the same at your side?
-    SyncRange(Box<SyncRange>),
-    /// It is the same.
-    SyncSame {
-        /// Which question.
-        req: u64,
-        /// What the replica knows about the arc; only in the answer to its first range.
-        evidence: Vec<Evidence>,
-    },
-    /// It is not; this is what the replica has.
-    SyncList {
-        /// Which question.
-        req: u64,
-        /// The versions in the range, in order.
-        entries: Vec<(Id, Slot, Version)>,
-        /// Where the list ends, when it is shorter than the range.
-        upto: Option<Position>,
-        /// As in `SyncSame`.
-        evidence: Vec<Evidence>,
-    },
+    /// Root to replica: are these ranges the same at your side?
+    SyncAsk(Box<SyncAsk>),
+    /// Replica to root: which are, and how the others differ.
+    SyncTold(Box<SyncTold>),
+    /// Root to replica: every replica has these; drop them.
+    SyncCollect(Box<SyncCollect>),
     /// Root to replica: take these, and send me those.
     SyncItems {
         /// Names the exchange.
@@ -79,6 +67,8 @@ pub enum StoreMessage {
         items: Vec<Item>,
         /// For the root.
         want: Vec<Position>,
+        /// What of these is live and not newer is dead: the replica drops it instead.
+        dead: Hlc,
     },
     /// The items are durable, and here are those that were wanted.
     SyncItemsReply {
@@ -174,6 +164,9 @@ pub struct ReadReply {
     pub standing: Standing,
     /// What it has.
     pub data: ReadData,
+    /// Present when the answering node holds everything that was acknowledged: a live version that
+    /// is not newer than this, and that it does not have, was deleted.
+    pub collected: Option<Hlc>,
 }
 
 /// What a node is to a key.

@@ -32,7 +32,7 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
     // Arcs by what they are copies of: (root, view, quorum) to (witness, arc).
     let mut copies: BTreeMap<Proof, Vec<(Id, Arc)>> = BTreeMap::new();
     for testimony in testimonies {
-        for Evidence { arc, proof } in testimony.evidence {
+        for Evidence { arc, proof, .. } in testimony.evidence {
             if let Proof::Member { .. } = proof {
                 let witness = testimony.witness;
                 copies.entry(*proof).or_default().push((witness, *arc));
@@ -177,10 +177,7 @@ mod tests {
             view: 7,
             quorum,
         };
-        vec![Evidence {
-            arc: arc(from, to),
-            proof,
-        }]
+        vec![Evidence::new(arc(from, to), proof)]
     }
 
     fn after(evidence: &[(u64, Vec<Evidence>)]) -> Vec<Arc> {
@@ -209,10 +206,7 @@ mod tests {
             complete,
             next: next.map(Id::from_u64),
         };
-        Evidence {
-            arc: arc(from, to),
-            proof,
-        }
+        Evidence::new(arc(from, to), proof)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::reading::{Asked, State, Verdict};
 use crate::replica::set_mark;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{
-    Contact, Cx, Duration, Fault, GetReport, HolderInfo, Id, KeyRouter, Outcome, Reply,
+    Contact, Cx, Duration, Fault, GetReport, Hlc, HolderInfo, Id, KeyRouter, Outcome, Reply,
     SearchReport, WallMs,
 };
 
@@ -126,6 +126,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             req,
             standing,
             data,
+            collected,
         } = reply;
         // A version from the future would win over everything that is written until then.
         if !self.trusts(cx, from, data.newest()) {
@@ -150,7 +151,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             asked.version = Some(seen.version);
             self.clock.observe(seen.version.clock, cx.wall);
         }
-        read.merge(from, data);
+        read.merge(from, data, collected, cx.wall);
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let key = op.key;
         let mut forget = false;
@@ -188,7 +189,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         let Work::Read(read) = &op.work else { return };
         let is_silent = |peer: Id| self.routing.is_suspect(peer, cx.now);
-        match read.verdict(&op.replicas, quorum, cx.wall, &is_silent) {
+        let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
+        let horizon = Hlc::at(WallMs(cx.wall.0.saturating_sub(grace_ms)));
+        match read.verdict(&op.replicas, quorum, (cx.wall, horizon), &is_silent) {
             Verdict::Found => self.finish_read(cx, number, Outcome::Found, None),
             Verdict::Absent => self.finish_read(cx, number, Outcome::Absent, None),
             Verdict::Wait => self.wake(cx, number),

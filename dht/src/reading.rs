@@ -1,9 +1,9 @@
 //! What the answers to a read amount to.
 
 use crate::message::{Body, HolderSeen, ReadData, Seen, Standing, Wanted};
-use overlay::{Consistency, Contact, Id, Time, Version, WallMs};
+use overlay::{Consistency, Contact, Hlc, Id, Time, Version, WallMs};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// A read at its origin.
@@ -17,6 +17,11 @@ pub(crate) struct ReadWork {
     pub(crate) value: Option<(Seen, Contact)>,
     /// The newest versions of holders seen, over all attempts.
     pub(crate) holders: BTreeMap<SocketAddr, HolderSeen>,
+    /// Who has nothing, by node: what is live and not newer was deleted. With the holders that the
+    /// node has.
+    pub(crate) collected: BTreeMap<Id, (Hlc, BTreeSet<SocketAddr>)>,
+    /// Whether somebody has answered who holds everything that was acknowledged.
+    pub(crate) testified: bool,
 }
 
 /// One replica that was asked.
@@ -95,6 +100,8 @@ impl ReadWork {
             asked: SmallVec::new(),
             value: None,
             holders: BTreeMap::new(),
+            collected: BTreeMap::new(),
+            testified: false,
         }
     }
 
@@ -151,8 +158,43 @@ impl ReadWork {
         )
     }
 
-    /// Takes in what a replica has: newest wins.
-    pub(crate) fn merge(&mut self, from: Contact, data: ReadData) {
+    /// Takes in what a replica has: newest wins. `collected` is there if it holds everything that
+    /// was acknowledged, and up to where what it does not have was deleted.
+    pub(crate) fn merge(
+        &mut self,
+        from: Contact,
+        data: ReadData,
+        collected: Option<Hlc>,
+        wall: WallMs,
+    ) {
+        self.testified |= collected.is_some();
+        let collected = collected.unwrap_or_default();
+        if collected > Hlc::default() && !matches!(data, ReadData::Value(Some(_))) {
+            let there = match &data {
+                ReadData::Holders(seen) => seen.iter().map(|seen| seen.addr).collect(),
+                ReadData::Value(_) => BTreeSet::new(),
+            };
+            self.collected.insert(from.id, (collected, there));
+        }
+        self.merge_newest(from, data);
+        if self.collected.is_empty() {
+            return;
+        }
+        let collected = &self.collected;
+        let is_dead = |version: Version, addr: Option<SocketAddr>| {
+            collected.values().any(|(upto, there)| {
+                version.clock <= *upto && addr.is_none_or(|addr| !there.contains(&addr))
+            })
+        };
+        self.value = self.value.take().filter(|(seen, _)| {
+            let live = seen.body != Body::Tombstone && seen.expires.is_none_or(|end| wall < end);
+            !(live && is_dead(seen.version, None))
+        });
+        self.holders
+            .retain(|addr, seen| !(seen.is_live(wall) && is_dead(seen.version, Some(*addr))));
+    }
+
+    fn merge_newest(&mut self, from: Contact, data: ReadData) {
         match (self.what, data) {
             (Wanted::Value, ReadData::Value(Some(seen))) => {
                 let better = self.value.as_ref().is_none_or(|(known, _)| {
@@ -184,17 +226,28 @@ impl ReadWork {
         }
     }
 
+    /// Whether something live was written before `horizon`, which no tombstone that was collected
+    /// has passed: somebody who was away may have it, though it was deleted.
+    fn found_old(&self, wall: WallMs, horizon: Hlc) -> bool {
+        let is_old = |version: Version| version.clock < horizon;
+        let value = self.value.iter().any(|(seen, _)| is_old(seen.version));
+        let mut holders = self.holders.values();
+        value || holders.any(|seen| seen.is_live(wall) && is_old(seen.version))
+    }
+
     /// Judges the answers so far.
     ///
     /// Found: the newest version, once the root and enough others have answered, or, when the root
     /// is silent, enough full copies under one view of it. Absent: only when the root holds everything that was acknowledged,
     /// and enough full copies of its present view say the same.
+    /// What was written before `horizon` is found only when one of them, or all, have answered: else
+    /// all may have been away while it was deleted.
     /// `is_silent` says whether a node did not answer a moment ago.
     pub(crate) fn verdict(
         &self,
         replicas: &[Contact],
         quorum: usize,
-        wall: WallMs,
+        (wall, horizon): (WallMs, Hlc),
         is_silent: &dyn Fn(Id) -> bool,
     ) -> Verdict {
         let Some(root) = replicas.first() else {
@@ -213,7 +266,19 @@ impl ReadWork {
         };
         let root_state = state(root.id);
         let answered_by_root = matches!(root_state, Some(State::Root { .. }));
+        let unasked = replicas.iter().any(|peer| !self.was_asked(peer.id));
+        let waiting = self
+            .asked
+            .iter()
+            .any(|asked| matches!(asked.state, State::Waiting { .. }));
         if self.found_something(wall) {
+            if !self.testified && (unasked || waiting) && self.found_old(wall, horizon) {
+                return if unasked {
+                    Verdict::AskMore
+                } else {
+                    Verdict::Wait
+                };
+            }
             // Copies stand in for their root when that is silent, not when it is only slow or
             // another one by now: then they may be copies of the past.
             let by_copies = self.asked.iter().any(|asked| match asked.state {
@@ -247,12 +312,7 @@ impl ReadWork {
         {
             return Verdict::Absent;
         }
-        let unasked = replicas.iter().any(|peer| !self.was_asked(peer.id));
         let enough_but_unproven = answered_by_root && self.answered() >= needed;
-        let waiting = self
-            .asked
-            .iter()
-            .any(|asked| matches!(asked.state, State::Waiting { .. }));
         match root_state {
             _ if unasked && (enough_but_unproven || !waiting) => Verdict::AskMore,
             _ if waiting => Verdict::Wait,

@@ -8,7 +8,7 @@ use crate::message::{
 };
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Contact, Cx, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
+use overlay::{Contact, Cx, Hlc, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
 use smallvec::SmallVec;
 
 /// A value up to this length travels with every answer; of a longer one, only the root sends the
@@ -48,10 +48,20 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Wanted::Holders { .. } => ReadData::Holders(self.holders_seen(&places)),
         };
         let standing = self.standing(cx, read.key, read.set);
+        // A list that was cut short proves nothing about those that are not in it.
+        let whole = match (&data, read.what) {
+            (ReadData::Holders(seen), Wanted::Holders { limit }) => {
+                seen.len() < MAX_HOLDERS_PER_KEY.min(limit as usize)
+            }
+            _ => true,
+        };
+        let collected = self.testimony(cx, read.key);
+        let collected = collected.map(|upto| if whole { upto } else { Hlc::default() });
         let reply = ReadReply {
             req: read.req,
             standing,
             data,
+            collected,
         };
         self.post(cx, from, StoreMessage::ReadReply(reply));
     }
@@ -107,7 +117,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let (mut places, mut live) = (Places::new(), 0);
         self.store.holders(key, &mut |addr, known| {
             let slot = Slot::Holder(addr);
-            if !is_garbage(slot, known, wall, grace_s) {
+            if known.is_tombstone() || !is_garbage(slot, known, wall, grace_s) {
                 live += usize::from(known.is_live(wall));
                 places.push((key, slot));
             }

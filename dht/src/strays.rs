@@ -3,7 +3,6 @@
 //! This is what moves keys after a join, a leave, a partition, or a restart on an old disk.
 
 use crate::arcs::subtract_from;
-use crate::checks::is_garbage;
 use crate::machine::Due;
 use crate::message::HandOffResult;
 use crate::parked::Parked;
@@ -109,11 +108,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         {
             parts = subtract_from(&parts, arc);
         }
-        let (wall, grace_s) = (cx.wall, self.config.tombstone_grace_s);
         let (mut found, mut passed) = (Vec::new(), 0);
         for part in parts {
             self.store.range(part, None, &mut |key, slot, record| {
-                if !is_garbage(slot, record, wall, grace_s) {
+                // An old tombstone goes to its root too: only that knows when it is over.
+                if !self.need_not_travel(cx, slot, record) {
                     if passed < self.strays.passed {
                         passed += 1;
                     } else {
@@ -238,6 +237,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                         .is_some_and(|known| known.version == version);
                     if same && !needed {
                         self.store.remove(key, slot);
+                        self.former.iter_mut().for_each(|former| former.drops(key));
                     }
                 }
                 self.deadlines.set(Due::Strays, cx.now);

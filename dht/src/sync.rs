@@ -1,12 +1,13 @@
-//! A root brings its replicas and itself together, range by range.
+//! A root brings its replicas and itself together: when to compare, and what follows.
 //!
-//! The root walks its arc in ranges of [`RANGE_RECORDS`] records and sends the fingerprint of
-//! each. A replica that has the same says so; another lists its versions, and then the newer
-//! records travel in both directions. One question is in flight for each replica, which keeps the
-//! traffic of a large hand-over in bounds. For an arc of few records, and in idle times, a
-//! comparison is one round trip.
+//! The root asks about its arc (`ranges`), and where a replica has something else, the newer records
+//! travel in both directions (`items`). One question is in flight for each replica, and records
+//! travel at a bounded pace, so that a repair does not starve the users. Where nothing differs a
+//! comparison is one round trip, however many records there are, and so its period is always the
+//! same.
 
 use crate::machine::Due;
+use crate::ranges::Range;
 use crate::view::{Member, View};
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Duration, Id, KeyRouter, Time};
@@ -15,9 +16,6 @@ use std::collections::VecDeque;
 /// Most nodes beyond the replicas that are asked for what they know of an arc: its next neighbours,
 /// among whom is the former root even when several nodes have joined at the same time.
 const MAX_WITNESSES: usize = 8;
-/// How many records a second the periodic comparison may cost: with more records it comes less
-/// often, so that it takes well below one per cent of a processor.
-pub(crate) const SYNC_RECORDS_PER_S: u64 = 2_000;
 /// The least time that an answer may take; the replica may have to flush its disk first.
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How often one question is asked before the comparison is given up.
@@ -26,6 +24,7 @@ const MAX_ATTEMPTS: u32 = 3;
 const FIRST_RETRY: Duration = Duration::from_millis(300);
 /// The longest such pause.
 const LAST_RETRY: Duration = Duration::from_secs(5);
+
 /// A comparison under way.
 #[derive(Debug)]
 pub(crate) struct Walk {
@@ -37,25 +36,32 @@ pub(crate) struct Walk {
     pub(crate) stage: Stage,
     /// What the root claims: fixed at the start of the comparison.
     pub(crate) quorum: u8,
-    /// The range in question begins after this position.
-    pub(crate) after: Option<Position>,
-    /// And ends here; none is the end of the arc.
-    pub(crate) upto: Option<Position>,
-    /// Records to send for this range.
+    /// When it began.
+    pub(crate) began: Time,
+    /// Whether no answer has come yet.
+    pub(crate) first: bool,
+    /// The ranges that the question in flight is about.
+    pub(crate) asked: Vec<Range>,
+    /// Those that come next, the last first.
+    pub(crate) pending: Vec<Range>,
+    /// Records to send.
     pub(crate) push: VecDeque<Position>,
-    /// How many of them are in flight.
+    /// How many of them are in flight, and their bytes.
     pub(crate) pushed: usize,
-    /// Records to get for this range.
+    pub(crate) pushed_bytes: usize,
+    /// Records to get.
     pub(crate) want: VecDeque<Position>,
-    /// Records seen so far.
-    pub(crate) records: u64,
+    /// How many of them are asked for.
+    pub(crate) wanted: usize,
 }
 
 /// What is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    Range,
+    Ranges,
     Items,
+    /// Nothing: records travel no faster than they may.
+    Pause,
     Done,
 }
 
@@ -85,18 +91,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         })
     }
 
-    /// How long until an equal replica is compared again.
-    pub(crate) fn period(&self) -> Duration {
-        let counts = self.store.counts();
-        let seconds = (counts.values + counts.holders) / SYNC_RECORDS_PER_S;
-        self.config.anti_entropy.max(Duration::from_secs(seconds))
-    }
-
     /// Begins and repeats what is due.
     pub(crate) fn sync_due(&mut self, cx: &mut Cx<'_, Self>) {
-        let (me, presume_lost) = (self.my().id, self.config.presume_lost);
+        let proving = self.proving(cx);
         for view in &mut self.views {
-            view.prove(me, cx.now, presume_lost);
+            for (arc, horizon) in view.prove(&proving) {
+                self.horizons.set(arc, horizon);
+            }
         }
         self.call_witnesses(cx);
         let all: Vec<(usize, usize)> = self
@@ -143,6 +144,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 .filter(|peer| !view.replicas.iter().any(|known| known.id == peer.id));
             view.members
                 .extend(new.map(|peer| Member::new(*peer, false, cx.now)));
+            view.called_witnesses = true;
         }
     }
 
@@ -185,19 +187,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             req: 0,
             until: cx.now,
             attempts: 0,
-            stage: Stage::Range,
+            stage: Stage::Ranges,
             quorum,
-            after: None,
-            upto: None,
+            began: cx.now,
+            first: true,
+            asked: Vec::new(),
+            pending: vec![Range::WHOLE],
             push: VecDeque::new(),
             pushed: 0,
+            pushed_bytes: 0,
             want: VecDeque::new(),
-            records: 0,
+            wanted: 0,
         };
         if let Some(member) = self.member_mut(at) {
             member.walk = Some(Box::new(walk));
         }
-        self.send_range(cx, at);
+        self.send_ask(cx, at);
     }
 
     /// Sends the next question of a comparison and says how long it may take.
@@ -243,11 +248,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let contact = member.contact;
         let Some(walk) = &mut member.walk else { return };
+        if walk.stage == Stage::Pause {
+            return self.next_items(cx, at);
+        }
         walk.attempts += 1;
         if walk.attempts < MAX_ATTEMPTS {
             return match walk.stage {
-                Stage::Range => self.send_range(cx, at),
-                Stage::Items => self.send_items(cx, at),
+                Stage::Ranges => self.send_ask(cx, at),
+                Stage::Items | Stage::Pause => self.send_items(cx, at),
                 Stage::Done => self.send_done(cx, at),
             };
         }
@@ -267,7 +275,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// The replica is a full copy now, and what it knew counts.
     pub(crate) fn finish_walk(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
-        let (me, presume_lost, period) = (self.my().id, self.config.presume_lost, self.period());
+        let (proving, period) = (self.proving(cx), self.config.anti_entropy);
         let jitter = Duration(cx.rng.next_u64() % (period.0 / 4).max(1));
         let Some(view) = self.views.get_mut(at.0) else {
             return;
@@ -281,7 +289,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         member.compared = true;
         member.covered = true;
-        view.prove(me, cx.now, presume_lost);
+        member.since = Some(walk.began);
+        for (arc, horizon) in view.prove(&proving) {
+            self.horizons.set(arc, horizon);
+        }
         let is_complete = view.is_complete();
         let Some(member) = view.members.get_mut(at.1) else {
             return;
@@ -293,8 +304,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             member.next_at = cx.now;
         } else if is_complete {
             member.failures = 0;
-            let least = Duration::from_secs(walk.records / SYNC_RECORDS_PER_S);
-            member.next_at = cx.now + Duration(period.max(least).0 - period.0 / 8 + jitter.0);
+            member.next_at = cx.now + Duration(period.0 - period.0 / 8 + jitter.0);
         } else {
             member.next_at = cx.now + retry_pause(member.failures);
             member.failures += 1;
@@ -308,6 +318,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 member.failures = 0;
             }
         }
+        self.collect_ready(cx);
         self.schedule_sync(cx);
     }
 

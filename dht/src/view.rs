@@ -1,17 +1,16 @@
 //! The arcs of which this node is the root: their replicas, and what is proven about them.
 
 use crate::arcs::{intersect, subtract_from};
+use crate::former::Former;
+use crate::horizon::Horizons;
 use crate::machine::Due;
-use crate::message::{Evidence, Proof};
+use crate::message::{Evidence, Horizon, Proof};
 use crate::proof::{Testimony, unproven_after};
 use crate::replica::set_mark;
 use crate::sync::Walk;
 use crate::{Dht, Store};
-use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WallMs};
 
-/// Most arcs of which this node remembers that it was their root; each change of the predecessor
-/// makes one.
-const MAX_FORMER: usize = 64;
 /// Most pieces of evidence taken from one peer.
 pub(crate) const MAX_EVIDENCE: usize = 64;
 
@@ -27,6 +26,8 @@ pub(crate) struct View {
     pub(crate) mark: u64,
     /// The other replicas, and after them, while something is unproven, nodes that may know.
     pub(crate) members: Vec<Member>,
+    /// Whether those have been asked for.
+    pub(crate) called_witnesses: bool,
     /// Parts for which this node may lack acknowledged writes.
     pub(crate) unproven: Vec<Unproven>,
     /// What this node's own copies proved when it took over.
@@ -55,35 +56,22 @@ pub(crate) struct Member {
     pub(crate) evidence: Vec<Evidence>,
     /// The comparison under way.
     pub(crate) walk: Option<Box<Walk>>,
+    /// When the last comparison that succeeded under this view began: it has what the root had then.
+    pub(crate) since: Option<Time>,
     /// When the next one begins.
     pub(crate) next_at: Time,
     /// Comparisons in a row that ended without success, or without proof.
     pub(crate) failures: u32,
 }
 
-/// An arc that this node was the root of.
+/// What it takes to judge what is proven.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Former {
-    arc: Arc,
-    since: Time,
-    /// Whether everything acknowledged was held here, or only what was while it was ours.
-    complete: bool,
-    /// Who has claimed it since.
-    taken_by: Option<Id>,
-    /// Whether somebody else has claimed it after that.
-    passed_on: bool,
-}
-
-impl Former {
-    const fn new(arc: Arc, complete: bool, since: Time) -> Self {
-        Self {
-            arc,
-            since,
-            complete,
-            taken_by: None,
-            passed_on: false,
-        }
-    }
+pub(crate) struct Proving {
+    me: Id,
+    now: Time,
+    presume_lost: Duration,
+    /// When a grace period that begins now ends.
+    grace_ends: WallMs,
 }
 
 impl View {
@@ -107,6 +95,13 @@ impl View {
         self.is_complete() && self.replicas().all(|member| member.covered)
     }
 
+    /// Whether nobody who was not asked yet could help this root to everything: it has it, or all
+    /// replicas and witnesses were asked in vain.
+    pub(crate) fn has_no_better_source(&self) -> bool {
+        let asked = |member: &Member| member.compared || member.failures > 0;
+        self.is_complete() || self.called_witnesses && self.members.iter().all(asked)
+    }
+
     /// The other replicas.
     pub(crate) fn replicas(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.replica)
@@ -118,10 +113,16 @@ impl View {
         (members - write_quorum.min(members) + 1) as u8
     }
 
-    /// Judges again what is proven, after a comparison.
-    pub(crate) fn prove(&mut self, me: Id, now: Time, presume_lost: Duration) {
+    /// Judges again what is proven, after a comparison; returns what is new, with its horizon.
+    pub(crate) fn prove(&mut self, proving: &Proving) -> Vec<(Arc, Horizon)> {
+        let Proving {
+            me,
+            now,
+            presume_lost,
+            grace_ends,
+        } = *proving;
         if self.unproven.is_empty() {
-            return;
+            return Vec::new();
         }
         let compared = self.members.iter().filter(|member| member.compared);
         let mut testimonies: Vec<Testimony<'_>> = compared
@@ -135,18 +136,40 @@ impl View {
             evidence: &self.own_evidence,
         });
         let all_compared = self.replicas().all(|member| member.compared);
-        let mut left = Vec::new();
+        let (mut left, mut proven) = (Vec::new(), Vec::new());
         for Unproven { arc, since } in &self.unproven {
-            if !(all_compared && now.since(*since) >= presume_lost) {
-                let arcs = unproven_after(me, &[*arc], &testimonies);
-                left.extend(arcs.into_iter().map(|arc| Unproven { arc, since: *since }));
+            if all_compared && now.since(*since) >= presume_lost {
+                // What is taken for lost may still come back, and must then be believed.
+                let (upto, bar) = (overlay::Hlc::default(), grace_ends);
+                proven.push((*arc, Horizon { upto, bar }));
+                continue;
             }
+            let arcs = unproven_after(me, &[*arc], &testimonies);
+            let mut new = vec![*arc];
+            for open in &arcs {
+                new = subtract_from(&new, *open);
+            }
+            if !new.is_empty() {
+                let all = testimonies.iter().flat_map(|witness| witness.evidence);
+                proven.extend(Horizons::merge(&new, all));
+            }
+            left.extend(arcs.into_iter().map(|arc| Unproven { arc, since: *since }));
         }
         self.unproven = left;
+        proven
     }
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
+    pub(crate) fn proving(&self, cx: &Cx<'_, Self>) -> Proving {
+        Proving {
+            me: self.my().id,
+            now: cx.now,
+            presume_lost: self.config.presume_lost,
+            grace_ends: cx.wall.plus_secs(self.config.tombstone_grace_s),
+        }
+    }
+
     /// Makes views for the present arcs, when the router's neighbours have changed; says whether
     /// they had.
     pub(crate) fn refresh_views(&mut self, cx: &mut Cx<'_, Self>) -> bool {
@@ -242,6 +265,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         );
         let mut own_evidence = self.covers.evidence(self.my().id, arc, cx.now);
         self.covers.fence(self.my().id, arc);
+        for former in &self.former {
+            let proof = Proof::Held {
+                complete: former.complete,
+                next: former.taken_by,
+            };
+            let shared = intersect(former.arc, arc);
+            own_evidence.extend(shared.into_iter().map(|arc| Evidence::new(arc, proof)));
+        }
+        let mut own_evidence = self.horizons.annotate(own_evidence);
         for old in before {
             own_evidence.extend(old.own_evidence.iter().filter_map(|evidence| {
                 let shared = intersect(evidence.arc, arc);
@@ -250,14 +282,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     ..evidence.clone()
                 })
             }));
-        }
-        for former in &self.former {
-            let proof = Proof::Held {
-                complete: former.complete,
-                next: former.taken_by,
-            };
-            let shared = intersect(former.arc, arc);
-            own_evidence.extend(shared.into_iter().map(|arc| Evidence { arc, proof }));
         }
         own_evidence.truncate(MAX_EVIDENCE);
         let members = replicas
@@ -269,47 +293,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             arc,
             mark: set_mark(&replicas),
             members: members.collect(),
+            called_witnesses: false,
             replicas,
             unproven: parts,
             own_evidence,
         };
-        view.prove(self.my().id, cx.now, self.config.presume_lost);
+        for (arc, horizon) in view.prove(&self.proving(cx)) {
+            self.horizons.set(arc, horizon);
+        }
         view
-    }
-
-    /// Remembers the parts that are no longer ours, and whether they were complete.
-    /// What was `held` until now is former. Where a tenure is `broken`, others had the part since
-    /// the node before said that it went to us: what we do not know to be complete proves nothing
-    /// there.
-    fn note_former(&mut self, now: Time, (held, broken): (&[Arc], &[Arc]), proven: &[Arc]) {
-        // What is ours again is no longer former.
-        let mut kept = Vec::new();
-        for former in self.former.drain(..) {
-            let mut left = vec![former.arc];
-            for view in &self.views {
-                left = subtract_from(&left, view.arc);
-            }
-            kept.extend(left.into_iter().map(|arc| Former { arc, ..former }));
-        }
-        for arc in held {
-            let mut lost = vec![*arc];
-            for present in &self.views {
-                lost = subtract_from(&lost, present.arc);
-            }
-            let mut unproven = lost.clone();
-            for part in proven {
-                unproven = subtract_from(&unproven, *part);
-                let complete = lost.iter().flat_map(|lost| intersect(*lost, *part));
-                kept.extend(complete.map(|arc| Former::new(arc, true, now)));
-            }
-            for arc in broken {
-                unproven = subtract_from(&unproven, *arc);
-            }
-            kept.extend(unproven.into_iter().map(|arc| Former::new(arc, false, now)));
-        }
-        let excess = kept.len().saturating_sub(MAX_FORMER);
-        kept.drain(..excess);
-        self.former = kept;
     }
 
     fn after_refresh(&mut self, cx: &mut Cx<'_, Self>, changed: &[Arc]) {
@@ -319,58 +311,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.deadlines.set(Due::Sync, cx.now);
         self.strays_changed(cx);
         self.start_sweeping(cx);
-    }
-
-    /// What this node knows about an arc that `claimant` is the root of now, for the proof of
-    /// completeness; it also notes the claim.
-    pub(crate) fn evidence_for(&mut self, claimant: Id, arc: Arc, now: Time) -> Vec<Evidence> {
-        let kept_for = self.config.presume_lost;
-        let mut evidence = Vec::new();
-        let mut kept = Vec::new();
-        for former in self.former.drain(..) {
-            let next = former.taken_by.filter(|taken_by| *taken_by != claimant);
-            let proof = Proof::Held {
-                complete: former.complete,
-                next,
-            };
-            let taken_by = former.taken_by.or(Some(claimant));
-            let passed_on = former.passed_on || taken_by != Some(claimant);
-            // To one who took over, lost the part to another, and claims it again, our word is
-            // worth nothing: the other may have taken writes since.
-            let counts = !(former.passed_on && taken_by == Some(claimant));
-            for arc in intersect(former.arc, arc) {
-                if counts && now.since(former.since) <= kept_for {
-                    evidence.push(Evidence { arc, proof });
-                }
-                kept.push(Former {
-                    arc,
-                    taken_by,
-                    passed_on,
-                    ..former
-                });
-            }
-            let rest = subtract_from(&[former.arc], arc);
-            kept.extend(rest.into_iter().map(|arc| Former { arc, ..former }));
-        }
-        kept.truncate(2 * MAX_FORMER);
-        self.former = kept;
-        evidence.extend(self.covers.evidence(claimant, arc, now));
-        // While this node takes itself for the root of a part, it goes on to accept writes there.
-        for view in &self.views {
-            evidence = evidence
-                .into_iter()
-                .flat_map(|evidence| {
-                    crate::arcs::subtract(evidence.arc, view.arc)
-                        .into_iter()
-                        .map(move |arc| Evidence {
-                            arc,
-                            proof: evidence.proof,
-                        })
-                })
-                .collect();
-        }
-        evidence.truncate(MAX_EVIDENCE);
-        evidence
     }
 }
 
@@ -383,6 +323,7 @@ impl Member {
             compared: false,
             evidence: Vec::new(),
             walk: None,
+            since: None,
             next_at: now,
             failures: 0,
         }

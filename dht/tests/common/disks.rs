@@ -1,7 +1,7 @@
 //! What nodes hold, and their disks.
 
-use super::{Event, Life, World};
-use dht::Store;
+use super::{Event, Life, World, contact};
+use dht::{MemoryStore, Store};
 use overlay::{Duration, Id, Locate, Machine};
 
 impl World {
@@ -38,5 +38,12 @@ impl World {
 
     pub fn all_settled(&self) -> bool {
         self.nodes.values().all(|life| life.dht.status().settled)
+    }
+}
+
+impl World {
+    /// The store that node `number` will start with.
+    pub fn lay_disk(&mut self, number: u64, store: MemoryStore) {
+        self.disks.insert(contact(number).id, store);
     }
 }

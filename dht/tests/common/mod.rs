@@ -77,6 +77,9 @@ pub struct World {
     pub answers: BTreeMap<OpId, Reply>,
     /// One message in so many is lost; zero for none.
     pub lose_one_in: u64,
+    /// One message in so many arrives twice, and one in so many late; zero for none.
+    pub duplicate_one_in: u64,
+    pub delay_one_in: u64,
     /// Nodes whose disk does not finish any write.
     pub stalled: BTreeSet<Id>,
     /// Pairs of nodes between which no message passes.
@@ -102,6 +105,8 @@ impl World {
             next: 0,
             answers: BTreeMap::new(),
             lose_one_in: 0,
+            duplicate_one_in: 0,
+            delay_one_in: 0,
             stalled: BTreeSet::new(),
             cut: BTreeSet::new(),
             hung_up: Vec::new(),
@@ -376,15 +381,14 @@ impl World {
         if self.lose_one_in > 0 && self.rng.next_u64().is_multiple_of(self.lose_one_in) {
             return;
         }
-        let at = self.now + Duration(1_000 + self.rng.next_u64() % 1_000);
-        self.push(
-            at,
-            Event::Message {
-                from,
-                to: to.id,
-                message,
-            },
-        );
+        let mut one_in = |many: u64| many > 0 && self.rng.next_u64().is_multiple_of(many);
+        let copies = 1 + u32::from(one_in(self.duplicate_one_in));
+        let late = u64::from(one_in(self.delay_one_in)) * 300_000;
+        for _ in 0..copies {
+            let at = self.now + Duration(1_000 + late + self.rng.next_u64() % 1_000);
+            let (to, message) = (to.id, DhtMessage::clone(&message));
+            self.push(at, Event::Message { from, to, message });
+        }
     }
 
     fn push(&mut self, at: Time, event: Event) {
