@@ -25,6 +25,7 @@
 //! conditional write that ends without an answer may still appear.
 
 use crate::coordinate::{FIRST_CHECK, LAST_CHECK};
+use crate::former::Former;
 use crate::machine::Due;
 use crate::message::{Confirm, Confirmation, Evidence, Proof, Write, WriteResult};
 use crate::view::Unproven;
@@ -261,6 +262,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             complete: true,
             next: Some(by),
         };
+        // Should the arc go to the other for good, it needs to hear of that from here.
+        let tenures = proven.iter().map(|arc| Former::passed_to(*arc, by, cx.now));
+        self.former.extend(tenures);
         let evidence = proven.into_iter().map(|arc| Evidence::new(arc, proof));
         view.own_evidence = self.horizons.annotate(evidence.collect());
         view.called_witnesses = false;

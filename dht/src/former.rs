@@ -37,6 +37,14 @@ impl Former {
         }
     }
 
+    /// A complete tenure that ended when somebody else claimed the arc.
+    pub(crate) const fn passed_to(arc: Arc, claimant: Id, since: Time) -> Self {
+        Self {
+            taken_by: Some(claimant),
+            ..Self::new(arc, true, since)
+        }
+    }
+
     /// The arc, while this node still has everything that was acknowledged there in its time.
     pub(crate) fn kept_whole(&self, now: Time, kept_for: Duration) -> Option<Arc> {
         let kept = self.complete && !self.handed && now.since(self.since) <= kept_for;

@@ -8,11 +8,11 @@ pub use crate::comparison::{
 mod confirm;
 mod renew;
 
-pub use confirm::{Confirm, Confirmation};
-pub use renew::{RenewMany, RenewResult, Renewal};
 use bytes::Bytes;
+pub use confirm::{Confirm, Confirmation};
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
+pub use renew::{RenewMany, RenewResult, Renewal};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
