@@ -55,6 +55,7 @@ fn read_reply(req: u64, version: Version) -> StoreMessage {
             expires: None,
             body: Body::Bytes("later".into()),
         })),
+        collected: None,
     })
 }
 
@@ -76,6 +77,7 @@ fn every_message_with_a_version_from_the_future_is_refused_and_counted() {
                 req: 1,
                 items: items.clone(),
                 want: Vec::new(),
+                dead: Hlc::default(),
             },
             StoreMessage::HandOff { req: 1, items },
             write(version.clock),
