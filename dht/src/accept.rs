@@ -74,6 +74,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.coordinated.len() + self.deciding.len() >= MAX_COORDINATED {
             return Some(WriteResult::Busy);
         }
+        if write.body.is_some()
+            && let Err(full) = self.store.room()
+        {
+            return Some(WriteResult::Full(full.to_string()));
+        }
         let Slot::Holder(_) = write.slot else {
             return None;
         };

@@ -77,7 +77,7 @@ impl Coordinated {
     /// that small, as its root knows when it knows that it holds everything. A root that does not
     /// know may be the last one that is up of a larger network, and to acknowledge alone would be
     /// to promise what the others, when they are back, may outvote.
-    fn needed(&self, write_quorum: usize, is_complete: bool) -> usize {
+    pub(crate) fn needed(&self, write_quorum: usize, is_complete: bool) -> usize {
         let quorum = if is_complete {
             write_quorum.min(self.total)
         } else {
@@ -253,7 +253,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
-    fn forget_coordinated(&mut self, number: u64) {
+    pub(crate) fn forget_coordinated(&mut self, number: u64) {
         let done = self.coordinated.remove(&number);
         if let Some(Asker::Repair { key }) = done.map(|done| done.asker) {
             self.repairs.under_way.remove(&key);

@@ -30,6 +30,7 @@ mod durable;
 mod exchange;
 mod fingerprint;
 mod former;
+mod full;
 mod handover;
 mod horizon;
 mod items;

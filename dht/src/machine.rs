@@ -242,6 +242,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::WriteReply { req, result } => self.write_answered(cx, from, req, result),
             StoreMessage::Replicate(replicate) => self.replicate_asked(cx, from, replicate),
             StoreMessage::Replicated { acks } => self.replicated(cx, from, &acks),
+            StoreMessage::NotReplicated { req, why } => self.not_replicated(cx, from, req, &why),
             StoreMessage::SyncAsk(ask) => self.sync_asked(cx, from, &ask),
             StoreMessage::SyncTold(told) => self.sync_told(cx, from, *told),
             StoreMessage::SyncCollect(collect) => self.collect_asked(cx, from, &collect),

@@ -125,6 +125,13 @@ pub enum StoreMessage {
         /// The outcome.
         result: RenewResult,
     },
+    /// Replica to root: the records are not taken, for the store is full.
+    NotReplicated {
+        /// Number of the `Replicate` message.
+        req: u64,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// What a read is after.
@@ -327,6 +334,8 @@ pub enum WriteResult {
         /// How many must.
         needed: u32,
     },
+    /// Too many of the replicas are full, in words; it may still take effect where it was taken.
+    Full(String),
 }
 
 /// Records for a replica.

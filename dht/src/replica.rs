@@ -158,6 +158,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.takes(cx, from, &items) {
             return;
         }
+        if let Some(why) = self.no_room_for(&items) {
+            return self.post(cx, from, StoreMessage::NotReplicated { req, why });
+        }
         if let (Some(view), Some(item)) = (under, items.first()) {
             // The root decided about a condition: it must not count on a copy that is no longer its.
             let standing = self.covers.confirmation(from.id, view, item.key, cx.now);

@@ -285,7 +285,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 let reason = undecided(complete, answered, needed);
                 Failure::Undecided { key, reason }
             }
-            WriteResult::Refused(why) => Failure::Refused(why.chars().take(256).collect()),
+            WriteResult::Refused(why) => Failure::Refused(why.chars().take(512).collect()),
+            WriteResult::Full(why) => Failure::Full(why.chars().take(512).collect()),
             WriteResult::Taken | WriteResult::Written { .. } | WriteResult::TooFew { .. } => return,
         };
         self.fail(cx, number, failure);

@@ -1,8 +1,7 @@
 //! The service that users get from any overlay.
 //!
 //! Two protocols in one: network maintenance (create, join, leave) and data management (put, get,
-//! insert, search, delete). Every reply carries its evidence: absent and unreachable never look
-//! alike, and a write says how many replicas hold it durably.
+//! insert, search, delete). Every reply carries its evidence.
 
 use crate::{Condition, Contact, Id, Machine, Neighbours, OpId, RingChange, Version};
 use bytes::Bytes;
@@ -316,6 +315,9 @@ pub enum Failure {
         /// Why.
         reason: String,
     },
+    /// Too many replicas of the key are full. Reads and deletes are served.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// The final answer to a [`Request`].

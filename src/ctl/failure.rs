@@ -55,6 +55,7 @@ impl CtlError {
             | Self::Failed(
                 Failure::TooFewReplicas { .. }
                 | Failure::NoAnswer { .. }
+                | Failure::Full(_)
                 | Failure::Undecided { .. }
                 | Failure::NotHandedOver { .. },
             ) => "unknown",
@@ -82,6 +83,9 @@ impl CtlError {
         let hint = match self {
             Self::WrongUse(_) | Self::Failed(Failure::Refused(_)) => return help_of(command),
             Self::Client(_) => "nothing was asked; try again, or name another node with --node",
+            Self::Failed(Failure::Full(_)) => {
+                "delete something, raise --max-store of the nodes, or add nodes"
+            }
             Self::Failed(Failure::NotHandedOver { .. }) => {
                 "the node has ended; wait until `settled` is true in the status of the others"
             }

@@ -5,6 +5,14 @@ use dht::{MemoryStore, Store};
 use overlay::{Duration, Id, Locate, Machine};
 
 impl World {
+    /// An empty disk for a node, with its quota.
+    pub(super) fn new_disk(&self, node: Id) -> MemoryStore {
+        match self.quotas.get(&node) {
+            Some(quota) => MemoryStore::on_disk().with_quota(*quota),
+            None => MemoryStore::on_disk(),
+        }
+    }
+
     /// Starts to load the bodies that a node asked for.
     pub(super) fn load(&mut self, node: Id) {
         let Some(life) = self.nodes.get_mut(&node) else {

@@ -85,6 +85,7 @@ pub struct World {
     /// Pairs of nodes between which no message passes.
     pub cut: BTreeSet<(Id, Id)>,
     pub hung_up: Vec<(Id, Id, Fault)>,
+    pub quotas: BTreeMap<Id, u64>,
     pub sent: u64,
     pub bytes: u64,
     /// Messages about records that were delivered, newest last, when wanted.
@@ -110,6 +111,7 @@ impl World {
             stalled: BTreeSet::new(),
             cut: BTreeSet::new(),
             hung_up: Vec::new(),
+            quotas: BTreeMap::new(),
             sent: 0,
             bytes: 0,
             log: None,
@@ -131,7 +133,7 @@ impl World {
         let contact = contact(number);
         let ring = Ring::new(contact, Rc::clone(&self.oracle));
         let store = self.disks.remove(&contact.id);
-        let store = store.unwrap_or_else(MemoryStore::on_disk);
+        let store = store.unwrap_or_else(|| self.new_disk(contact.id));
         let dht = Dht::new(ring, store, self.config.clone(), LookupConfig::default());
         let life = self.next as u32;
         self.next += 1;

@@ -198,6 +198,7 @@ fn judge(
             Failure::TooFewReplicas { .. } => "too few replicas",
             Failure::NoAnswer { .. } => "no answer",
             Failure::Refused(_) => "refused",
+            Failure::Full(_) => "full",
             Failure::Busy(_) => "busy",
             _ => "failed",
         }),
