@@ -89,10 +89,8 @@ impl Answer {
     pub(super) fn print(self, as_json: bool) -> ExitCode {
         if as_json {
             // Of a batch every line has been printed already.
-            if !self.json.is_empty() {
-                print_json(self.json);
-            }
-            return self.exit.into();
+            let lost = !self.json.is_empty() && !print_json(self.json);
+            return if lost { Exit::Unknown } else { self.exit }.into();
         }
         if let Some(bytes) = &self.raw {
             let mut out = std::io::stdout().lock();
@@ -116,7 +114,9 @@ impl Answer {
         }
         if self.exit == Exit::Done && self.raw.is_none() {
             let painted = paint(&self.text, self.exit, std::io::stdout().is_terminal());
-            let _ = writeln!(std::io::stdout(), "{painted}");
+            if !was_written(writeln!(std::io::stdout(), "{painted}")) {
+                return Exit::Unknown.into();
+            }
         } else {
             let painted = paint(&self.text, self.exit, std::io::stderr().is_terminal());
             let _ = writeln!(std::io::stderr(), "{painted}");
@@ -125,9 +125,22 @@ impl Answer {
     }
 }
 
-/// Prints the one document of `--json`.
-pub(super) fn print_json(document: Map<String, Value>) {
-    let _ = writeln!(std::io::stdout(), "{}", Value::Object(document));
+/// Prints the one document of `--json`; false when standard output did not take it.
+pub(super) fn print_json(document: Map<String, Value>) -> bool {
+    was_written(writeln!(std::io::stdout(), "{}", Value::Object(document)))
+}
+
+/// Whether standard output took what was written; that its reader went away is no error.
+fn was_written(result: std::io::Result<()>) -> bool {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            print_error(&format!(
+                "the answer cannot be written to standard output: {error}"
+            ));
+            false
+        }
+        _ => true,
+    }
 }
 
 /// Prints the one line of a failure.

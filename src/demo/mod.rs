@@ -16,6 +16,7 @@ use network::Network;
 use progress::Progress;
 use report::Report;
 use ring::Rest;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -178,15 +179,17 @@ async fn play(args: &DemoArgs, corpus: &Corpus) -> Result<(bool, Network), DemoE
         after,
     };
     let right = report.all_right();
-    println!(
-        "{}",
-        if args.json {
-            report.json()
-        } else {
-            report.text()
-        }
-    );
-    Ok((right, network))
+    let text = if args.json {
+        report.json()
+    } else {
+        report.text()
+    };
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(DemoError(format!(
+            "the result cannot be written to standard output: {error}"
+        ))),
+        _ => Ok((right, network)),
+    }
 }
 
 /// Ends at Ctrl-C or SIGTERM.

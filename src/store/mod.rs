@@ -1,7 +1,7 @@
 //! The store on disk.
 //!
 //! [`DiskStore`] is the [`dht::Store`] of a node that outlives its process. In memory it keeps
-//! what routing and comparing need of each record ([`Index`](index::Index)) and the bodies that
+//! what routing and comparing need of each record (the index) and the bodies that
 //! are not durable yet or were used recently; all else is in an embedded engine, which two threads
 //! of its own work on:
 //!

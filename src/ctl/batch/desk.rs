@@ -152,7 +152,8 @@ impl Desk {
         *self.printed.entry(exit).or_default() += 1;
         self.bar.inc(1);
         if self.json {
-            return print_json(json);
+            print_json(json);
+            return;
         }
         let line = format!("line {number}: {text}");
         // Good news on standard output, the rest where errors go, as for one command.
