@@ -13,3 +13,4 @@ pub mod metrics;
 pub mod p2psim;
 pub mod runtime;
 pub mod store;
+pub mod usage;

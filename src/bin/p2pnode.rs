@@ -9,6 +9,7 @@ use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
 use p2pnode::store::DiskStore;
+use p2pnode::usage;
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -35,7 +36,15 @@ const FAILED: u8 = 1;
 const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if usage::is_help(&error) => error.exit(),
+        Err(error) => {
+            let line = usage::one_line(&error);
+            complain(&format!("{line}; see p2pnode --help"));
+            return ExitCode::from(WRONG_USE);
+        }
+    };
     match cli.command {
         Some(Command::Demo(args)) => demo::run(args),
         None => serve(cli.node),

@@ -6,9 +6,10 @@
 use super::Document;
 use super::args::CtlArgs;
 use super::commands::note_key;
-use super::output::{Exit, print_json};
+use super::output::{Exit, print_error, print_json};
 use super::parse::Key;
 use crate::control::client::ClientError;
+use crate::usage;
 use clap::{Arg, ArgMatches, CommandFactory};
 use overlay::Failure;
 use serde_json::Map;
@@ -122,33 +123,29 @@ pub(super) fn document(mut known: Document, error: &str, outcome: &str, hint: &s
 
 /// Prints what the command-line parser says; help and version are no errors.
 pub(super) fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    use clap::error::ErrorKind;
-    let asked = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    // Help goes to standard output, everything else to standard error.
-    let _ = error.print();
-    if !asked && arguments.iter().any(|argument| argument == "--json") {
-        print_json(refusal(error, arguments));
+    if usage::is_help(error) {
+        error.exit();
     }
-    if asked {
-        Exit::Done.into()
-    } else {
-        Exit::WrongUse.into()
+    let document = refusal(error, arguments);
+    let said = |name: &str| {
+        document
+            .get(name)
+            .and_then(|text| text.as_str())
+            .unwrap_or_default()
+    };
+    print_error(&format!("{}; {}", said("error"), said("hint")));
+    if arguments.iter().any(|argument| argument == "--json") {
+        print_json(document);
     }
+    Exit::WrongUse.into()
 }
 
 fn refusal(error: &clap::Error, arguments: &[OsString]) -> Document {
-    let text = error.to_string();
-    let said = text.split("\n\n").next().unwrap_or_default();
-    let lines: Vec<_> = said.lines().map(str::trim).collect();
-    let line = lines.join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    let line = usage::one_line(error);
     let mut known = Map::new();
     let command = what_is_known(arguments, &mut known);
     let hint = help_of(command.as_deref().unwrap_or_default()).replace("  ", " ");
-    document(known, line, "failed", &hint)
+    document(known, &line, "failed", &hint)
 }
 
 /// The command and the key in arguments that are wrong somewhere, as far as the parser gets.
