@@ -76,4 +76,4 @@ pub use message::{
 };
 pub use op::MAX_OPERATIONS;
 pub use repair::CAUGHT_UP_WITHIN;
-pub use store::{Counts, Found, Meta, Store, StoreFull};
+pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};

@@ -1,8 +1,7 @@
 //! A store in memory, that can forget what was not durable.
 
-use crate::store::{Counts, Found, Meta, Store, StoreFull};
+use crate::store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
 use overlay::{Arc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
-use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Bound;
@@ -145,16 +144,6 @@ impl MemoryStore {
     }
 }
 
-/// An arc as one or two stretches of the number line, both ends included.
-fn stretches(arc: Arc) -> SmallVec<[(Id, Id); 2]> {
-    let first = arc.from.wrapping_add(Id::from_u64(1));
-    if first <= arc.to {
-        SmallVec::from_slice(&[(first, arc.to)])
-    } else {
-        SmallVec::from_slice(&[(first, Id::MAX), (Id::ZERO, arc.to)])
-    }
-}
-
 impl Store for MemoryStore {
     fn meta(&self, key: Id, slot: Slot) -> Option<Meta> {
         self.records.get(&(key, slot)).map(Meta::of)
@@ -191,26 +180,12 @@ impl Store for MemoryStore {
         after: Option<(Id, Slot)>,
         visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
     ) {
-        let stretches = stretches(arc);
-        let begin = after.and_then(|(key, _)| {
-            stretches
-                .iter()
-                .position(|(low, high)| *low <= key && key <= *high)
+        each_stretch(arc, after, &mut |low, high, after| {
+            let from = after.map_or(Bound::Included((low, Slot::Value)), Bound::Excluded);
+            let records = self.records.range((from, Bound::Unbounded));
+            let mut records = records.take_while(|((key, _), _)| *key <= high);
+            records.all(|((key, slot), record)| visit(*key, *slot, &Meta::of(record)))
         });
-        for (index, (low, high)) in stretches.iter().enumerate().skip(begin.unwrap_or(0)) {
-            let from = match after {
-                Some(after) if begin == Some(index) => Bound::Excluded(after),
-                _ => Bound::Included((*low, Slot::Value)),
-            };
-            for ((key, slot), record) in self.records.range((from, Bound::Unbounded)) {
-                if key > high {
-                    break;
-                }
-                if !visit(*key, *slot, &Meta::of(record)) {
-                    return;
-                }
-            }
-        }
     }
 
     fn load(&mut self, places: &[(Id, Slot)]) -> LoadSeq {

@@ -1,6 +1,7 @@
 //! The boundary to whatever keeps the records.
 
 use overlay::{Arc, Hlc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 
 /// What a store holds.
@@ -192,4 +193,30 @@ pub trait Store {
 
     /// All writes up to this one are durable now.
     fn durable(&mut self, _seq: WriteSeq) {}
+}
+
+/// Cuts an arc into one or two stretches of the number line, both ends included, for a store that
+/// keeps its records in order of keys. `visit` gets those that are left after the position `after`,
+/// clockwise, with the position in the stretch that it lies in, until it returns false.
+pub fn each_stretch(
+    arc: Arc,
+    after: Option<(Id, Slot)>,
+    visit: &mut dyn FnMut(Id, Id, Option<(Id, Slot)>) -> bool,
+) {
+    let first = arc.from.wrapping_add(Id::from_u64(1));
+    let stretches: SmallVec<[(Id, Id); 2]> = if first <= arc.to {
+        SmallVec::from_slice(&[(first, arc.to)])
+    } else {
+        SmallVec::from_slice(&[(first, Id::MAX), (Id::ZERO, arc.to)])
+    };
+    let begin = after.and_then(|(key, _)| {
+        stretches
+            .iter()
+            .position(|(low, high)| *low <= key && key <= *high)
+    });
+    for (index, (low, high)) in stretches.iter().enumerate().skip(begin.unwrap_or(0)) {
+        if !visit(*low, *high, after.filter(|_| begin == Some(index))) {
+            return;
+        }
+    }
 }

@@ -4,9 +4,8 @@
 //! 93 for a holder, plus what the trees leave free.
 
 use super::record::Place;
-use dht::Meta;
+use dht::{Meta, each_stretch};
 use overlay::{Arc, Hlc, Id, Slot, Version, WallMs};
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Bound;
@@ -124,18 +123,9 @@ impl Index {
         after: Option<Place>,
         visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
     ) {
-        let stretches = stretches(arc);
-        let begin = after.and_then(|(key, _)| {
-            stretches
-                .iter()
-                .position(|(low, high)| *low <= key && key <= *high)
+        each_stretch(arc, after, &mut |low, high, after| {
+            self.stretch(low, high, after, visit)
         });
-        for (index, (low, high)) in stretches.iter().enumerate().skip(begin.unwrap_or(0)) {
-            let after = after.filter(|_| begin == Some(index));
-            if !self.stretch(*low, *high, after, visit) {
-                return;
-            }
-        }
     }
 
     /// Merges values and holders from `low` to `high`; false when the visitor had enough.
@@ -187,16 +177,6 @@ impl Index {
                 return false;
             }
         }
-    }
-}
-
-/// An arc as one or two stretches of the number line, both ends included.
-fn stretches(arc: Arc) -> SmallVec<[(Id, Id); 2]> {
-    let first = arc.from.wrapping_add(Id::from_u64(1));
-    if first <= arc.to {
-        SmallVec::from_slice(&[(first, arc.to)])
-    } else {
-        SmallVec::from_slice(&[(first, Id::MAX), (Id::ZERO, arc.to)])
     }
 }
 
