@@ -5,7 +5,7 @@
 //! `replicaSet` and `range`, [`RouterEvent::NeighboursChanged`] their `update` upcall.
 
 use crate::lookup::Located;
-use crate::{Arc, Contact, Id, Machine, OpId};
+use crate::{Arc, Contact, Duration, Id, Machine, OpId, Time};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -56,6 +56,12 @@ pub trait KeyRouter: Machine<Call = RouterCall, Event = RouterEvent> {
 
     /// A number that grows whenever the neighbour set changes.
     fn generation(&self) -> u64;
+
+    /// Takes in a round trip to a peer that the lookup measured. A router that chooses its peers
+    /// by proximity, or that probes those from whom it heard nothing, wants to know.
+    fn observe_rtt(&mut self, peer: Id, rtt: Duration, now: Time) {
+        let _ = (peer, rtt, now);
+    }
 }
 
 /// Whether a node answers for a key.
@@ -99,6 +105,17 @@ pub enum Neighbours {
         successors: Vec<Contact>,
         /// Distinct fingers, by distance.
         fingers: Vec<Contact>,
+    },
+    /// Pastry's tables.
+    Leaves {
+        /// The leaf set counter-clockwise, nearest first.
+        smaller: Vec<Contact>,
+        /// The leaf set clockwise, nearest first.
+        larger: Vec<Contact>,
+        /// The routing table, by row and digit.
+        table: Vec<Contact>,
+        /// The neighbourhood set, the shortest round trip first.
+        neighbourhood: Vec<Contact>,
     },
 }
 

@@ -137,7 +137,7 @@ impl<R: KeyRouter> Routing<R> {
             return;
         };
         self.deadlines.clear(Due::Hop(hop));
-        self.rtts.observe(from.id, cx.now.since(walk.sent), cx.now);
+        self.observe_rtt(from.id, cx.now.since(walk.sent), cx.now);
         walk.path.push(from);
         match step {
             NextStep::Here { arc, replicas } => self.walk_done(cx, from, walk, arc, replicas),

@@ -185,7 +185,7 @@ impl<R: KeyRouter> Routing<R> {
         }
         if let Some(relay) = self.relays.remove(&hop) {
             self.deadlines.clear(Due::Hop(hop));
-            self.rtts.observe(from.id, cx.now.since(relay.sent), cx.now);
+            self.observe_rtt(from.id, cx.now.since(relay.sent), cx.now);
         }
     }
 

@@ -7,7 +7,7 @@ use super::relay::Relay;
 use super::suspects::Suspects;
 use super::{Located, LookupConfig, LookupError, LookupMessage, LookupRequest};
 use crate::{
-    Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, Machine, OpId,
+    Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, LookupPurpose, Machine, OpId,
     Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
 };
 use serde::{Deserialize, Serialize};
@@ -167,9 +167,10 @@ impl<R: KeyRouter> Routing<R> {
         self.rtts.timeout(peer)
     }
 
-    /// Takes in a round trip that the layer above measured.
+    /// Takes in a round trip that the lookup, or the layer above, measured.
     pub fn observe_rtt(&mut self, peer: Id, sample: Duration, now: Time) {
         self.rtts.observe(peer, sample, now);
+        self.router.observe_rtt(peer, sample, now);
     }
 
     /// The smoothed round trip to a peer, when measured lately.
@@ -201,7 +202,7 @@ impl<R: KeyRouter> Routing<R> {
     }
 
     /// The arc and replica set with which this node answers for a key. When it answers although
-    /// its own arc does not reach back to the key (those between are dead), the arc begins there.
+    /// none of its arcs contains the key (those nearer are dead), it answers for that key only.
     pub(super) fn own_answer(&self, key: Id) -> (Arc, Vec<Contact>) {
         let mut owned = self.router.owned(self.config.replicas);
         let at = owned.iter().position(|part| part.arc.contains(key));
@@ -213,7 +214,7 @@ impl<R: KeyRouter> Routing<R> {
         (
             Arc {
                 from: key.wrapping_sub(Id::from_u64(1)),
-                to: me.id,
+                to: key,
             },
             replicas,
         )
@@ -238,10 +239,15 @@ impl<R: KeyRouter> Routing<R> {
     fn router_event(&mut self, cx: &mut Cx<'_, Self>, event: RouterEvent) {
         match event {
             RouterEvent::Lookup {
-                token, key, via, ..
+                token,
+                key,
+                via,
+                purpose,
             } => {
                 let request = LookupRequest {
                     fresh: true,
+                    // Whoever joins may want what the nodes on the way know.
+                    trace: purpose == LookupPurpose::Join,
                     ..LookupRequest::new(key)
                 };
                 self.start_lookup(cx, Asker::Router(token), request, via);

@@ -1,0 +1,200 @@
+//! The routing table: filling it, finding nearer nodes for it, and noticing dead ones.
+//!
+//! A round of upkeep asks one entry for its row, and measures whoever is new there: a constant
+//! cost, whatever the size of the network. Entries that gave no sign of life for the period that
+//! the measured failure rate allows are probed; every acknowledged hop of a lookup is one.
+
+use crate::failures::SHORTEST_PERIOD;
+use crate::message::{MAX_ROW_NODES, PastryTimer};
+use crate::node::Pastry;
+use crate::point::{POINT_BITS, Point};
+use crate::probe::{Probe, Purpose};
+use crate::table::Entry;
+use crate::ticker::jittered;
+use overlay::{Contact, Cx, Duration, Time};
+
+/// Most nodes measured after one answer, and most that a joining node measures altogether.
+pub const MAX_MEASURED: usize = 128;
+/// Most nodes of the neighbourhood set that are told to a joining node.
+const NEARBY_TOLD: usize = 16;
+/// Most entries probed in one round; the rest waits for the next.
+const MAX_CHECKED: usize = 32;
+
+impl Pastry {
+    /// Arms the timer of the upkeep, unless it is armed.
+    pub(crate) fn arm_upkeep(&mut self, cx: &mut Cx<'_, Self>) {
+        if self.ticker.upkeep_armed || !self.config.maintain {
+            return;
+        }
+        self.ticker.upkeep_armed = true;
+        let wait = self
+            .config
+            .upkeep
+            .min(Duration(self.probe_period(cx.now).0 / 4));
+        let delay = jittered(cx.rng, wait.max(SHORTEST_PERIOD));
+        cx.arm(cx.now + delay, PastryTimer::Upkeep);
+    }
+
+    /// How long an entry may stay silent before it is probed.
+    fn probe_period(&self, now: Time) -> Duration {
+        let hops = f64::from(self.table.last_row()) + 1.0;
+        let leaves = self.leaves.members().len();
+        self.failures
+            .period(hops, self.config.target_loss, leaves, now)
+    }
+
+    /// One round.
+    pub(crate) fn upkeep(&mut self, cx: &mut Cx<'_, Self>) {
+        self.ticker.upkeep_armed = false;
+        if !self.is_active() || self.table.entries().is_empty() {
+            // A node that enters a network, or is found by others, arms it again.
+            return;
+        }
+        if cx.now.since(self.ticker.looked_for_nearer) >= self.config.upkeep {
+            self.ticker.looked_for_nearer = cx.now;
+            self.ask_a_row(cx);
+        }
+        let period = self.probe_period(cx.now);
+        let silent: Vec<Contact> = self
+            .table
+            .entries()
+            .iter()
+            .filter(|entry| cx.now.since(entry.heard) >= period)
+            .map(|entry| entry.contact)
+            .take(MAX_CHECKED)
+            .collect();
+        for contact in silent {
+            if !self.leaves.contains(contact.id) {
+                self.probe(cx, contact, Purpose::CheckEntry);
+            }
+        }
+        self.arm_upkeep(cx);
+    }
+
+    /// Asks an entry of a random row for its own nodes in that row.
+    fn ask_a_row(&mut self, cx: &mut Cx<'_, Self>) {
+        let rows = u64::from(self.table.last_row()) + 1;
+        let row = (cx.rng.next_u64() % rows) as u8;
+        let entries: Vec<Contact> = self.table.row(row).map(|entry| entry.contact).collect();
+        if let Some(at) = cx.rng.next_u64().checked_rem(entries.len() as u64)
+            && let Some(contact) = entries.get(at as usize)
+        {
+            let purpose = Purpose::Rows {
+                first: row,
+                last: row,
+            };
+            self.probe(cx, *contact, purpose);
+        }
+    }
+
+    /// The nodes of some rows, for a peer: without itself, and with this node, which has a place
+    /// in each of them.
+    pub(crate) fn rows_for(&self, asker: Contact, first: u8, last: u8) -> Vec<Contact> {
+        if !self.is_active() {
+            return Vec::new();
+        }
+        let mut nodes: Vec<Contact> = self
+            .table
+            .entries()
+            .iter()
+            .filter(|entry| (first..=last).contains(&entry.row))
+            .map(|entry| entry.contact)
+            .filter(|contact| contact.id != asker.id)
+            .collect();
+        nodes.truncate(MAX_ROW_NODES);
+        nodes
+    }
+
+    /// Rows that a peer told: whoever is new is measured.
+    pub(crate) fn learnt_rows(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        probe: &Probe,
+        nodes: &[Contact],
+    ) {
+        if let Purpose::Rows { .. } = probe.purpose {
+            self.heard(cx, from, crate::Standing::Active);
+            self.measure_new(cx, nodes);
+        }
+        self.join_progress(cx);
+    }
+
+    fn measure_new(&mut self, cx: &mut Cx<'_, Self>, nodes: &[Contact]) {
+        for contact in nodes.iter().take(MAX_ROW_NODES) {
+            let under_way = self.probes.count(|purpose| purpose == Purpose::Measure);
+            if under_way >= MAX_MEASURED {
+                return;
+            }
+            let is_new = contact.id != self.me.id
+                && self.table.entry_of(contact.id).is_none()
+                && !self.lost.is_shunned(contact.id, cx.now);
+            let is_of_use = self.table.lacks(contact.id)
+                || self.config.proximity && self.rtt.get(contact.id).is_none();
+            if is_new && is_of_use {
+                self.probe(cx, *contact, Purpose::Measure);
+            }
+        }
+    }
+
+    /// An entry, or a candidate for one, did not answer.
+    pub(crate) fn entry_gone(&mut self, cx: &mut Cx<'_, Self>, contact: Contact) {
+        self.lost.shun(contact.id, cx.now);
+        self.nearby.remove(contact.id);
+        let Some(slot) = self.table.slot_of(contact.id) else {
+            return;
+        };
+        if !self.table.remove(contact.id) {
+            return;
+        }
+        if self.leaves.contains(contact.id) {
+            self.probe(cx, contact, Purpose::Check { hinted: false });
+        }
+        // Somebody in the same row may know another node for the slot; as in the paper, section
+        // 2.4, "Routing table repair", but once, and the rest is periodic.
+        let (row, _) = slot;
+        let next = self
+            .table
+            .row(row)
+            .next()
+            .map(|entry: &Entry| entry.contact);
+        if let Some(helper) = next {
+            let purpose = Purpose::Rows {
+                first: row,
+                last: row,
+            };
+            self.probe(cx, helper, purpose);
+        }
+    }
+
+    /// Whom a joining node may find near itself, when it finds us near.
+    pub(crate) fn nearby_for(&self, asker: Contact) -> Vec<Contact> {
+        let others = |contact: &Contact| contact.id != asker.id;
+        let mut nodes: Vec<Contact> = self
+            .nearby
+            .contacts()
+            .filter(others)
+            .take(NEARBY_TOLD)
+            .collect();
+        if nodes.is_empty() {
+            nodes.extend(
+                self.leaves
+                    .members()
+                    .iter()
+                    .copied()
+                    .filter(|known| others(known)),
+            );
+            nodes.truncate(NEARBY_TOLD);
+        }
+        nodes
+    }
+
+    /// The rows that a node on the way to `key` contributes: from those that the node before it
+    /// shares with the key, to those that it shares itself.
+    pub(crate) fn rows_of_hop(&self, before: u8, hop: Contact) -> (u8, u8) {
+        let bits = self.config.bits();
+        let shared = Point::of(hop.id).shared_digits(Point::of(self.me.id), bits);
+        let last = shared.min(POINT_BITS / bits - 1) as u8;
+        (before.min(last), last)
+    }
+}
