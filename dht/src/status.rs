@@ -2,7 +2,7 @@
 
 use crate::view::View;
 use crate::{Dht, Store};
-use overlay::{Contact, KeyRouter, Locate, Neighbours, PeerInfo, Promise, Status};
+use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, Status};
 
 impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
     const OVERLAY: &'static str = R::NAME;
@@ -46,36 +46,8 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             .map(|contact| PeerInfo {
                 contact,
                 rtt_us: self.routing.rtt(contact.id).map(|rtt| rtt.as_micros()),
-                role: role(&neighbours, contact),
+                role: neighbours.role(contact),
             })
             .collect()
-    }
-}
-
-/// What a peer is to this node, by the overlay's words.
-fn role(neighbours: &Neighbours, peer: Contact) -> String {
-    match neighbours {
-        Neighbours::Ring {
-            predecessor,
-            successors,
-            fingers,
-        } => {
-            let mut roles = Vec::new();
-            if predecessor.is_some_and(|known| known.id == peer.id) {
-                roles.push("predecessor".to_owned());
-            }
-            if let Some(rank) = successors.iter().position(|known| known.id == peer.id) {
-                roles.push(format!("successor {}", rank + 1));
-            }
-            if fingers.iter().any(|known| known.id == peer.id) {
-                roles.push("finger".to_owned());
-            }
-            if roles.is_empty() {
-                "peer".to_owned()
-            } else {
-                roles.join(", ")
-            }
-        }
-        _ => "peer".to_owned(),
     }
 }

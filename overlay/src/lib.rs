@@ -15,6 +15,7 @@ mod id;
 mod locate;
 pub mod lookup;
 mod machine;
+mod neighbours;
 mod quorums;
 mod record;
 mod router;
@@ -32,13 +33,14 @@ pub use locate::{
     SearchReport, Status,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
+pub use neighbours::Neighbours;
 pub use quorums::{MAX_REPLICAS, QuorumError, Quorums};
 pub use record::{
     Condition, Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES,
     MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
 };
 pub use router::{
-    Claim, Hop, KeyRouter, LookupPurpose, Neighbours, OwnedArc, RingChange, RouterCall, RouterEvent,
+    Claim, Hop, KeyRouter, LookupPurpose, OwnedArc, RingChange, RouterCall, RouterEvent,
 };
 pub use rtt::{
     INITIAL_TIMEOUT, MAX_MEASURED_PEERS, MAX_TIMEOUT, MIN_TIMEOUT, RttEstimator, RttTable,

@@ -5,7 +5,7 @@
 //! `replicaSet` and `range`, [`RouterEvent::NeighboursChanged`] their `update` upcall.
 
 use crate::lookup::Located;
-use crate::{Arc, Contact, Duration, Id, Machine, OpId, Time};
+use crate::{Arc, Contact, Duration, Id, Machine, Neighbours, OpId, Time};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -91,32 +91,6 @@ pub struct OwnedArc {
     pub arc: Arc,
     /// The root, then the other replicas by rank.
     pub replicas: Vec<Contact>,
-}
-
-/// Neighbours by the words of each overlay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Neighbours {
-    /// Chord's ring pointers.
-    Ring {
-        /// The node before this one, when known.
-        predecessor: Option<Contact>,
-        /// The nodes after this one, nearest first.
-        successors: Vec<Contact>,
-        /// Distinct fingers, by distance.
-        fingers: Vec<Contact>,
-    },
-    /// Pastry's tables.
-    Leaves {
-        /// The leaf set counter-clockwise, nearest first.
-        smaller: Vec<Contact>,
-        /// The leaf set clockwise, nearest first.
-        larger: Vec<Contact>,
-        /// The routing table, by row and digit.
-        table: Vec<Contact>,
-        /// The neighbourhood set, the shortest round trip first.
-        neighbourhood: Vec<Contact>,
-    },
 }
 
 /// What a router is asked to do.

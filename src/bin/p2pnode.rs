@@ -3,13 +3,13 @@
 use chord::{Chord, ChordConfig};
 use clap::{CommandFactory, Parser, Subcommand};
 use dht::{Dht, DhtConfig};
-use overlay::Quorums;
 use overlay::lookup::LookupConfig;
+use overlay::{Contact, KeyRouter};
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
-use p2pnode::store::DiskStore;
 use p2pnode::usage;
+use pastry::{Pastry, PastryConfig};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -92,36 +92,35 @@ enum Refusal {
 
 /// The one place that knows the overlays by name.
 fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
-    let quorums = settings.node.quorums;
-    if let Some(warning) = quorums.warning() {
+    if let Some(warning) = settings.node.quorums.warning() {
         tracing::warn!("{warning}");
     }
-    let max_store = settings.node.max_store;
     match settings.overlay {
-        OverlayName::Chord => {
-            let node = Node::start(&settings.node, move |site| {
-                chord_node(&site, quorums, max_store)
-            })
-            .map_err(Refusal::Start)?;
-            Ok((node, "chord"))
-        }
-        OverlayName::Pastry => Err(Refusal::Overlay("pastry")),
+        OverlayName::Chord => launch(settings, |me| Chord::new(me, ChordConfig::default())),
+        OverlayName::Pastry => launch(settings, |me| Pastry::new(me, PastryConfig::default())),
         OverlayName::Gnutella => Err(Refusal::Overlay("gnutella")),
     }
 }
 
-fn chord_node(
-    site: &Site,
-    quorums: Quorums,
-    max_store: Option<u64>,
-) -> Result<Dht<Chord, DiskStore>, StartError> {
-    let router = Chord::new(site.me, ChordConfig::default());
-    Ok(Dht::new(
-        router,
-        site.open_store(max_store)?,
-        DhtConfig::default().with_quorums(quorums),
-        LookupConfig::default(),
-    ))
+/// Starts a node that stores on disk, over the router that `route` makes.
+fn launch<R>(
+    settings: &Settings,
+    route: impl FnOnce(Contact) -> R + Send + 'static,
+) -> Result<(NodeHandle, &'static str), Refusal>
+where
+    R: KeyRouter + Send + 'static,
+    R::Message: Sync,
+    R::Timer: Sync,
+{
+    let (quorums, max_store) = (settings.node.quorums, settings.node.max_store);
+    let build = move |site: Site| {
+        let store = site.open_store(max_store)?;
+        let config = DhtConfig::default().with_quorums(quorums);
+        let router = route(site.me);
+        Ok(Dht::new(router, store, config, LookupConfig::default()))
+    };
+    let node = Node::start(&settings.node, build).map_err(Refusal::Start)?;
+    Ok((node, R::NAME))
 }
 
 /// Says that the node serves, and waits for its end.

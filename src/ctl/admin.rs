@@ -1,10 +1,10 @@
 //! The node itself: status, peers and leave.
 
-use super::output::{Answer, Exit, aligned, contact_json, count_of, document};
-use super::{Asking, CtlError, wrong_answer};
+use super::output::{Answer, Exit, aligned, count_of, document};
+use super::{Asking, CtlError, neighbours, wrong_answer};
 use crate::control::client::Connector;
 use crate::control::{ControlBody, ReplyBody, StatusReport, proof};
-use overlay::{Neighbours, PeerInfo, Reply};
+use overlay::{PeerInfo, Reply};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
@@ -33,19 +33,7 @@ fn status_json(report: &StatusReport) -> Map<String, Value> {
         "clocks_refused": status.clocks_refused, "uptime_s": report.uptime_s,
         "version": report.version,
     }));
-    if let Neighbours::Ring {
-        predecessor,
-        successors,
-        fingers,
-    } = &status.neighbours
-    {
-        let list = |contacts: &[_]| contacts.iter().map(contact_json).collect::<Vec<_>>();
-        json.extend(document(json!({
-            "predecessor": predecessor.as_ref().map(contact_json),
-            "successors": list(successors),
-            "fingers": list(fingers),
-        })));
-    }
+    json.extend(neighbours::json(&status.neighbours));
     json
 }
 
@@ -94,21 +82,7 @@ fn status_text(report: &StatusReport) -> String {
     }
     let peers = format!("{}, {} connected", status.peers, report.connections);
     rows.push(("peers".to_owned(), peers));
-    if let Neighbours::Ring {
-        predecessor,
-        successors,
-        fingers,
-    } = &status.neighbours
-    {
-        let unknown = || "none".to_owned();
-        let before = predecessor.map_or_else(unknown, |peer| format!("{}  {}", peer.id, peer.addr));
-        rows.push(("predecessor".to_owned(), before));
-        for (rank, peer) in successors.iter().enumerate() {
-            let name = format!("successor {}", rank + 1);
-            rows.push((name, format!("{}  {}", peer.id, peer.addr)));
-        }
-        rows.push(("fingers".to_owned(), format!("{} distinct", fingers.len())));
-    }
+    rows.extend(neighbours::rows(&status.neighbours));
     aligned(&rows)
 }
 

@@ -10,6 +10,7 @@ mod bench;
 mod commands;
 mod failure;
 mod holders;
+mod neighbours;
 mod output;
 mod parse;
 

@@ -32,7 +32,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
     /// The overlay
-    #[arg(long, default_value = "chord", value_parser = ["chord"])]
+    #[arg(long, default_value = "chord", value_parser = ["chord", "pastry"])]
     pub overlay: String,
 
     /// Number of nodes, each a process of its own

@@ -4,7 +4,7 @@ use super::DemoError;
 use super::network::{Network, Node};
 use crate::control::client::{Connector, ask};
 use crate::control::{ControlBody, ReplyBody};
-use overlay::{Id, Neighbours, Status};
+use overlay::{Id, Status};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -80,30 +80,21 @@ fn check(status: &Status, ids: &[Id], rest: Rest) -> Result<(), String> {
         return Err("it is in no network".to_owned());
     }
     let count = ids.len();
-    if let (
-        Neighbours::Ring {
-            predecessor,
-            successors,
-            ..
-        },
-        true,
-    ) = (&status.neighbours, count > 1)
-    {
+    if count > 1 {
         let mine = ids
             .binary_search(&status.me.id)
             .map_err(|_| "it has another id".to_owned())?;
+        let neighbours = &status.neighbours;
         let after = ids.get((mine + 1) % count);
         let before = ids.get((mine + count - 1) % count);
-        if successors.first().map(|peer| peer.id).as_ref() != after {
-            return Err("its successor is another node than it should be".to_owned());
+        if neighbours.after().map(|peer| peer.id).as_ref() != after {
+            return Err("the node after it is another than it should be".to_owned());
         }
-        if predecessor.map(|peer| peer.id).as_ref() != before {
-            return Err("its predecessor is another node than it should be".to_owned());
+        if neighbours.before().map(|peer| peer.id).as_ref() != before {
+            return Err("the node before it is another than it should be".to_owned());
         }
-        if successors
-            .iter()
-            .any(|peer| ids.binary_search(&peer.id).is_err())
-        {
+        let is_gone = |peer: &overlay::Contact| ids.binary_search(&peer.id).is_err();
+        if neighbours.around().any(is_gone) {
             return Err("it lists a node that is gone".to_owned());
         }
     }

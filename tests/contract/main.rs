@@ -43,3 +43,7 @@ macro_rules! conformance {
 mod chord {
     conformance!("chord");
 }
+
+mod pastry {
+    conformance!("pastry");
+}

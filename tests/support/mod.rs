@@ -9,6 +9,10 @@
     reason = "tests are drivers and may read the clock"
 )]
 
+mod neighbours;
+#[allow(unused_imports, reason = "not every test looks")]
+pub(crate) use neighbours::{check_neighbours, nearest_after};
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -325,42 +329,6 @@ fn wait_for(nodes: &[Node], more: impl Fn(&Value) -> Result<(), String>) {
                 .map_err(|why| format!("{}: {why}", node.listen))
         })
     });
-}
-
-/// Whether a node's neighbours are those of the ring of `ids`, which are in order.
-pub(crate) fn check_neighbours(status: &Value, ids: &[&str]) -> Result<(), String> {
-    let id = status["id"].as_str().unwrap_or_default();
-    let mine = ids
-        .iter()
-        .position(|other| *other == id)
-        .ok_or("it has another id")?;
-    let listed = |peers: &Value| -> Vec<String> {
-        let peers = peers.as_array().into_iter().flatten();
-        peers
-            .filter_map(|peer| peer["id"].as_str().map(str::to_owned))
-            .collect()
-    };
-    let successors = listed(&status["successors"]);
-    let others = ids.len() - 1;
-    let expected: Vec<_> = (1..=others)
-        .map(|step| ids[(mine + step) % ids.len()])
-        .collect();
-    if others > 0 && successors.is_empty() {
-        return Err("it has no successor".to_owned());
-    }
-    if successors.len() > others || successors.iter().ne(expected.iter().take(successors.len())) {
-        return Err(format!(
-            "its successors are {successors:?} instead of {expected:?}"
-        ));
-    }
-    let before = ids[(mine + others) % ids.len()];
-    if others > 0 && status["predecessor"]["id"].as_str() != Some(before) {
-        return Err(format!(
-            "its predecessor is {} instead of {before}",
-            status["predecessor"]
-        ));
-    }
-    Ok(())
 }
 
 /// The addresses in a list of contacts.

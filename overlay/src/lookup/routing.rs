@@ -7,8 +7,8 @@ use super::relay::Relay;
 use super::suspects::Suspects;
 use super::{Located, LookupConfig, LookupError, LookupMessage, LookupRequest};
 use crate::{
-    Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, LookupPurpose, Machine, OpId,
-    Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
+    Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, LookupPurpose,
+    Machine, OpId, Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
