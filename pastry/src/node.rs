@@ -68,7 +68,7 @@ impl Pastry {
             nearby: Nearby::default(),
             phase: Phase::Outside,
             probes: Probes::default(),
-            ticker: Ticker::new(config.exchange_min),
+            ticker: Ticker::new(config.exchange_min, config.upkeep),
             lost: Lost::default(),
             rtt: RttTable::default(),
             history: History::default(),
@@ -259,7 +259,7 @@ impl Pastry {
         }
         self.lost.forget(from.id);
         if self.config.maintain {
-            self.table.offer(from, rtt, cx.now);
+            self.ticker.found_nearer |= self.table.offer(from, rtt, cx.now);
             self.take_in(cx, from);
         }
     }

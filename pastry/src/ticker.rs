@@ -20,12 +20,15 @@ pub(crate) struct Ticker {
     pub(crate) turn: u64,
     /// Whether the routing table's timer is armed.
     pub(crate) upkeep_armed: bool,
-    /// When nearer entries were looked for last.
+    /// When nearer entries were looked for last, how long until the next time, and whether any was
+    /// found since.
     pub(crate) looked_for_nearer: Time,
+    pub(crate) look_every: Duration,
+    pub(crate) found_nearer: bool,
 }
 
 impl Ticker {
-    pub(crate) const fn new(period: Duration) -> Self {
+    pub(crate) const fn new(period: Duration, upkeep: Duration) -> Self {
         Self {
             epoch: 0,
             at: None,
@@ -34,6 +37,8 @@ impl Ticker {
             turn: 0,
             upkeep_armed: false,
             looked_for_nearer: Time::ZERO,
+            look_every: upkeep,
+            found_nearer: false,
         }
     }
 }

@@ -17,6 +17,9 @@ use overlay::{Contact, Cx, Duration, Time};
 pub const MAX_MEASURED: usize = 128;
 /// Most nodes of the neighbourhood set that are told to a joining node.
 const NEARBY_TOLD: usize = 16;
+/// How many times the shortest pause there may be between two rounds of looking for nearer entries
+/// while none are found: with the default every 16 minutes (MSPastry: 20).
+const MOST_PATIENT: u64 = 16;
 /// Most entries probed in one round; the rest waits for the next.
 const MAX_CHECKED: usize = 32;
 
@@ -37,7 +40,10 @@ impl Pastry {
 
     /// How long an entry may stay silent before it is probed.
     fn probe_period(&self, now: Time) -> Duration {
-        let hops = f64::from(self.table.last_row()) + 1.0;
+        // Of the hops of a lookup, about one for each full row, the last goes to a leaf.
+        let full = 3 * ((1_usize << self.config.bits()) - 1) / 4;
+        let is_full = |row: &u8| self.table.row(*row).count() >= full;
+        let hops = (0..=self.table.last_row()).take_while(is_full).count() as f64;
         let leaves = self.leaves.members().len();
         self.failures
             .period(hops, self.config.target_loss, leaves, now)
@@ -50,9 +56,8 @@ impl Pastry {
             // A node that enters a network, or is found by others, arms it again.
             return;
         }
-        if cx.now.since(self.ticker.looked_for_nearer) >= self.config.upkeep {
-            self.ticker.looked_for_nearer = cx.now;
-            self.ask_a_row(cx);
+        if cx.now.since(self.ticker.looked_for_nearer) >= self.ticker.look_every {
+            self.look_for_nearer(cx);
         }
         let period = self.probe_period(cx.now);
         let silent: Vec<Contact> = self
@@ -69,6 +74,19 @@ impl Pastry {
             }
         }
         self.arm_upkeep(cx);
+    }
+
+    /// A round of looking for nearer entries; the next is twice as far away when the last one found
+    /// none.
+    fn look_for_nearer(&mut self, cx: &mut Cx<'_, Self>) {
+        let longest = self.config.upkeep.times(MOST_PATIENT);
+        self.ticker.look_every = if std::mem::take(&mut self.ticker.found_nearer) {
+            self.config.upkeep
+        } else {
+            self.ticker.look_every.times(2).min(longest)
+        };
+        self.ticker.looked_for_nearer = cx.now;
+        self.ask_a_row(cx);
     }
 
     /// Asks an entry of a random row for its own nodes in that row.

@@ -27,6 +27,16 @@ pub enum Latency {
 }
 
 impl Latency {
+    /// The mean delay of messages from one node to another.
+    #[must_use]
+    pub fn mean(&self, from: usize, to: usize) -> Duration {
+        match self {
+            Self::Constant(delay) => *delay,
+            Self::Uniform { low, high } => Duration(u64::midpoint(low.0, high.0)),
+            Self::Matrix(matrix) => matrix.one_way(from, to),
+        }
+    }
+
     /// The delay of one message.
     pub(crate) fn sample(&self, from: usize, to: usize, dice: &mut Dice) -> Duration {
         match self {

@@ -40,7 +40,7 @@ pub use dice::Dice;
 pub use faults::{Chance, Faults};
 pub use invariant::{Invariant, Violation};
 pub use latency::{Latency, Matrix, MatrixError};
-pub use oracle::{Oracle, Verdict};
+pub use oracle::{Oracle, Ownership, Verdict};
 pub use report::{Distribution, Summary, Table, peak_memory_bytes};
 pub use slot::Clock;
 pub use trace::{Trace, TraceHash};

@@ -10,8 +10,29 @@ pub enum Verdict {
     Right,
     /// The node that answered was no live member at any time of the operation.
     NoSuchMember,
-    /// This node lies between the key and the answer, and was live and integrated all the time.
+    /// This node would own the key before the answer, and was live and integrated all the time.
     Passed(Id),
+}
+
+/// Which node a key belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ownership {
+    /// The first at or after it.
+    #[default]
+    FirstAtOrAfter,
+    /// The numerically closest; of two at the same distance the one before it.
+    Closest,
+}
+
+impl Ownership {
+    /// How far a node is from owning a key; the owner is the least.
+    fn rank(self, key: Id, node: Id) -> (Id, bool) {
+        let (after, before) = (key.distance_to(node), node.distance_to(key));
+        match self {
+            Self::Closest if before <= after => (before, false),
+            _ => (after, true),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,24 +43,34 @@ struct Life {
     gone_at: Option<Time>,
 }
 
-/// The truth about the ring: who is a live member, since when, and whether its live successor
-/// knows it.
+/// The truth about the circle: who is a live member, since when, and whether its live neighbours
+/// know it.
 ///
 /// A lookup takes time, and the ring changes meanwhile, so an answer is judged over the whole
 /// operation. It is right when the node that answered was a live member at some time of it, and no
-/// node that was live and *integrated* (its live successor had it as predecessor) all the time
-/// lies between the key and the answer. The first part allows for an owner that crashes just after
+/// node that was live and *integrated* (its live neighbours knew it) all the time would own the key
+/// before it. The first part allows for an owner that crashes just after
 /// it has answered; the second for one that has only begun to join.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
+    ownership: Ownership,
     live: Vec<Id>,
     lives: BTreeMap<Id, Life>,
 }
 
 impl Oracle {
-    /// The oracle of a ring that is complete at time zero, of `(id, node index)`.
+    /// The oracle of an empty network.
     #[must_use]
-    pub fn complete(members: impl IntoIterator<Item = (Id, usize)>) -> Self {
+    pub fn new(ownership: Ownership) -> Self {
+        Self {
+            ownership,
+            ..Self::default()
+        }
+    }
+
+    /// The oracle of a network that is complete at time zero, of `(id, node index)`.
+    #[must_use]
+    pub fn complete(ownership: Ownership, members: impl IntoIterator<Item = (Id, usize)>) -> Self {
         let life = |node| Life {
             node,
             member_since: Time::ZERO,
@@ -51,6 +82,7 @@ impl Oracle {
             .map(|(id, node)| (id, life(node)))
             .collect();
         Self {
+            ownership,
             live: lives.keys().copied().collect(),
             lives,
         }
@@ -94,12 +126,21 @@ impl Oracle {
             .retain(|id| lives.get(id).is_some_and(|life| life.gone_at.is_none()));
     }
 
-    /// Says whether the live successor of `id` has it as predecessor now.
+    /// Says whether the live neighbours of `id` know it now.
     pub fn integrated(&mut self, id: Id, is_known: bool, now: Time) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.integrated_since =
                 is_known.then(|| life.integrated_since.map_or(now, |since| since.min(now)));
         }
+    }
+
+    /// Whether the live neighbours of every live member know it now.
+    #[must_use]
+    pub fn all_integrated(&self) -> bool {
+        let life = |id| self.lives.get(id);
+        self.live
+            .iter()
+            .all(|id| life(id).is_some_and(|life| life.integrated_since.is_some()))
     }
 
     /// Forgets nodes that went before `before`: no operation began earlier.
@@ -126,9 +167,15 @@ impl Oracle {
         self.lives.get(&id).map(|life| life.node)
     }
 
-    /// The live member at the key or first after it.
+    /// The live member to which the key belongs.
     #[must_use]
     pub fn owner(&self, key: Id) -> Option<Id> {
+        let around = [self.at_or_after(key), self.predecessor(key)];
+        let rank = |id: &Id| self.ownership.rank(key, *id);
+        around.into_iter().flatten().min_by_key(rank)
+    }
+
+    fn at_or_after(&self, key: Id) -> Option<Id> {
         let at = self.live.partition_point(|&id| id < key);
         self.live.get(at).or_else(|| self.live.first()).copied()
     }
@@ -150,12 +197,24 @@ impl Oracle {
             .copied()
     }
 
-    /// The `count` live members at and after the key: its replica set.
+    /// The `count` live members that hold a key: the owner, and those that would own it next.
     #[must_use]
     pub fn replicas(&self, key: Id, count: usize) -> Vec<Id> {
+        let mut near: Vec<Id> = self.around(key).take(2 * count).collect();
+        near.sort_by_key(|id| self.ownership.rank(key, *id));
+        near.dedup();
+        near.truncate(count);
+        near
+    }
+
+    /// The live members on both sides of a key in turn, each side nearest first.
+    fn around(&self, key: Id) -> impl Iterator<Item = Id> {
         let at = self.live.partition_point(|&id| id < key);
-        let after = self.live[at..].iter().chain(&self.live[..at]);
-        after.take(count).copied().collect()
+        let count = self.live.len();
+        (0..count).flat_map(move |step| {
+            let (after, before) = ((at + step) % count, (at + count - 1 - step) % count);
+            [after, before].map(|at| self.live[at])
+        })
     }
 
     /// Judges the answer to a lookup that began at `began` and ends now.
@@ -168,18 +227,21 @@ impl Oracle {
         if !was_there {
             return Verdict::NoSuchMember;
         }
-        let mut candidate = self.owner(key);
-        for _ in 0..self.live.len() {
-            let Some(id) = candidate else { break };
-            // The walk from the key has reached or passed the answer.
-            if key.distance_to(id) >= key.distance_to(answer) {
-                break;
-            }
-            let since = self.lives.get(&id).and_then(|life| life.integrated_since);
+        let answered = self.ownership.rank(key, answer);
+        let at = self.live.partition_point(|&id| id < key);
+        let (before, after) = self.live.split_at(at);
+        let is_nearer = |id: &&Id| self.ownership.rank(key, **id) < answered;
+        let forward = after.iter().chain(before).take_while(is_nearer);
+        let backward = before
+            .iter()
+            .rev()
+            .chain(after.iter().rev())
+            .take_while(is_nearer);
+        for id in forward.chain(backward) {
+            let since = self.lives.get(id).and_then(|life| life.integrated_since);
             if since.is_some_and(|since| since <= began) {
-                return Verdict::Passed(id);
+                return Verdict::Passed(*id);
             }
-            candidate = self.successor(id);
         }
         Verdict::Right
     }

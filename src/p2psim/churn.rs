@@ -6,15 +6,17 @@
 //! after every event: here its premises always hold, but for a network of at most r members.
 
 use super::churn_tables::{print, rate_table};
-use super::cli::{ChurnArgs, Rate};
-use super::invariants::{RingInvariants, SharedOracle, Track};
+use super::cli::{ChurnArgs, Overlay, Rate};
+use super::invariants::{SharedOracle, Track};
+use super::overlays::{self, Node, Pace, Scope, Settings, Simulated};
 use super::progress::{Progress, print_cost};
-use super::ring::{self, Node, Settings};
 use super::tally::{Pending, Tally, Timeouts};
 use super::{RunError, write_json};
+use chord::Chord;
 use overlay::lookup::{Located, LookupConfig, LookupError, LookupRequest};
 use overlay::lookup::{RoutingCall, RoutingEvent};
 use overlay::{Duration, Id, OpId, RouterEvent, Time};
+use pastry::Pastry;
 use serde::Serialize;
 use sim::{Agenda, Config, Dice, Summary, Told, Verdict, World};
 use std::io::Write;
@@ -116,9 +118,19 @@ pub fn run(args: &ChurnArgs) -> Result<ChurnReport, RunError> {
 
 fn run_with(
     args: &ChurnArgs,
+    progress: Progress,
+) -> Result<(ChurnReport, std::time::Duration), RunError> {
+    match args.overlay {
+        Overlay::Chord => run_on::<Chord>(args, progress),
+        Overlay::Pastry => run_on::<Pastry>(args, progress),
+    }
+}
+
+fn run_on<R: Simulated>(
+    args: &ChurnArgs,
     mut progress: Progress,
 ) -> Result<(ChurnReport, std::time::Duration), RunError> {
-    let mut experiment = Experiment::new(args);
+    let mut experiment: Experiment<R> = Experiment::new(args);
     let end = Time::ZERO + Duration::from_secs(args.minutes * 60);
     while let Some(due) = experiment.agenda.next_at().filter(|&at| at <= end) {
         while !experiment.world.advance(due)? {
@@ -143,8 +155,8 @@ enum Action {
     Second,
 }
 
-struct Experiment {
-    world: World<Node>,
+struct Experiment<R: Simulated> {
+    world: World<Node<R>>,
     oracle: SharedOracle,
     settings: Settings,
     agenda: Agenda<Action>,
@@ -159,15 +171,19 @@ struct Experiment {
     replay: String,
 }
 
-impl Experiment {
+impl<R: Simulated> Experiment<R> {
     fn new(args: &ChurnArgs) -> Self {
-        let mut world = World::new(Config::new(args.seed));
+        let config = Config::new(args.seed);
+        let latency = config.latency.clone();
+        let mut world = World::new(config);
         let replay = format!(
-            "p2psim churn --overlay {} --nodes {} --joins-per-s {} --minutes {} --seed {} \
-             --successors {}",
+            "p2psim churn --overlay {} --nodes {} {} --minutes {} --seed {} --successors {}",
             args.overlay,
             args.nodes,
-            args.joins_per_s.per_second,
+            args.session_median.map_or_else(
+                || format!("--joins-per-s {}", args.joins_per_s.per_second),
+                |median| format!("--session-median {median}").replace(' ', ""),
+            ),
             args.minutes,
             args.seed,
             args.successors
@@ -181,26 +197,29 @@ impl Experiment {
         };
         let settings = Settings {
             successors: args.successors as usize,
-            maintain: true,
+            pace: match args.session_median {
+                Some(_) => Pace::Shipped,
+                None => Pace::Paper,
+            },
+            proximity: args.session_median.is_some(),
             lookup,
         };
-        let oracle = SharedOracle::new(settings.build(&mut world, args.nodes as usize));
+        let oracle = SharedOracle::new(settings.build(&mut world, args.nodes as usize, &latency));
         let mut dice = world.dice(PLAN);
         for node in 0..world.node_count() {
-            let phase = dice.span(Duration::ZERO, ring::PAPER_PERIOD.1);
-            ring::start(&mut world, node, Time::ZERO + phase);
+            let phase = dice.span(Duration::ZERO, overlays::PAPER_PERIOD.1);
+            overlays::start(&mut world, node, Time::ZERO + phase);
         }
-        world.classify(ring::kind_of);
+        world.classify(overlays::kind_of);
         world.watch(Box::new(Track::new(oracle.clone())));
-        let ring = RingInvariants::strict(&world, oracle.clone());
-        world.watch(Box::new(ring));
+        R::watch(&mut world, oracle.clone(), Scope::Strict);
         let mut experiment = Self {
             world,
             oracle,
             settings,
             agenda: Agenda::default(),
             dice,
-            churn: args.joins_per_s,
+            churn: args.rate(),
             tally: Tally::default(),
             abandoned: 0,
             joins: 0,
@@ -262,7 +281,7 @@ impl Experiment {
         let Some(via) = via else { return };
         let id = self.dice.id();
         let settings = &self.settings;
-        let node = self.world.add(id, |me| settings.fresh(me));
+        let node = self.world.add(id, |me| settings.fresh::<R>(me));
         self.world.call(node, RoutingCall::Join { via });
     }
 
@@ -351,7 +370,7 @@ impl Experiment {
         let node_seconds = args.nodes as f64 * self.world.now().0 as f64 / 1e6;
         ChurnReport {
             nodes: args.nodes,
-            joins_per_s: args.joins_per_s.per_second,
+            joins_per_s: args.rate().per_second,
             minutes: args.minutes,
             lookups,
             correct: self.tally.correct,
@@ -366,7 +385,8 @@ impl Experiment {
             timeouts: self.tally.timeouts(),
             latency_ms: self.tally.latency_ms(),
             messages: counters.sent,
-            control_messages_per_node_s: counters.sent_by_kind[ring::CONTROL] as f64 / node_seconds,
+            control_messages_per_node_s: counters.sent_by_kind[overlays::CONTROL] as f64
+                / node_seconds,
             trace_hash: self.world.trace_hash().to_string(),
             complaints,
         }

@@ -48,6 +48,8 @@ pub enum Overlay {
     /// Chord in Zave's corrected form.
     #[default]
     Chord,
+    /// Pastry with MSPastry's and Bamboo's rules.
+    Pastry,
 }
 
 impl FromStr for Overlay {
@@ -56,17 +58,21 @@ impl FromStr for Overlay {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "chord" => Ok(Self::Chord),
-            "pastry" | "gnutella" => {
-                Err("this build simulates chord only; use --overlay chord".to_owned())
-            }
-            _ => Err("no such overlay; use --overlay chord".to_owned()),
+            "pastry" => Ok(Self::Pastry),
+            "gnutella" => Err(
+                "this build does not simulate gnutella; use --overlay chord or pastry".to_owned(),
+            ),
+            _ => Err("no such overlay; use --overlay chord or pastry".to_owned()),
         }
     }
 }
 
 impl fmt::Display for Overlay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("chord")
+        f.write_str(match self {
+            Self::Chord => "chord",
+            Self::Pastry => "pastry",
+        })
     }
 }
 
@@ -192,9 +198,12 @@ pub struct LookupArgs {
     /// This fraction of the nodes dies at once, and nothing repairs.
     #[arg(long, default_value_t)]
     pub fail: Fraction,
-    /// Entries in each node's successor list.
+    /// Entries in each node's successor list, for Chord.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub successors: u64,
+    /// Choose the entries of the tables by round-trip time.
+    #[arg(long)]
+    pub proximity: bool,
     /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
     #[arg(long, value_name = "FILE")]
     pub latency: Option<PathBuf>,
@@ -221,6 +230,10 @@ pub struct ChurnArgs {
     /// Joins a second in the whole network, and as many crashes.
     #[arg(long, default_value = "0.2", value_name = "R")]
     pub joins_per_s: Rate,
+    /// Let half of the sessions be shorter than this, as 60m or 84s, instead of giving the rate of
+    /// joins; the nodes maintain their tables as shipped, and not as in the Chord paper.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["joins_per_s", "paper"])]
+    pub session_median: Option<humantime::Duration>,
     /// Length of the run in simulated minutes; one lookup a second is made on average.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=MAX_MINUTES))]
     pub minutes: u64,
@@ -236,6 +249,20 @@ pub struct ChurnArgs {
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+impl ChurnArgs {
+    /// Joins a second, and as many crashes.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        // Sessions are exponentially distributed: their mean is their median over ln 2.
+        let per_second = |median: humantime::Duration| {
+            self.nodes as f64 * std::f64::consts::LN_2 / median.as_secs_f64().max(1.0)
+        };
+        self.session_median.map_or(self.joins_per_s, |median| {
+            Rate::per_second(per_second(median))
+        })
+    }
 }
 
 /// `p2psim faults`.

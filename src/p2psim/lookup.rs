@@ -4,17 +4,19 @@
 //! look random keys up, and every answer is compared with the oracle. Zave's invariant is checked
 //! of the correct tables, after the deaths, and at the end: in between nobody changes them.
 
-use super::cli::LookupArgs;
+use super::cli::{LookupArgs, Overlay};
 use super::failure_table::failure_table;
-use super::invariants::{Standing, fixed};
+use super::invariants::Standing;
+use super::overlays::{Node, Pace, Settings, Simulated};
 use super::progress::{Progress, print_cost};
-use super::ring::{self, Node};
 use super::tally::{Pending, Tally, Timeouts};
 use super::{RunError, write_json};
+use chord::Chord;
 use overlay::lookup::{LookupConfig, LookupRequest, Mode, RoutingCall, RoutingEvent};
 use overlay::{Duration, Id, Time};
+use pastry::Pastry;
 use serde::Serialize;
-use sim::{Config, Dice, Oracle, Summary, Table, World};
+use sim::{Config, Dice, Latency, Oracle, Summary, Table, World};
 use std::io::Write;
 
 /// Time between two lookups. Our choice: short against the minute that a node needs to measure
@@ -49,6 +51,8 @@ pub struct LookupReport {
     pub timeouts: Timeouts,
     /// From the call to the answer.
     pub latency_ms: Summary,
+    /// The delay until the request is at the owner, over that of a direct message.
+    pub stretch: Summary,
     /// Messages sent by all nodes.
     pub messages: u64,
     /// Live nodes without a live successor: with any, Zave's theorem says nothing of this network.
@@ -92,11 +96,22 @@ pub fn run(args: &LookupArgs) -> Result<LookupReport, RunError> {
 
 fn run_with(
     args: &LookupArgs,
+    progress: Progress,
+) -> Result<(LookupReport, std::time::Duration), RunError> {
+    match args.overlay {
+        Overlay::Chord => run_on::<Chord>(args, progress),
+        Overlay::Pastry => run_on::<Pastry>(args, progress),
+    }
+}
+
+fn run_on<R: Simulated>(
+    args: &LookupArgs,
     mut progress: Progress,
 ) -> Result<(LookupReport, std::time::Duration), RunError> {
     let mut config = Config::new(args.seed);
     config.latency = super::latency(args.latency.as_deref())?;
-    let mut world = World::new(config);
+    let latency = config.latency.clone();
+    let mut world: World<Node<R>> = World::new(config);
     let lookup = LookupConfig {
         cache: false,
         suspect_for: Duration::ZERO,
@@ -104,17 +119,18 @@ fn run_with(
         attempt_timeout: PATIENCE,
         ..LookupConfig::default()
     };
-    let ring = ring::Settings {
+    let settings = Settings {
         successors: args.successors as usize,
-        maintain: false,
+        pace: Pace::Never,
+        proximity: args.proximity,
         lookup,
     };
     world.set_replay(replay(args));
-    let mut oracle = ring.build(&mut world, args.nodes as usize);
+    let mut oracle = settings.build(&mut world, args.nodes as usize, &latency);
     standing(&world, &oracle)?;
     kill(&mut world, &mut oracle, args.fail.of(args.nodes as usize));
     let before = standing(&world, &oracle)?;
-    let mut experiment = Experiment::new(world, oracle, before, args.iterative);
+    let mut experiment = Experiment::new(world, oracle, before, args, latency);
     for _ in 0..args.lookups {
         let until = experiment.world.now() + SPACING;
         experiment.world.run_until(until)?;
@@ -137,7 +153,7 @@ fn run_with(
 fn replay(args: &LookupArgs) -> String {
     let latency = args.latency.as_ref();
     format!(
-        "p2psim lookup --overlay {} --nodes {} --lookups {} --seed {} --fail {} --successors {}{}{}",
+        "p2psim lookup --overlay {} --nodes {} --lookups {} --seed {} --fail {} --successors {}{}{}{}",
         args.overlay,
         args.nodes,
         args.lookups,
@@ -145,18 +161,19 @@ fn replay(args: &LookupArgs) -> String {
         args.fail,
         args.successors,
         latency.map_or_else(String::new, |file| format!(" --latency {}", file.display())),
-        if args.iterative { " --iterative" } else { "" }
+        if args.iterative { " --iterative" } else { "" },
+        if args.proximity { " --proximity" } else { "" }
     )
 }
 
 /// Checks the tables as they stand.
-fn standing(world: &World<Node>, oracle: &Oracle) -> Result<Standing, RunError> {
-    let checked = fixed(world, oracle);
+fn standing<R: Simulated>(world: &World<Node<R>>, oracle: &Oracle) -> Result<Standing, RunError> {
+    let checked = R::fixed(world, oracle);
     checked.map_err(|text| world.violation("the ring", None, text).into())
 }
 
 /// Kills random nodes at once.
-fn kill(world: &mut World<Node>, oracle: &mut Oracle, count: usize) {
+fn kill<R: Simulated>(world: &mut World<Node<R>>, oracle: &mut Oracle, count: usize) {
     let mut nodes: Vec<usize> = (0..world.node_count()).collect();
     world.dice(DEATHS).shuffle(&mut nodes);
     nodes.truncate(count);
@@ -170,20 +187,29 @@ fn kill(world: &mut World<Node>, oracle: &mut Oracle, count: usize) {
     oracle.all_gone(&ids, Time::ZERO);
 }
 
-struct Experiment {
-    world: World<Node>,
+struct Experiment<R: Simulated> {
+    world: World<Node<R>>,
+    latency: Latency,
     oracle: Oracle,
     standing: Standing,
     live: Vec<usize>,
     dice: Dice,
     mode: Mode,
+    /// Whether a slow node may not be taken for a dead one.
+    exact: bool,
     tally: Tally,
 }
 
-impl Experiment {
-    fn new(world: World<Node>, oracle: Oracle, standing: Standing, iterative: bool) -> Self {
+impl<R: Simulated> Experiment<R> {
+    fn new(
+        world: World<Node<R>>,
+        oracle: Oracle,
+        standing: Standing,
+        args: &LookupArgs,
+        latency: Latency,
+    ) -> Self {
         let live = world.live().map(|(node, _)| node).collect();
-        let mode = if iterative {
+        let mode = if args.iterative {
             Mode::Iterative
         } else {
             Mode::Recursive
@@ -191,11 +217,14 @@ impl Experiment {
         let dice = world.dice(LOOKUPS);
         Self {
             world,
+            latency,
             oracle,
             standing,
             live,
             dice,
             mode,
+            // Nobody takes over what a dead node owned: then only a stand-in can answer.
+            exact: args.fail.parts_per_million == 0,
             tally: Tally::default(),
         }
     }
@@ -208,6 +237,7 @@ impl Experiment {
         };
         let request = LookupRequest {
             mode: self.mode,
+            exact: self.exact,
             ..LookupRequest::new(key)
         };
         let op = self.world.call(node, RoutingCall::Lookup(request));
@@ -234,8 +264,12 @@ impl Experiment {
             match result {
                 Ok(located) => {
                     let is_right = self.oracle.owner(pending.key) == Some(located.owner.id);
-                    self.tally
-                        .answered(&located, told.time.since(pending.began), is_right);
+                    let took = told.time.since(pending.began);
+                    self.tally.answered(&located, took, is_right);
+                    if let Some(root) = sim::index_of(located.owner.addr) {
+                        let direct = self.latency.mean(pending.node, root);
+                        self.tally.stretched(&located, took, direct);
+                    }
                 }
                 Err(_) => self.tally.failed += 1,
             }
@@ -253,6 +287,7 @@ impl Experiment {
             hops: self.tally.hops(),
             timeouts: self.tally.timeouts(),
             latency_ms: self.tally.latency_ms(),
+            stretch: self.tally.stretch(),
             messages: self.world.counters().sent,
             stranded: self.standing.stranded as u64,
             trace_hash: self.world.trace_hash().to_string(),

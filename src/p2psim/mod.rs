@@ -12,9 +12,9 @@ pub mod failure_table;
 pub mod faults;
 mod invariants;
 pub mod lookup;
+mod overlays;
 pub mod paper;
 mod progress;
-mod ring;
 pub mod scenario;
 mod tally;
 

@@ -136,6 +136,6 @@ mod tests {
         assert!(text("experiment = ").contains("not valid TOML"));
         assert!(text("experiment = \"lookup\"\nnodes = [1]").contains("the value of `nodes`"));
         assert!(text("experiment = \"lookup\"\nnodes = 0").contains("--nodes"));
-        assert!(text("experiment = \"lookup\"\noverlay = \"pastry\"").contains("chord only"));
+        assert!(text("experiment = \"lookup\"\noverlay = \"gnutella\"").contains("not simulate"));
     }
 }

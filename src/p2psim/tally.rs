@@ -33,6 +33,8 @@ pub(super) struct Tally {
     hops: Distribution,
     timeouts: Distribution,
     latency_us: Distribution,
+    /// In thousandths.
+    stretch: Distribution,
 }
 
 impl Tally {
@@ -57,6 +59,19 @@ impl Tally {
             mean: summary.mean,
             p99: summary.p99,
         }
+    }
+
+    /// Notes how much longer than a direct message the request took to the owner. The answer comes
+    /// back directly. Lookups that ended at their origin have no stretch.
+    pub(super) fn stretched(&mut self, located: &Located, took: Duration, direct: Duration) {
+        if located.hops > 0 && direct > Duration::ZERO {
+            let there = took.as_micros().saturating_sub(direct.as_micros());
+            self.stretch.record(there * 1_000 / direct.as_micros());
+        }
+    }
+
+    pub(super) fn stretch(&self) -> Summary {
+        self.stretch.summary(1_000.0)
     }
 
     pub(super) fn latency_ms(&self) -> Summary {

@@ -1,8 +1,8 @@
 //! The parts of a harness: latency models, the oracle, the agenda, dice and reports.
 
 use crate::{
-    Agenda, Dice, Distribution, Latency, Matrix, MatrixError, Oracle, Table, Verdict, address_of,
-    index_of,
+    Agenda, Dice, Distribution, Latency, Matrix, MatrixError, Oracle, Ownership, Table, Verdict,
+    address_of, index_of,
 };
 use overlay::{Duration, Id, Time};
 use std::sync::Arc;
@@ -53,7 +53,10 @@ fn a_matrix_gives_half_of_the_round_trip_and_the_access_delays() {
 #[test]
 fn an_answer_is_judged_over_the_whole_operation() {
     let point = Id::from_u64;
-    let mut oracle = Oracle::complete([(point(10), 0), (point(20), 1), (point(30), 2)]);
+    let mut oracle = Oracle::complete(
+        Ownership::FirstAtOrAfter,
+        [(point(10), 0), (point(20), 1), (point(30), 2)],
+    );
     assert_eq!(oracle.owner(point(11)), Some(point(20)));
     assert_eq!(oracle.owner(point(31)), Some(point(10)));
     assert_eq!(oracle.successor(point(30)), Some(point(10)));

@@ -2,12 +2,12 @@
 
 use super::profile::Profile;
 use super::weather::Weather;
-use crate::p2psim::invariants::{Coverage, RingInvariants, SharedOracle, Track, whole};
-use crate::p2psim::ring::HasChord;
+use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
+use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
 use chord::{Chord, ChordConfig};
 use dht::{Dht, DhtConfig, MemoryStore, Store};
 use overlay::lookup::LookupConfig;
-use overlay::{Contact, Id, Locate, OpId, Reply, Request, Time, WriteSeq};
+use overlay::{Contact, Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,10 @@ use std::rc::Rc;
 /// A node that stores.
 pub(super) type Node = Dht<Chord, MemoryStore>;
 
-impl HasChord for Node {
-    fn chord(&self) -> &Chord {
+impl HasRouter for Node {
+    type Router = Chord;
+
+    fn router(&self) -> &Chord {
         self.routing().router()
     }
 }
@@ -60,11 +62,9 @@ impl Swarm {
         let profile = Profile::draw(&mut dice, &mut config);
         let mut world = World::new(config);
         world.set_replay(replay);
-        let oracle = SharedOracle::new(Oracle::default());
+        let oracle = SharedOracle::new(Oracle::new(Chord::OWNERSHIP));
         world.watch(Box::new(Track::new(oracle.clone())));
-        let ring = RingInvariants::under_premises(oracle.clone());
-        let coverage = ring.coverage();
-        world.watch(Box::new(ring));
+        let coverage = Chord::watch(&mut world, oracle.clone(), Scope::UnderPremises);
         let faults = world.faults_mut();
         faults.loss = profile.loss;
         faults.duplicate = profile.duplicate;
@@ -280,40 +280,17 @@ impl Swarm {
         }
         for node in self.members() {
             let machine = self.world.node(node)?;
-            let chord = machine.chord();
             let me = Locate::me(machine).id;
             if !oracle.is_member(me) {
                 return Some(format!("node {node} is cut off"));
             }
-            let others = oracle.members().len() - 1;
-            let length = self.profile.successors.min(others);
-            let expected = successors(&oracle, me, length);
-            let known: Vec<Id> = chord
-                .ring()
-                .successors()
-                .iter()
-                .map(|next| next.id)
-                .collect();
-            if known != expected {
-                return Some(format!(
-                    "successors of node {node} are {known:?}, not {expected:?}"
-                ));
-            }
-            let before = oracle.predecessor(me).filter(|_| others > 0);
-            if chord.ring().predecessor().map(|contact| contact.id) != before {
-                return Some(format!("the predecessor of node {node} is not {before:?}"));
+            if let Err(text) = machine.router().neighbours_are_true(&oracle) {
+                return Some(format!("node {node}: {text}"));
             }
             if !machine.status().settled {
                 return Some(format!("the replica sets of node {node} are not complete"));
             }
         }
-        whole(&self.world, &oracle).err()
+        Chord::whole(&self.world, &oracle).err()
     }
-}
-
-fn successors(oracle: &Oracle, me: Id, count: usize) -> Vec<Id> {
-    let next = |id: &Id| oracle.successor(*id);
-    std::iter::successors(oracle.successor(me), next)
-        .take(count)
-        .collect()
 }

@@ -9,37 +9,36 @@
 //! of the ring, and nothing is claimed: the order of the lists is checked, and how many members
 //! are without a live entry is reported.
 
-use super::super::ring::HasChord;
-use super::whole;
+use super::super::overlays::HasRouter;
+use super::ring::whole;
 use chord::Chord;
 use chord::invariants::{Member, ordered_lists};
 use overlay::{Id, KeyRouter};
 use sim::{Oracle, World};
 
 /// Of what kind the tables are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Live members without a live entry in their lists.
     pub(crate) stranded: usize,
     /// Whether the theorem applies: nobody is stranded, and there are more than r members.
     applies: bool,
     /// The sum of all generations: unchanged when no table has changed.
-    generations: u64,
+    pub(crate) generations: u64,
 }
 
 /// Checks tables that nobody maintains.
 ///
 /// # Errors
 /// When a list is out of order; or when the theorem applies and something does not hold.
-pub(crate) fn fixed<M: HasChord>(world: &World<M>, oracle: &Oracle) -> Result<Standing, String> {
-    let mut standing = Standing {
-        stranded: 0,
-        applies: false,
-        generations: 0,
-    };
+pub(crate) fn fixed<M: HasRouter<Router = Chord>>(
+    world: &World<M>,
+    oracle: &Oracle,
+) -> Result<Standing, String> {
+    let mut standing = Standing::default();
     let mut length = 0;
     for (_, machine) in world.live() {
-        let chord = machine.chord();
+        let chord = machine.router();
         let successors: Vec<Id> = chord.ring().successors().iter().map(|c| c.id).collect();
         order(chord, &successors)?;
         let has_live = successors.iter().any(|id| oracle.is_member(*id));

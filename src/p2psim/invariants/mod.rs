@@ -1,5 +1,7 @@
 //! What must hold after every event of every experiment: one file for each.
 //!
+//! Of Chord, Zave's invariant; of Pastry, what [`leaves`] says.
+//!
 //! Zave's invariant is checked after every event of every simulation, in networks of any size, as
 //! long as the premises of her theorem hold; [`premises`] says exactly when that is. Where nobody
 //! maintains the tables no event can change them, and [`fixed`] checks before and after. The order
@@ -7,12 +9,14 @@
 //! follows, and is checked in full less often; see [`ring`].
 
 mod fixed;
+mod leaves;
 mod premises;
-mod ring;
+pub(super) mod ring;
 mod track;
 
 pub(super) use fixed::{Standing, fixed};
-pub(super) use ring::{Coverage, RingInvariants, whole};
+pub(super) use leaves::LeafInvariants;
+pub(super) use ring::{Coverage, RingInvariants};
 pub(super) use track::Track;
 
 use sim::Oracle;

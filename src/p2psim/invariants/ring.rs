@@ -10,7 +10,7 @@
 //! The invariant is checked while the theorem's [`premises`](super::premises) hold; the order of
 //! the lists always.
 
-use super::super::ring::HasChord;
+use super::super::overlays::HasRouter;
 use super::SharedOracle;
 use super::premises::{Event, Premises, Scope};
 use chord::Chord;
@@ -59,7 +59,10 @@ struct Seen {
 impl RingInvariants {
     /// For a network that starts with correct tables and has neither losses nor partitions: more
     /// deaths than the theorem allows are a violation too.
-    pub(crate) fn strict<M: HasChord>(world: &World<M>, oracle: SharedOracle) -> Self {
+    pub(crate) fn strict<M: HasRouter<Router = Chord>>(
+        world: &World<M>,
+        oracle: SharedOracle,
+    ) -> Self {
         let mut ring = Self::new(oracle, Scope::Strict);
         (0..world.node_count()).for_each(|node| {
             ring.follow(world, node);
@@ -93,11 +96,15 @@ impl RingInvariants {
     }
 
     /// Takes in what became of a node; says what happened to the ring, if anything did.
-    fn follow<M: HasChord>(&mut self, world: &World<M>, node: usize) -> Option<Event> {
+    fn follow<M: HasRouter<Router = Chord>>(
+        &mut self,
+        world: &World<M>,
+        node: usize,
+    ) -> Option<Event> {
         if self.seen.len() < world.node_count() {
             self.seen.resize(world.node_count(), None);
         }
-        let chord = world.node(node).map(HasChord::chord);
+        let chord = world.node(node).map(HasRouter::router);
         let is_cut_off = chord.is_some_and(Chord::is_cut_off);
         if is_cut_off {
             self.cut_off.insert(node);
@@ -139,7 +146,7 @@ impl RingInvariants {
     }
 }
 
-impl<M: HasChord> Invariant<M> for RingInvariants {
+impl<M: HasRouter<Router = Chord>> Invariant<M> for RingInvariants {
     fn name(&self) -> &'static str {
         "the ring"
     }
@@ -171,11 +178,14 @@ impl<M: HasChord> Invariant<M> for RingInvariants {
 }
 
 /// Checks the whole ring. A network in its bootstrap phase is passed over.
-pub(crate) fn whole<M: HasChord>(world: &World<M>, oracle: &Oracle) -> Result<(), String> {
+pub(crate) fn whole<M: HasRouter<Router = Chord>>(
+    world: &World<M>,
+    oracle: &Oracle,
+) -> Result<(), String> {
     let members: Vec<&Chord> = oracle
         .members()
         .iter()
-        .filter_map(|&id| Some(world.node(oracle.node(id)?)?.chord()))
+        .filter_map(|&id| Some(world.node(oracle.node(id)?)?.router()))
         .collect();
     let Some(length) = members.first().map(|chord| chord.config().list_length()) else {
         return Ok(());
@@ -206,7 +216,7 @@ fn ids(contacts: &[Contact]) -> Vec<Id> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::ring::{Node, Settings};
+    use super::super::super::overlays::{Node, Pace, Settings};
     use super::*;
     use overlay::lookup::{LookupConfig, Routing};
     use sim::Config;
@@ -214,14 +224,17 @@ mod tests {
     const SUCCESSORS: usize = 20;
 
     /// A thousand nodes with correct tables, watched.
-    fn watched() -> (World<Node>, Rc<Cell<Coverage>>) {
-        let mut world = World::new(Config::new(1));
+    fn watched() -> (World<Node<Chord>>, Rc<Cell<Coverage>>) {
+        let config = Config::new(1);
+        let latency = config.latency.clone();
+        let mut world = World::new(config);
         let settings = Settings {
             successors: SUCCESSORS,
-            maintain: false,
+            pace: Pace::Never,
+            proximity: false,
             lookup: LookupConfig::default(),
         };
-        let oracle = SharedOracle::new(settings.build(&mut world, 1_000));
+        let oracle = SharedOracle::new(settings.build(&mut world, 1_000, &latency));
         let ring = RingInvariants::strict(&world, oracle);
         let coverage = ring.coverage();
         world.watch(Box::new(ring));
@@ -229,7 +242,7 @@ mod tests {
     }
 
     /// Puts a node in the place of `node` that has this list, as one event.
-    fn plant(world: &mut World<Node>, node: usize, list: &[Contact]) -> Result<(), String> {
+    fn plant(world: &mut World<Node<Chord>>, node: usize, list: &[Contact]) -> Result<(), String> {
         world.crash(node);
         world.check(node).expect("one death is nothing");
         let id = world.contact(node).expect("a node").id;

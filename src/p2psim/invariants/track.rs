@@ -1,9 +1,9 @@
-//! Keeps the oracle up to date: who is a member, and whose live successor knows it.
+//! Keeps the oracle up to date: who is a member, and whom its live neighbours know.
 
-use super::super::ring::HasChord;
+use super::super::overlays::{HasRouter, Simulated};
 use super::SharedOracle;
 use overlay::{Id, KeyRouter};
-use sim::{Invariant, Oracle, World};
+use sim::{Invariant, Oracle, Ownership, World};
 
 /// Watches every event; it never finds anything wrong.
 pub(crate) struct Track {
@@ -28,7 +28,7 @@ impl Track {
     }
 }
 
-impl<M: HasChord> Invariant<M> for Track {
+impl<M: HasRouter> Invariant<M> for Track {
     fn name(&self) -> &'static str {
         "the oracle is up to date"
     }
@@ -45,12 +45,12 @@ impl<M: HasChord> Invariant<M> for Track {
                 }
             }));
         }
-        let chord = world.node(touched).map(HasChord::chord);
+        let router = world.node(touched).map(HasRouter::router);
         let now = Seen {
-            member: chord
-                .filter(|chord| chord.is_member())
-                .map(|chord| chord.me().id),
-            generation: chord.map_or(0, KeyRouter::generation),
+            member: router
+                .filter(|router| router.is_member())
+                .map(|router| router.me().id),
+            generation: router.map_or(0, KeyRouter::generation),
         };
         let Some(slot) = self.seen.get_mut(touched) else {
             return Ok(());
@@ -63,31 +63,37 @@ impl<M: HasChord> Invariant<M> for Track {
         if before.member != now.member {
             if let Some(id) = before.member {
                 oracle.gone(id, world.now());
-                let around = oracle.predecessor(id);
-                note(&mut oracle, world, around);
+                for around in [oracle.predecessor(id), oracle.successor(id)] {
+                    note(&mut oracle, world, around);
+                }
             }
             if let Some(id) = now.member {
                 oracle.joined(id, touched, world.now());
             }
         }
-        let around = now.member.and_then(|id| oracle.predecessor(id));
-        note(&mut oracle, world, around);
-        note(&mut oracle, world, now.member);
+        for around in [
+            now.member.and_then(|id| oracle.predecessor(id)),
+            now.member.and_then(|id| oracle.successor(id)),
+            now.member,
+        ] {
+            note(&mut oracle, world, around);
+        }
         Ok(())
     }
 }
 
-/// Notes whether the live successor of `id` has it as predecessor.
-fn note<M: HasChord>(oracle: &mut Oracle, world: &World<M>, id: Option<Id>) {
+/// Notes whether the live nodes beside `id` know it: the one after it, and where a key can also
+/// belong to the one before, that one too.
+fn note<M: HasRouter>(oracle: &mut Oracle, world: &World<M>, id: Option<Id>) {
     let Some(id) = id else { return };
-    let after = oracle.successor(id).filter(|&after| after != id);
-    let is_known = after.is_none_or(|after| {
-        let chord = oracle
-            .node(after)
-            .and_then(|node| world.node(node))
-            .map(HasChord::chord);
-        let predecessor = chord.and_then(|chord| chord.ring().predecessor());
-        predecessor.is_some_and(|known| known.id == id)
-    });
-    oracle.integrated(id, is_known, world.now());
+    let beside = |node: Option<Id>| {
+        let node = node.filter(|node| *node != id)?;
+        let router = world.node(oracle.node(node)?)?.router();
+        Some(router.beside())
+    };
+    let is_me = |known: Option<overlay::Contact>| known.is_some_and(|known| known.id == id);
+    let after = beside(oracle.successor(id)).is_none_or(|(before, _)| is_me(before));
+    let both = M::Router::OWNERSHIP == Ownership::Closest;
+    let before = beside(oracle.predecessor(id)).is_none_or(|(_, after)| is_me(after));
+    oracle.integrated(id, after && (before || !both), world.now());
 }

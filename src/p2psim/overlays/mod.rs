@@ -1,0 +1,184 @@
+//! The overlays that can be simulated: what the experiments must know of each, and no more.
+
+mod chord;
+mod pastry;
+
+use super::invariants::{Coverage, SharedOracle, Standing};
+use overlay::lookup::{LookupConfig, Routing, RoutingMessage, RoutingTimer};
+use overlay::{Contact, Duration, Id, KeyRouter, Machine, Time};
+use sim::{Latency, Oracle, Ownership, World, address_of};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// A node that only routes.
+pub(super) type Node<R> = Routing<R>;
+
+/// The kind of messages that maintain the tables, in the world's counters.
+pub(super) const CONTROL: usize = 0;
+/// The kind of messages that carry lookups.
+const LOOKUP: usize = 1;
+
+/// Stabilisation in the Chord paper's experiments: uniformly every 15 to 45 s.
+pub(super) const PAPER_PERIOD: (Duration, Duration) =
+    (Duration::from_secs(15), Duration::from_secs(45));
+/// The stream of entropy that node ids come from.
+const IDS: u32 = 100;
+
+/// How far the premises of an overlay's promises can be taken for granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The network starts with correct tables and has neither losses nor partitions.
+    Strict,
+    /// It grows from one node, and live nodes may be taken for dead.
+    UnderPremises,
+}
+
+/// An overlay that can be simulated.
+pub(super) trait Simulated: KeyRouter + Sized + 'static {
+    /// Which node a key belongs to.
+    const OWNERSHIP: Ownership;
+
+    /// A node that has not joined yet.
+    fn fresh(me: Contact, settings: &Settings) -> Self;
+
+    /// The node `contacts[at]` of a network with correct tables. With `rtt`, which takes indices
+    /// of `contacts`, tables are chosen by proximity as far as the overlay does that.
+    fn correct(
+        contacts: &[Contact],
+        at: usize,
+        settings: &Settings,
+        rtt: Option<&dyn Fn(usize, usize) -> Duration>,
+    ) -> Self;
+
+    /// The timer that lets a node with given tables begin to maintain them.
+    fn start() -> Self::Timer;
+
+    /// The nearest node before this one and the nearest after it.
+    fn beside(&self) -> (Option<Contact>, Option<Contact>);
+
+    /// Whether its neighbours are the true ones, in a network at rest.
+    ///
+    /// # Errors
+    /// In words, what is not as it should be.
+    fn neighbours_are_true(&self, oracle: &Oracle) -> Result<(), String>;
+
+    /// Watches a world for what must hold after every event; gives where the events are counted.
+    fn watch<M: HasRouter<Router = Self>>(
+        world: &mut World<M>,
+        oracle: SharedOracle,
+        scope: Scope,
+    ) -> Rc<Cell<Coverage>>;
+
+    /// Checks tables that nobody maintains.
+    ///
+    /// # Errors
+    /// In words, what does not hold.
+    fn fixed<M: HasRouter<Router = Self>>(
+        world: &World<M>,
+        oracle: &Oracle,
+    ) -> Result<Standing, String>;
+
+    /// Checks a whole network at rest.
+    ///
+    /// # Errors
+    /// In words, what does not hold.
+    fn whole<M: HasRouter<Router = Self>>(world: &World<M>, oracle: &Oracle) -> Result<(), String>;
+}
+
+/// A machine with a router inside.
+pub(super) trait HasRouter: Machine + 'static {
+    /// Of which overlay.
+    type Router: Simulated;
+
+    /// The router.
+    fn router(&self) -> &Self::Router;
+}
+
+impl<R: Simulated> HasRouter for Node<R> {
+    type Router = R;
+
+    fn router(&self) -> &R {
+        Self::router(self)
+    }
+}
+
+/// How often tables are maintained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Not at all.
+    Never,
+    /// As in the Chord paper's experiments, for Chord; the others as shipped.
+    Paper,
+    /// As shipped.
+    Shipped,
+}
+
+/// What the nodes of an experiment have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// Entries in a successor list, for Chord.
+    pub(super) successors: usize,
+    pub(super) pace: Pace,
+    /// Whether tables are chosen by proximity.
+    pub(super) proximity: bool,
+    pub(super) lookup: LookupConfig,
+}
+
+impl Settings {
+    /// Fills an empty world with `count` nodes that have correct tables; gives their oracle.
+    pub(super) fn build<R: Simulated>(
+        &self,
+        world: &mut World<Node<R>>,
+        count: usize,
+        latency: &Latency,
+    ) -> Oracle {
+        let mut dice = world.dice(IDS);
+        let mut contacts: Vec<Contact> = (0..count)
+            .map(|node| Contact {
+                id: dice.id(),
+                addr: address_of(node),
+            })
+            .collect();
+        // Node n lives at address n, wherever its id falls: neighbours are far apart as in reality.
+        let ids: Vec<Id> = contacts.iter().map(|contact| contact.id).collect();
+        contacts.sort_unstable();
+        let node_at = |at: usize| {
+            contacts
+                .get(at)
+                .and_then(|contact| sim::index_of(contact.addr))
+        };
+        let rtt = |one: usize, other: usize| match (node_at(one), node_at(other)) {
+            (Some(one), Some(other)) => latency.mean(one, other).times(2),
+            _ => Duration::ZERO,
+        };
+        let rtt: &dyn Fn(usize, usize) -> Duration = &rtt;
+        for id in &ids {
+            let at = contacts.partition_point(|contact| contact.id < *id);
+            world.add(*id, |_| {
+                let rtt = self.proximity.then_some(rtt);
+                let router = R::correct(&contacts, at, self, rtt);
+                Routing::new(router, self.lookup.clone())
+            });
+        }
+        let members = ids.into_iter().enumerate().map(|(node, id)| (id, node));
+        Oracle::complete(R::OWNERSHIP, members)
+    }
+
+    /// A node that has not joined yet.
+    pub(super) fn fresh<R: Simulated>(&self, me: Contact) -> Node<R> {
+        Routing::new(R::fresh(me, self), self.lookup.clone())
+    }
+}
+
+/// The kind of a message.
+pub(super) const fn kind_of<P>(message: &RoutingMessage<P>) -> usize {
+    match message {
+        RoutingMessage::Router(_) => CONTROL,
+        RoutingMessage::Lookup(_) => LOOKUP,
+    }
+}
+
+/// Lets a node that was built with its tables begin to maintain them.
+pub(super) fn start<R: Simulated>(world: &mut World<Node<R>>, node: usize, at: Time) {
+    world.arm(node, at, RoutingTimer::Router(R::start()));
+}
