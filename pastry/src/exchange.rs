@@ -130,11 +130,18 @@ impl Pastry {
             let next = next.id;
             self.change(cx, |leaves| leaves.note_next(from.id, next));
         }
+        // Of all that would fit, only those that stay when all are taken in.
+        let mut would = self.leaves.clone();
         for contact in &told.members {
-            let is_new = contact.id != self.me.id
-                && !self.lost.is_shunned(contact.id, cx.now)
-                && (self.leaves.wants(*contact) || self.leaves.would_show_gap(*contact));
-            if is_new {
+            if contact.id != self.me.id && !self.lost.is_shunned(contact.id, cx.now) {
+                would.insert(*contact);
+            }
+        }
+        let shows_gap = would.has_gap() && !self.leaves.has_gap();
+        for contact in &told.members {
+            let is_of_use = would.contains(contact.id)
+                || shows_gap && !self.lost.is_shunned(contact.id, cx.now);
+            if contact.id != self.me.id && is_of_use && !self.leaves.contains(contact.id) {
                 self.probe(cx, *contact, purpose);
             }
         }

@@ -25,8 +25,13 @@ const SHUN_FOR: Duration = Duration::from_secs(30);
 const MAX_SHUNNED: usize = 64;
 /// When a contact was just lost: a restarted process, or a short outage, is back soon.
 const FIRST_PING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(4));
-/// Time between two pings, to one lost contact each.
+/// Time between two pings, to one lost contact each, in the first minutes after a loss.
 pub const PING_PERIOD: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(30));
+/// Time between two pings when nobody was lost lately.
+pub const LATE_PING_PERIOD: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(120));
+/// How long after a loss pings are frequent: most outages are shorter.
+const SOON: Duration = Duration::from_secs(60);
 
 /// The lost contacts, the oldest first.
 #[derive(Debug, Default)]
@@ -160,7 +165,13 @@ impl Pastry {
             return;
         };
         self.probe(cx, contact, Purpose::Lost);
-        let delay = between(cx.rng, PING_PERIOD.0, PING_PERIOD.1);
+        let recent = |(_, since): &(Contact, Time)| now.since(*since) < SOON;
+        let (low, high) = if self.lost.contacts.iter().any(recent) {
+            PING_PERIOD
+        } else {
+            LATE_PING_PERIOD
+        };
+        let delay = between(cx.rng, low, high);
         self.arm_reunite(cx, delay);
     }
 

@@ -26,7 +26,7 @@ fn by_kind() {
             println!("{i} {:?}", net.world.counters().sent_by_kind);
         }
     }
-    let before = net.world.counters().sent_by_kind.clone();
+
     for _ in 0..6 {
         net.run(Duration::from_secs(300));
         println!("idle {:?}", net.world.counters().sent_by_kind);
