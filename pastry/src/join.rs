@@ -328,7 +328,8 @@ impl Pastry {
         }
         for entry in self.table.entries() {
             if !self.leaves.contains(entry.contact.id) {
-                cx.send(entry.contact, PastryMessage::Announce);
+                let rtt_us = entry.rtt.map(Duration::as_micros);
+                cx.send(entry.contact, PastryMessage::Announce { rtt_us });
             }
         }
         self.quicken(cx);

@@ -125,8 +125,12 @@ pub enum PastryMessage {
         /// Its nodes.
         nodes: Vec<Contact>,
     },
-    /// The sender has become a member.
-    Announce,
+    /// The sender has become a member, and has measured this round trip to the receiver, in
+    /// microseconds.
+    Announce {
+        /// None when it did not measure.
+        rtt_us: Option<u64>,
+    },
     /// The sender found this member of its leaf set dead: see for yourself.
     Gone {
         /// Who.

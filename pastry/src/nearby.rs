@@ -34,6 +34,11 @@ impl Nearby {
         self.nodes.retain(|(_, known)| known.id != id);
     }
 
+    /// The nodes with their round trips, the nearest first.
+    pub fn measurements(&self) -> impl Iterator<Item = (Duration, Contact)> {
+        self.nodes.iter().copied()
+    }
+
     /// The nodes, the nearest first.
     pub fn contacts(&self) -> impl Iterator<Item = Contact> {
         self.nodes.iter().map(|(_, contact)| *contact)

@@ -68,7 +68,7 @@ impl Pastry {
             nearby: Nearby::default(),
             phase: Phase::Outside,
             probes: Probes::default(),
-            ticker: Ticker::new(config.exchange_min, config.upkeep),
+            ticker: Ticker::new(config.exchange_min),
             lost: Lost::default(),
             rtt: RttTable::default(),
             history: History::default(),
@@ -244,7 +244,7 @@ impl Pastry {
                     self.learnt_nearby(cx, from, &nodes);
                 }
             }
-            PastryMessage::Announce => self.heard(cx, from, Standing::Active),
+            PastryMessage::Announce { rtt_us } => self.on_announce(cx, from, rtt_us),
             PastryMessage::Gone { contact } => self.on_gone(cx, from, contact),
             PastryMessage::Leaving => self.on_leaving(cx, from),
         }
@@ -259,7 +259,9 @@ impl Pastry {
         }
         self.lost.forget(from.id);
         if self.config.maintain {
-            self.ticker.found_nearer |= self.table.offer(from, rtt, cx.now);
+            let is_first = self.table.lacks(from.id);
+            let is_taken = self.table.offer(from, rtt, cx.now);
+            self.ticker.found_nearer |= is_taken && !is_first;
             self.take_in(cx, from);
         }
     }

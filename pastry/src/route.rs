@@ -60,7 +60,8 @@ impl Pastry {
         let mine = Point::of(self.me.id).closeness_to(key);
         let shared = Point::of(self.me.id).shared_digits(key, bits);
         let entries = self.table.entries().iter().map(|entry| entry.contact);
-        let known = entries.chain(self.leaves.members().iter().copied());
+        let leaves = self.leaves.members().iter().copied();
+        let known = entries.chain(leaves).chain(self.nearby.contacts());
         let mut closer: SmallVec<[(bool, u32, Closeness, Contact); 32]> = known
             .map(|contact| {
                 let point = Point::of(contact.id);

@@ -28,7 +28,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) const fn new(period: Duration, upkeep: Duration) -> Self {
+    pub(crate) const fn new(period: Duration) -> Self {
         Self {
             epoch: 0,
             at: None,
@@ -37,7 +37,7 @@ impl Ticker {
             turn: 0,
             upkeep_armed: false,
             looked_for_nearer: Time::ZERO,
-            look_every: upkeep,
+            look_every: crate::failures::SHORTEST_PERIOD,
             found_nearer: false,
         }
     }

@@ -20,6 +20,8 @@ const NEARBY_TOLD: usize = 16;
 /// How many times the shortest pause there may be between two rounds of looking for nearer entries
 /// while none are found: with the default every 16 minutes (MSPastry: 20).
 const MOST_PATIENT: u64 = 16;
+/// Of how many of the nearest nodes one is asked for a row.
+const NEAREST_ASKED: usize = 4;
 /// Most entries probed in one round; the rest waits for the next.
 const MAX_CHECKED: usize = 32;
 
@@ -76,32 +78,79 @@ impl Pastry {
         self.arm_upkeep(cx);
     }
 
-    /// A round of looking for nearer entries; the next is twice as far away when the last one found
-    /// none.
+    /// A round of looking for nearer entries. The next one is sooner when some were found since the
+    /// last, and later when none were.
     fn look_for_nearer(&mut self, cx: &mut Cx<'_, Self>) {
-        let longest = self.config.upkeep.times(MOST_PATIENT);
-        self.ticker.look_every = if std::mem::take(&mut self.ticker.found_nearer) {
-            self.config.upkeep
+        let pause = self.ticker.look_every;
+        let pause = if std::mem::take(&mut self.ticker.found_nearer) {
+            Duration(pause.0 / 2)
         } else {
-            self.ticker.look_every.times(2).min(longest)
+            pause.times(2)
         };
+        let longest = self.config.upkeep.times(MOST_PATIENT);
+        self.ticker.look_every = pause.clamp(SHORTEST_PERIOD, longest);
         self.ticker.looked_for_nearer = cx.now;
         self.ask_a_row(cx);
     }
 
-    /// Asks an entry of a random row for its own nodes in that row.
+    /// Asks somebody for its nodes in a random row: the nearest node that has this row in common
+    /// with us, since what is near to it is near to us too, or now and then any entry of the row.
     fn ask_a_row(&mut self, cx: &mut Cx<'_, Self>) {
         let rows = u64::from(self.table.last_row()) + 1;
         let row = (cx.rng.next_u64() % rows) as u8;
-        let entries: Vec<Contact> = self.table.row(row).map(|entry| entry.contact).collect();
-        if let Some(at) = cx.rng.next_u64().checked_rem(entries.len() as u64)
-            && let Some(contact) = entries.get(at as usize)
-        {
+        let turn = cx.rng.next_u64();
+        let helper = if turn.is_multiple_of(4) {
+            let entries: Vec<Contact> = self.table.row(row).map(|entry| entry.contact).collect();
+            let at = (turn / 4).checked_rem(entries.len() as u64);
+            at.and_then(|at| entries.get(at as usize).copied())
+        } else {
+            self.near_with_row(row, turn / 4)
+        };
+        if let Some(helper) = helper {
             let purpose = Purpose::Rows {
                 first: row,
                 last: row,
             };
-            self.probe(cx, *contact, purpose);
+            self.probe(cx, helper, purpose);
+        }
+    }
+
+    /// One of the nearest few nodes that share the digits before a row.
+    fn near_with_row(&self, row: u8, turn: u64) -> Option<Contact> {
+        let bits = self.config.bits();
+        let me = Point::of(self.me.id);
+        let entries = self.table.entries().iter();
+        let measured = entries.filter_map(|entry| Some((entry.rtt?, entry.contact)));
+        let of_row =
+            |contact: &Contact| me.shared_digits(Point::of(contact.id), bits) >= u32::from(row);
+        let mut near: Vec<(Duration, Contact)> = measured
+            .chain(self.nearby.measurements())
+            .filter(|(_, contact)| of_row(contact))
+            .collect();
+        near.sort_unstable();
+        near.dedup_by_key(|(_, contact)| contact.id);
+        near.truncate(NEAREST_ASKED);
+        let at = turn.checked_rem(near.len() as u64)?;
+        near.get(at as usize).map(|(_, contact)| *contact)
+    }
+
+    /// A new member has told how far it is: when that is nearer than what we have, we measure it.
+    pub(crate) fn on_announce(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        rtt_us: Option<u64>,
+    ) {
+        self.heard(cx, from, crate::Standing::Active);
+        let slot = self.table.slot_of(from.id);
+        let known = slot
+            .and_then(|slot| self.table.get(slot))
+            .and_then(|entry| entry.rtt);
+        let is_nearer = rtt_us
+            .zip(known)
+            .is_some_and(|(new, old)| new < old.as_micros());
+        if is_nearer && self.config.proximity && self.is_active() {
+            self.probe(cx, from, Purpose::Measure);
         }
     }
 

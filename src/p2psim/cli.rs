@@ -204,6 +204,10 @@ pub struct LookupArgs {
     /// Choose the entries of the tables by round-trip time.
     #[arg(long)]
     pub proximity: bool,
+    /// Let the nodes join one after another and maintain their tables for so long, as 30m, instead
+    /// of giving them correct ones; they go on while keys are looked up.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["fail", "paper"])]
+    pub grow: Option<humantime::Duration>,
     /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
     #[arg(long, value_name = "FILE")]
     pub latency: Option<PathBuf>,

@@ -6,10 +6,11 @@
 
 use super::cli::{LookupArgs, Overlay};
 use super::failure_table::failure_table;
+use super::growth::grow;
 use super::invariants::Standing;
 use super::overlays::{Node, Pace, Settings, Simulated};
 use super::progress::{Progress, print_cost};
-use super::tally::{Pending, Tally, Timeouts};
+use super::tally::{Pending, Stretch, Tally, Timeouts};
 use super::{RunError, write_json};
 use chord::Chord;
 use overlay::lookup::{LookupConfig, LookupRequest, Mode, RoutingCall, RoutingEvent};
@@ -52,7 +53,7 @@ pub struct LookupReport {
     /// From the call to the answer.
     pub latency_ms: Summary,
     /// The delay until the request is at the owner, over that of a direct message.
-    pub stretch: Summary,
+    pub stretch: Stretch,
     /// Messages sent by all nodes.
     pub messages: u64,
     /// Live nodes without a live successor: with any, Zave's theorem says nothing of this network.
@@ -121,12 +122,22 @@ fn run_on<R: Simulated>(
     };
     let settings = Settings {
         successors: args.successors as usize,
-        pace: Pace::Never,
+        pace: match args.grow {
+            Some(_) => Pace::Shipped,
+            None => Pace::Never,
+        },
         proximity: args.proximity,
         lookup,
     };
     world.set_replay(replay(args));
-    let mut oracle = settings.build(&mut world, args.nodes as usize, &latency);
+    let count = args.nodes as usize;
+    let mut oracle = match args.grow {
+        Some(rest) => {
+            let rest = Duration::from_micros(rest.as_micros() as u64);
+            grow(&mut world, &settings, count, rest)?
+        }
+        None => settings.build(&mut world, count, &latency),
+    };
     standing(&world, &oracle)?;
     kill(&mut world, &mut oracle, args.fail.of(args.nodes as usize));
     let before = standing(&world, &oracle)?;
@@ -138,10 +149,17 @@ fn run_on<R: Simulated>(
         experiment.ask();
     }
     let limit = experiment.world.now() + QUIET_WITHIN;
-    experiment.world.run_until_quiet(limit)?;
-    experiment.collect(&mut progress);
+    while args.grow.is_some() && !experiment.tally.pending.is_empty() {
+        let until = experiment.world.now() + SPACING.times(100);
+        experiment.world.run_until(until.min(limit))?;
+        experiment.collect(&mut progress);
+    }
+    if args.grow.is_none() {
+        experiment.world.run_until_quiet(limit)?;
+        experiment.collect(&mut progress);
+    }
     let after = standing(&experiment.world, &experiment.oracle)?;
-    if after != before {
+    if after != before && args.grow.is_none() {
         let text = format!("the tables were {before:?} before the lookups and are {after:?} now");
         let violation = experiment.world.violation("nobody maintains", None, text);
         return Err(violation.into());
@@ -153,7 +171,7 @@ fn run_on<R: Simulated>(
 fn replay(args: &LookupArgs) -> String {
     let latency = args.latency.as_ref();
     format!(
-        "p2psim lookup --overlay {} --nodes {} --lookups {} --seed {} --fail {} --successors {}{}{}{}",
+        "p2psim lookup --overlay {} --nodes {} --lookups {} --seed {} --fail {} --successors {}{}{}{}{}",
         args.overlay,
         args.nodes,
         args.lookups,
@@ -162,7 +180,11 @@ fn replay(args: &LookupArgs) -> String {
         args.successors,
         latency.map_or_else(String::new, |file| format!(" --latency {}", file.display())),
         if args.iterative { " --iterative" } else { "" },
-        if args.proximity { " --proximity" } else { "" }
+        if args.proximity { " --proximity" } else { "" },
+        args.grow
+            .map_or_else(String::new, |rest| format!(" --grow {rest}")
+                .replace(' ', "")
+                .replace("--grow", " --grow "))
     )
 }
 
@@ -321,6 +343,12 @@ fn print(args: &LookupArgs, report: &LookupReport, out: &mut dyn Write) -> Resul
         format!("{p99:.0}"),
     ]);
     writeln!(out, "{table}")?;
+    let stretch = report.stretch;
+    writeln!(
+        out,
+        "stretch {:.2} (median {:.2}; of the means {:.2})",
+        stretch.mean, stretch.median, stretch.of_means
+    )?;
     writeln!(
         out,
         "{} lookups: {} correct, {} wrong, {} failed; {} messages; trace {}",

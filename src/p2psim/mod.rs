@@ -10,6 +10,7 @@ mod churn_tables;
 pub mod cli;
 pub mod failure_table;
 pub mod faults;
+mod growth;
 mod invariants;
 pub mod lookup;
 mod overlays;

@@ -23,6 +23,18 @@ pub struct Timeouts {
     pub p99: f64,
 }
 
+/// How much longer requests took to their owners than direct messages would have.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Stretch {
+    /// The mean over lookups. Owners that are next door weigh heavily: whatever the way, it is many
+    /// times as long as the direct one.
+    pub mean: f64,
+    /// The median over lookups.
+    pub median: f64,
+    /// The mean delay over the mean direct delay.
+    pub of_means: f64,
+}
+
 /// Counts of lookups. Path lengths and delays are those of answered lookups, wrong ones included.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -35,6 +47,9 @@ pub(super) struct Tally {
     latency_us: Distribution,
     /// In thousandths.
     stretch: Distribution,
+    /// How long requests took to their owners, and how long direct messages would have.
+    there_us: u64,
+    direct_us: u64,
 }
 
 impl Tally {
@@ -67,11 +82,18 @@ impl Tally {
         if located.hops > 0 && direct > Duration::ZERO {
             let there = took.as_micros().saturating_sub(direct.as_micros());
             self.stretch.record(there * 1_000 / direct.as_micros());
+            self.there_us += there;
+            self.direct_us += direct.as_micros();
         }
     }
 
-    pub(super) fn stretch(&self) -> Summary {
-        self.stretch.summary(1_000.0)
+    pub(super) fn stretch(&self) -> Stretch {
+        let summary = self.stretch.summary(1_000.0);
+        Stretch {
+            mean: summary.mean,
+            median: summary.p50,
+            of_means: self.there_us as f64 / self.direct_us.max(1) as f64,
+        }
     }
 
     pub(super) fn latency_ms(&self) -> Summary {
