@@ -53,6 +53,8 @@ pub struct ChordConfig {
     /// One finger is refreshed every so many stabilisations, once the table is filled. Default 3:
     /// a wrong finger costs hops, never correctness.
     pub fix_fingers_every: u32,
+    /// Whether fingers are chosen by round-trip time. Default true.
+    pub proximity: bool,
     /// How often a query is sent before its receiver is taken for dead. Default 5: with a fifth of
     /// all messages lost, three tries would take a live neighbour for dead once in 21 steps, five
     /// once in 165; and two owners of one part are what a store cannot always mend.
@@ -73,6 +75,7 @@ impl Default for ChordConfig {
             stabilize: Period::new(Duration::from_millis(75), Duration::from_secs(10)),
             adaptive: true,
             fix_fingers_every: 3,
+            proximity: true,
             tries: 5,
             min_timeout: Duration::from_millis(100),
             maintain: true,

@@ -79,7 +79,7 @@ impl Fingers {
         self.entries.len() != before
     }
 
-    fn set(&mut self, me: Id, exponent: u8, finger: Option<Contact>) {
+    pub(crate) fn set(&mut self, me: Id, exponent: u8, finger: Option<Contact>) {
         self.entries.retain(|(known, _)| *known != exponent);
         self.wanted.retain(|wanted| *wanted != exponent);
         let Some(contact) = finger.filter(|contact| contact.id != me) else {
@@ -140,7 +140,7 @@ impl Chord {
     }
 
     fn look_up_finger(&mut self, cx: &mut Cx<'_, Self>) {
-        if self.fingers.asked.is_some() {
+        if self.fingers.asked.is_some() || self.survey.is_some() {
             return;
         }
         let Some(exponent) = self
@@ -189,6 +189,12 @@ impl Chord {
             self.fingers.set(me, next, Some(found.owner));
             self.fingers.cursor = next.checked_sub(1);
         }
+        self.begin_survey(cx, exponent, found.owner);
+        self.go_on_filling(cx);
+    }
+
+    /// Looks the next finger up at once while the table is being filled.
+    pub(crate) fn go_on_filling(&mut self, cx: &mut Cx<'_, Self>) {
         if self.fingers.filling || !self.fingers.wanted.is_empty() {
             self.look_up_finger(cx);
         }

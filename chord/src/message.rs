@@ -55,6 +55,18 @@ pub enum ChordMessage {
         /// The point after which the part begins.
         start: Id,
     },
+    /// Tell me your successors: they are alternates for one of my fingers.
+    AskList {
+        /// Names the question.
+        token: u64,
+    },
+    /// The first successors of a member, nearest first.
+    List {
+        /// Which question.
+        token: u64,
+        /// The successors.
+        successors: Vec<Contact>,
+    },
 }
 
 /// A timer of a Chord node. A stale one is recognised by its number.
@@ -83,6 +95,11 @@ pub enum ChordTimer {
     },
     /// Look up once more the place to join at.
     JoinAgain {
+        /// Only the latest is meant.
+        token: u64,
+    },
+    /// The time to measure the alternates of a finger is over.
+    Survey {
         /// Only the latest is meant.
         token: u64,
     },

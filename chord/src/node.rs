@@ -5,6 +5,7 @@ use crate::cession::Part;
 use crate::fingers::Fingers;
 use crate::join::Joining;
 use crate::message::{self, ChordMessage, ChordTimer};
+use crate::near::Survey;
 use crate::reunite::Lost;
 use crate::step::{Purpose, Step};
 use crate::ticker::Ticker;
@@ -63,6 +64,7 @@ pub struct Chord {
     pub(crate) doubt: Doubt,
     pub(crate) part: Part,
     pub(crate) fingers: Fingers,
+    pub(crate) survey: Option<Box<Survey>>,
     pub(crate) lost: Lost,
     pub(crate) rtt: RttTable,
     pub(crate) history: History,
@@ -85,6 +87,7 @@ impl Chord {
             doubt: Doubt::None,
             part: Part::default(),
             fingers: Fingers::default(),
+            survey: None,
             lost: Lost::default(),
             rtt: RttTable::default(),
             history: History::default(),
@@ -234,6 +237,14 @@ impl Chord {
             }
             ChordMessage::Leaving => self.on_leaving(cx, from),
             ChordMessage::Ceded { start } => self.on_ceded(cx, from, start),
+            ChordMessage::AskList { token } => self.on_ask_list(cx, from, token),
+            ChordMessage::List { token, successors } => {
+                if message::is_sound(from, None, &successors) {
+                    self.on_list(cx, from, token, &successors);
+                } else {
+                    cx.hang_up(from, Fault::OutOfBounds);
+                }
+            }
             ChordMessage::Changed => {
                 if self.ring.first().is_some_and(|first| first.id == from.id) {
                     self.hurry(cx);
@@ -287,7 +298,9 @@ impl Chord {
 
     fn on_pong(&mut self, cx: &mut Cx<'_, Self>, from: Contact, token: u64) {
         let Some(step) = self.answered(cx, from, token) else {
-            self.lost_answered(cx, from, token);
+            if !self.alternate_answered(cx, from, token) {
+                self.lost_answered(cx, from, token);
+            }
             return;
         };
         if self
@@ -334,6 +347,7 @@ impl Chord {
             ChordTimer::Timeout { token, attempt } => self.on_timeout(cx, token, attempt),
             ChordTimer::Again { token } => self.on_again(cx, token),
             ChordTimer::JoinAgain { token } => self.on_join_again(cx, token),
+            ChordTimer::Survey { token } => self.on_survey_over(cx, token),
             ChordTimer::Reunite { epoch } => self.on_reunite(cx, epoch),
         }
     }

@@ -258,6 +258,7 @@ fn a_fixed_period_is_kept() {
     let config = ChordConfig {
         stabilize: period,
         adaptive: false,
+        proximity: false,
         ..config()
     };
     let mut world = World::grown(1, 12, &config);

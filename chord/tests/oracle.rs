@@ -39,7 +39,7 @@ proptest! {
         let ids = network(&seeds);
         let key = Id::of(&key.to_be_bytes());
         let config = ChordConfig { successors: list, ..ChordConfig::default() };
-        let chord = tables::correct(&ids, node.index(ids.len()), config);
+        let chord = tables::correct(&ids, node.index(ids.len()), config, None);
         let me = chord.me().id;
         let skip: BTreeSet<Id> = dead.iter().map(|index| ids[index.index(ids.len())].id).collect();
         let found = hops(&chord, key, false, limit, &skip);
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let ids = network(&seeds);
         let key = Id::of(&key.to_be_bytes());
-        let mut chord = tables::correct(&ids, node.index(ids.len()), ChordConfig::default());
+        let mut chord = tables::correct(&ids, node.index(ids.len()), ChordConfig::default(), None);
         if chord.claim(key) == Claim::Elsewhere {
             let contact = chord.ring().predecessor().unwrap();
             let unheard = hops(&chord, key, true, 8, &BTreeSet::new());

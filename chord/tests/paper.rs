@@ -38,7 +38,7 @@ fn lecture() -> Vec<Chord> {
         ..ChordConfig::default()
     };
     (0..ids.len())
-        .map(|index| tables::correct(&ids, index, config.clone()))
+        .map(|index| tables::correct(&ids, index, config.clone(), None))
         .collect()
 }
 
@@ -202,7 +202,7 @@ fn mean_path_is_as_published() {
         .collect();
     ids.sort_unstable();
     let chords: Vec<Chord> = (0..ids.len())
-        .map(|index| tables::correct(&ids, index, config.clone()))
+        .map(|index| tables::correct(&ids, index, config.clone(), None))
         .collect();
     let (mut hops_total, lookups) = (0, 20_000_u32);
     for lookup in 0..lookups {
@@ -232,6 +232,7 @@ fn mean_path_is_as_published() {
 fn fingers_of_a_grown_network_are_those_of_a_built_one() {
     let config = ChordConfig {
         successors: 3,
+        proximity: false,
         ..ChordConfig::default()
     };
     let mut world = World::grown(1, 40, &config);
@@ -239,7 +240,7 @@ fn fingers_of_a_grown_network_are_those_of_a_built_one() {
     world.ideal().expect("converges");
     let sorted: Vec<Contact> = world.nodes.values().map(KeyRouter::me).collect();
     for (index, chord) in world.nodes.values().enumerate() {
-        let built = tables::correct(&sorted, index, config.clone());
+        let built = tables::correct(&sorted, index, config.clone(), None);
         assert_eq!(chord.neighbours(), built.neighbours(), "node {index}");
     }
 }

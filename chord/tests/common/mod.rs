@@ -295,7 +295,7 @@ impl World {
     pub(crate) fn ideal(&self) -> Result<(), String> {
         let sorted: Vec<Contact> = self.nodes.values().map(Chord::me_contact).collect();
         for (index, node) in self.nodes.values().enumerate() {
-            let right = tables::correct(&sorted, index, node.config().clone());
+            let right = tables::correct(&sorted, index, node.config().clone(), None);
             if !node.is_member() || node.ring() != right.ring() {
                 return Err(format!(
                     "at {}: member {} with {:?}, should be {:?}",

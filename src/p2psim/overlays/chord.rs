@@ -12,6 +12,7 @@ fn config(settings: &Settings) -> ChordConfig {
     let shipped = ChordConfig {
         successors: settings.successors,
         maintain: settings.pace != Pace::Never,
+        proximity: settings.proximity,
         ..ChordConfig::default()
     };
     match settings.pace {
@@ -35,9 +36,9 @@ impl Simulated for Chord {
         contacts: &[Contact],
         at: usize,
         settings: &Settings,
-        _rtt: Option<&dyn Fn(usize, usize) -> Duration>,
+        rtt: Option<&dyn Fn(usize, usize) -> Duration>,
     ) -> Self {
-        chord::tables::correct(contacts, at, config(settings))
+        chord::tables::correct(contacts, at, config(settings), rtt)
     }
 
     fn start() -> ChordTimer {

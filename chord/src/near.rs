@@ -1,0 +1,157 @@
+//! Fingers by proximity: of the nodes that may be finger i, the nearest.
+//!
+//! After Dabek et al. (NSDI 2004) and ToN 2003, section 6.5: a finger may be any node from its
+//! start up to the start of the next one; the first nodes there, the successor list of the one
+//! that a lookup finds, are measured, and the nearest of them is taken. The number of hops grows
+//! a little, and each hop is shorter.
+//!
+//! One survey is under way at a time; it costs two messages and two for each alternate.
+
+use crate::fingers::start_of;
+use crate::message::{ChordMessage, ChordTimer};
+use crate::node::Chord;
+use overlay::{Contact, Cx, Duration, ID_BITS, Id, RttEstimator, Time};
+
+/// How many nodes are measured for one finger (ToN 2003, section 6.5: 16).
+pub const ALTERNATES: usize = 16;
+/// How long a survey waits for its answers. Our choice: the longest round trips of the measured
+/// matrix are about so long; whoever is slower is not the nearest.
+const SURVEY_LIMIT: Duration = Duration::from_secs(1);
+
+/// The alternates of one finger, being measured.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    exponent: u8,
+    owner: Contact,
+    /// Names the question for the list, and the end of the survey.
+    token: u64,
+    /// Who was asked, by token.
+    asked: Vec<(u64, Contact)>,
+    sent: Time,
+    best: Option<(Duration, Contact)>,
+}
+
+/// Whether a node may be finger `exponent`: from its start up to that of the next.
+pub(crate) fn may_be_finger(me: Id, exponent: u8, id: Id) -> bool {
+    let distance = start_of(me, exponent).distance_to(id);
+    let width = if u32::from(exponent) + 1 == ID_BITS {
+        start_of(me, exponent).distance_to(me)
+    } else {
+        Id::power_of_two(u32::from(exponent))
+    };
+    distance < width
+}
+
+impl Chord {
+    /// A lookup has found the first node of a finger: asks it who comes after it.
+    pub(crate) fn begin_survey(&mut self, cx: &mut Cx<'_, Self>, exponent: u8, owner: Contact) {
+        let fits = may_be_finger(self.me.id, exponent, owner.id);
+        if !self.config.proximity || !fits || self.survey.is_some() {
+            return;
+        }
+        let token = self.token();
+        self.survey = Some(Box::new(Survey {
+            exponent,
+            owner,
+            token,
+            asked: Vec::new(),
+            sent: cx.now,
+            best: None,
+        }));
+        cx.send(owner, ChordMessage::AskList { token });
+        cx.arm(cx.now + SURVEY_LIMIT, ChordTimer::Survey { token });
+    }
+
+    /// Somebody wants to know our successors.
+    pub(crate) fn on_ask_list(&mut self, cx: &mut Cx<'_, Self>, from: Contact, token: u64) {
+        let mut successors = self.ring.successors().to_vec();
+        successors.truncate(ALTERNATES);
+        cx.send(from, ChordMessage::List { token, successors });
+    }
+
+    /// The nodes after the first one of a finger.
+    pub(crate) fn on_list(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        token: u64,
+        list: &[Contact],
+    ) {
+        let Some(mut survey) = self.survey.take_if(|survey| {
+            survey.token == token && survey.owner.id == from.id && survey.asked.is_empty()
+        }) else {
+            return;
+        };
+        let me = self.me.id;
+        let rtt = cx.now.since(survey.sent);
+        self.rtt.observe(from.id, rtt, cx.now);
+        survey.best = Some((rtt, from));
+        survey.sent = cx.now;
+        let fits =
+            |contact: &&Contact| contact.id != me && may_be_finger(me, survey.exponent, contact.id);
+        for contact in list.iter().filter(fits).take(ALTERNATES) {
+            if let Some(known) = self.rtt.get(contact.id).map(RttEstimator::smoothed) {
+                survey.best = survey.best.into_iter().chain([(known, *contact)]).min();
+                continue;
+            }
+            let token = self.token();
+            survey.asked.push((token, *contact));
+            cx.send(*contact, ChordMessage::Ping { token });
+        }
+        self.survey = Some(survey);
+        self.end_survey_if_done(cx);
+    }
+
+    /// An alternate answered; says whether it was one.
+    pub(crate) fn alternate_answered(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        token: u64,
+    ) -> bool {
+        let Some(survey) = &mut self.survey else {
+            return false;
+        };
+        let asked = |(asked, to): &(u64, Contact)| *asked == token && to.id == from.id;
+        let Some(at) = survey.asked.iter().position(asked) else {
+            return false;
+        };
+        survey.asked.remove(at);
+        let rtt = cx.now.since(survey.sent);
+        survey.best = survey.best.into_iter().chain([(rtt, from)]).min();
+        self.rtt.observe(from.id, rtt, cx.now);
+        self.end_survey_if_done(cx);
+        true
+    }
+
+    fn end_survey_if_done(&mut self, cx: &mut Cx<'_, Self>) {
+        if self
+            .survey
+            .as_ref()
+            .is_some_and(|survey| survey.asked.is_empty())
+        {
+            self.end_survey(cx);
+        }
+    }
+
+    /// The time of a survey is over.
+    pub(crate) fn on_survey_over(&mut self, cx: &mut Cx<'_, Self>, token: u64) {
+        if self
+            .survey
+            .as_ref()
+            .is_some_and(|survey| survey.token == token)
+        {
+            self.end_survey(cx);
+        }
+    }
+
+    fn end_survey(&mut self, cx: &mut Cx<'_, Self>) {
+        let Some(survey) = self.survey.take() else {
+            return;
+        };
+        if let Some((_, nearest)) = survey.best {
+            self.fingers.set(self.me.id, survey.exponent, Some(nearest));
+        }
+        self.go_on_filling(cx);
+    }
+}
