@@ -8,10 +8,10 @@
 //! to clients is checked by a last read of every key.
 
 use super::checks::{Check, End};
-use super::clients::Clients;
+use super::clients::{Asked, Clients};
 use super::history::History;
 use super::swarm::Swarm;
-use overlay::{Duration, Notice, Request, Time};
+use overlay::{Duration, Notice, Time};
 use sim::{Agenda, Violation};
 
 /// A node joins within this time, whatever the network does.
@@ -85,10 +85,12 @@ pub fn run_seed(
         "p2psim faults --overlay chord --nodes {nodes} --seeds {seed}..{}",
         seed + 1
     );
+    let mut swarm = Swarm::new(seed, replay);
+    let clients = Clients::new(&mut swarm.dice);
     let mut run = Run {
-        swarm: Swarm::new(seed, replay),
+        swarm,
         history: History::default(),
-        clients: Clients::default(),
+        clients,
         checks,
         agenda: Agenda::default(),
         nodes,
@@ -152,6 +154,7 @@ impl Run {
         let Some(operation) = self.history.get(op) else {
             return Ok(());
         };
+        self.clients.told(operation);
         for check in &mut self.checks {
             let result = check.answered(&self.history, operation, &self.swarm.weather);
             if let Err(text) = result {
@@ -206,9 +209,9 @@ impl Run {
                 let mean = self.swarm.profile.operation_every;
                 let wait = self.swarm.dice.exponential(mean);
                 self.plan(wait, Action::Operation);
-                if let Some(node) = self.swarm.member() {
-                    let (node, request) = self.clients.next(node, &mut self.swarm.dice);
-                    self.ask(node, request);
+                let members = self.swarm.members();
+                for asked in self.clients.next(&members, &mut self.swarm.dice) {
+                    self.ask(asked);
                 }
             }
             Action::Look => {
@@ -236,13 +239,15 @@ impl Run {
         is_settled
     }
 
-    fn ask(&mut self, node: usize, request: Request) {
-        if !self.swarm.world.is_up(node) {
-            return;
-        }
+    fn ask(&mut self, asked: Asked) {
+        let Asked {
+            client,
+            node,
+            request,
+        } = asked;
+        let now = self.swarm.world.now();
         let op = self.swarm.world.call(node, request.clone());
-        self.history
-            .began(op, node, request, self.swarm.world.now());
+        self.history.began(op, client, node, request, now);
     }
 
     /// Nothing fails any more: everything must come right.
@@ -264,8 +269,13 @@ impl Run {
         self.pass(now + LEASES_END_WITHIN)?;
         let reads_began = self.swarm.world.now();
         for request in Clients::last_reads() {
-            if let Some(node) = self.swarm.member() {
-                self.ask(node, request);
+            let members = self.swarm.members();
+            if let Some((client, node)) = self.clients.somebody(&members, &mut self.swarm.dice) {
+                self.ask(Asked {
+                    client,
+                    node,
+                    request,
+                });
             }
             let now = self.swarm.world.now();
             self.pass(now + Duration::from_millis(200))?;

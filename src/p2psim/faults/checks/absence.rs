@@ -55,7 +55,8 @@ fn is_maybe_deleted(history: &History, write: &Operation) -> bool {
     let Some(key) = write.key() else { return true };
     let mut deletions = history
         .on(key)
-        .filter(|op| matches!(op.request, Request::Delete { holder: None, .. }));
+        .filter(|op| matches!(op.request, Request::Delete { holder: None, .. }))
+        .filter(|op| op.may_have_written());
     deletions.any(|deletion| {
         let ended_before = deletion
             .acknowledged()
