@@ -175,6 +175,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.store.inner()
     }
 
+    /// The store, for a simulation that fills its disk; records must not change past this machine.
+    pub const fn store_mut(&mut self) -> &mut S {
+        self.store.inner_mut()
+    }
+
     /// The store of a node that has stopped: for a simulated crash and restart.
     #[must_use]
     pub fn into_store(self) -> S {

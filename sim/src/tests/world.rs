@@ -200,6 +200,15 @@ fn a_partition_stops_both_directions_and_a_block_one() {
     let (_, events) = one_rumour(|world| world.faults_mut().partition(vec![0, 1]));
     assert_eq!(count(&events, 1, |_| true), 0);
 
+    let one_way = |sides: Vec<u8>| {
+        let (_, events) = one_rumour(|world| world.faults_mut().partition_one_way(sides));
+        let thanks = |event: &Heard| matches!(event, Heard::Thanks { .. });
+        let rumours = count(&events, 1, |event| *event == Heard::Rumour(7));
+        (rumours, count(&events, 0, thanks))
+    };
+    assert_eq!(one_way(vec![0, 1]), (1, 0), "there, and no answer");
+    assert_eq!(one_way(vec![1, 0]), (0, 0), "not even there");
+
     let (world, events) = one_rumour(|world| world.faults_mut().block(1, 0));
     assert_eq!(count(&events, 1, |event| *event == Heard::Rumour(7)), 1);
     assert_eq!(
