@@ -1,6 +1,6 @@
 //! What clients asked, and what they were told.
 
-use overlay::{Condition, Id, OpId, Outcome, Reply, Request, Time, Version};
+use overlay::{Condition, Failure, Id, OpId, Outcome, Reply, Request, Time, Version};
 use std::collections::BTreeMap;
 
 /// One operation of a client.
@@ -78,10 +78,24 @@ impl Operation {
         }
     }
 
-    /// Whether it was refused, so that it changed nothing and never will.
+    /// Whether it was refused, so that it changed nothing and never will: its condition does not
+    /// hold, or the failure says so.
     #[must_use]
     pub const fn was_refused(&self) -> bool {
-        matches!(&self.answer, Some((_, Reply::Conflict(_))))
+        matches!(
+            &self.answer,
+            Some((
+                _,
+                Reply::Conflict(_)
+                    | Reply::Failed(
+                        Failure::NotMember
+                            | Failure::NoRoute { .. }
+                            | Failure::Refused(_)
+                            | Failure::Busy(_)
+                            | Failure::Undecided { .. }
+                    )
+            ))
+        )
     }
 
     /// Whether it changes the value of its key, as far as anybody knows: not when it was refused.
@@ -96,6 +110,7 @@ impl Operation {
         match &self.answer {
             Some((_, Reply::Got(report))) => matches!(report.outcome, Outcome::Absent),
             Some((_, Reply::Searched(report))) => matches!(report.outcome, Outcome::Absent),
+            Some((_, Reply::Conflict(report))) => report.found.is_none(),
             _ => false,
         }
     }

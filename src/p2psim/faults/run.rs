@@ -9,9 +9,9 @@
 
 use super::checks::{Check, End};
 use super::clients::{Asked, Clients};
-use super::history::History;
+use super::history::{History, Operation};
 use super::swarm::Swarm;
-use overlay::{Duration, Notice, Time};
+use overlay::{Duration, Notice, Reply, Time};
 use sim::{Agenda, Dice, Violation};
 
 /// A node joins within this time, whatever the network does.
@@ -121,7 +121,8 @@ pub fn run_seed(
         .all()
         .filter(|op| op.acknowledged().is_some())
         .count();
-    let conflicts = run.history.all().filter(|op| op.was_refused()).count();
+    let is_conflict = |op: &&Operation| matches!(op.answer, Some((_, Reply::Conflict(_))));
+    let conflicts = run.history.all().filter(is_conflict).count();
     let coverage = run.swarm.coverage();
     Ok(SeedReport {
         seed,

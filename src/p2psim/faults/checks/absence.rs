@@ -26,7 +26,7 @@ impl Check for NoFalseAbsence {
         let (Some(key), Some((ended, reply))) = (operation.key(), &operation.answer) else {
             return Ok(());
         };
-        let is_of_value = matches!(reply, Reply::Got(_));
+        let is_of_value = matches!(reply, Reply::Got(_) | Reply::Conflict(_));
         if !operation.says_absent() || !is_of_value || weather.was_split(operation.began, *ended) {
             return Ok(());
         }
