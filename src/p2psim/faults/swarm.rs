@@ -164,6 +164,7 @@ impl Swarm {
     fn join_again(&mut self, node: usize) {
         self.weather.troubled();
         self.waiting.remove(&node);
+        self.stages.remove(&node);
         let call = match self.member().and_then(|via| self.world.contact(via)) {
             Some(via) => Request::Join { via },
             // All were down: the first old member that is up again founds the network anew.
