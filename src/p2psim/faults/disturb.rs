@@ -110,13 +110,16 @@ impl Run {
             Trouble::Crash => {
                 let now = self.swarm.world.now();
                 let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
-                let keeps_disk = !handed_over || self.swarm.dice.below(2) == 0;
+                let spares = self.can_spare_one() && handed_over;
+                let keeps_disk = !spares || self.swarm.dice.below(2) == 0;
                 self.crash(node, keeps_disk)?;
             }
             Trouble::PowerCut => self.crash_many()?,
             Trouble::Leave => {
-                self.swarm.leave(node);
-                self.plan(Duration::from_secs(2), Action::Join);
+                if self.can_spare_one() {
+                    self.swarm.leave(node);
+                    self.plan(Duration::from_secs(2), Action::Join);
+                }
             }
             Trouble::Join => {
                 if self.swarm.members().len() < self.nodes + EXTRA_NODES {
@@ -127,6 +130,11 @@ impl Run {
             trouble => self.begin_spell(trouble, node),
         }
         Ok(())
+    }
+
+    /// Whether somebody is left who holds everything when a member goes for good.
+    fn can_spare_one(&self) -> bool {
+        self.swarm.members().len() > 1
     }
 
     /// Several nodes lose power at the same instant, maybe all of them; all come back.
