@@ -285,6 +285,33 @@ fn writes_become_durable_in_groups() {
     );
 }
 
+#[test]
+fn a_disk_that_fails_makes_nothing_durable_until_its_node_is_started_again() {
+    let mut world = crowd(Config::new(1), 1, 0);
+    world.set_failing_disk(0, true);
+    for rumour in 0..5 {
+        world.call(0, rumour);
+    }
+    while !world.advance(Time(1_000_000)).unwrap() {
+        world.take_events();
+        if world.take_failed_syncs() == [0] {
+            break;
+        }
+    }
+    world.set_failing_disk(0, false);
+    world.call(0, 9);
+    let events = events(&mut world);
+    let is_durable = |event: &Heard| matches!(event, Heard::Durable(_));
+    assert_eq!(count(&events, 0, is_durable), 0, "it is never asked again");
+    assert_eq!(world.counters().failed_syncs, 1);
+    let crashed = world.crash(0).unwrap();
+    assert_eq!(crashed.durable, WriteSeq(0));
+    world.restart(0, id(0), |_| crashed.machine);
+    world.call(0, 10);
+    let events = self::events(&mut world);
+    assert_eq!(count(&events, 0, is_durable), 1);
+}
+
 struct AtMost(usize);
 
 impl Invariant<Toy> for AtMost {
