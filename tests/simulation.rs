@@ -129,11 +129,10 @@ fn churn_is_survived() {
 }
 
 #[test]
-fn the_promises_hold_under_twenty_seeds() {
-    let report = faults::run(
-        &faults_args("--nodes 8 --seeds 0..20 --jobs 2"),
-        &checks::all,
-    );
+fn the_promises_hold_under_two_hundred_seeds() {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let flags = format!("--seeds 0..200 --jobs {jobs}");
+    let report = faults::run(&faults_args(&flags), &checks::all);
     let failures: Vec<String> = report
         .failures
         .iter()
@@ -141,9 +140,17 @@ fn the_promises_hold_under_twenty_seeds() {
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(
-        report.acknowledged > 1_000 && report.crashes > 5,
+        report.acknowledged > 10_000 && report.crashes > 50,
         "{report:?}"
     );
+    let met = [
+        report.leaves,
+        report.splits,
+        report.full_disks,
+        report.failed_syncs,
+        report.conflicts,
+    ];
+    assert!(met.iter().all(|count| *count > 20), "{report:?}");
     // While misled members still mend the ring, and below r + 1 members, it cannot be.
     assert!(
         2 * report.events_checked > report.events,
@@ -233,6 +240,18 @@ fn a_failure_names_its_seed_and_the_command_that_replays_it() {
         failure.text,
         "the replay fails at the same instant"
     );
+}
+
+#[test]
+fn a_seed_chooses_the_size_and_naming_it_is_the_same_run() {
+    let run = |flags: &str| faults::run(&faults_args(flags), &checks::all);
+    let chosen = run("--seeds 3..4");
+    assert_eq!((chosen.passed, chosen.nodes), (1, None));
+    let nodes = chosen.nodes_mean as u64;
+    let named = run(&format!("--seeds 3..4 --nodes {nodes}"));
+    assert_eq!(named.nodes, Some(nodes));
+    assert_eq!(named.trace_hash, chosen.trace_hash);
+    assert_eq!(run("--seeds 3..4").trace_hash, chosen.trace_hash);
 }
 
 #[test]

@@ -17,6 +17,8 @@
 //!   view that it confirms, so that a decision which was overtaken is not acknowledged.
 //! - At one root, conditions are judged and versions given in one step, after the confirmations.
 //!
+//! - Another root may prove its arc by copies under a view that this one had before: see `earlier`.
+//!
 //! A root that hears of a claim takes its arc for unproven, draws a new view, and proves it again.
 //!
 //! What this does not give, and the README says so: an ordinary write is not fenced, so one that a
@@ -69,12 +71,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Asks the replicas that have not confirmed yet, or decides.
     fn ask_to_confirm(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let me = self.my().id;
-        let Some(deciding) = self.deciding.get_mut(&number) else {
+        let Some(deciding) = self.deciding.get(&number) else {
             return;
         };
-        let key = deciding.write.key;
+        let (key, known) = (deciding.write.key, deciding.view);
         let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
             return self.undecided(cx, number, WriteResult::NotResponsible);
+        };
+        let is_changed = known != 0 && known != view.id;
+        let number = match is_changed {
+            // What was confirmed under the old view must not be taken for an answer under this.
+            true => self.renumber_deciding(cx, number),
+            false => number,
+        };
+        let view = self.views.iter().find(|view| view.arc.contains(key));
+        let Some((view, deciding)) = view.zip(self.deciding.get_mut(&number)) else {
+            return;
         };
         if deciding.view != view.id {
             deciding.view = view.id;
@@ -99,6 +111,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             }
         }
         self.decide_if_known(cx, number);
+    }
+
+    /// Gives a decision another number; answers to questions with the old one are for nobody.
+    fn renumber_deciding(&mut self, cx: &mut Cx<'_, Self>, number: u64) -> u64 {
+        let fresh = self.draw_number(cx);
+        if let Some(deciding) = self.deciding.remove(&number) {
+            let (origin, name) = (deciding.from.id, deciding.write.number);
+            self.remembered.add(origin, name, fresh, cx.now);
+            self.deciding.insert(fresh, deciding);
+        }
+        self.deadlines.clear(Due::Deciding(number));
+        fresh
     }
 
     /// A root asks whether it still is one to this node.
@@ -167,7 +191,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// Judges the condition as soon as that can be done, and in the same step writes.
-    fn decide_if_known(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+    pub(crate) fn decide_if_known(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let Some(deciding) = self.deciding.get(&number) else {
             return;
         };
@@ -182,6 +206,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             || answered < self.needed_to_decide(write, replicas)
         {
             return;
+        }
+        let key = write.key;
+        if view.promises_missing(key, cx.now) > 0 {
+            return self.ask_to_retire(cx, number, key);
         }
         let newest = self.version_here(write.key, cx.wall).max(deciding.newest);
         let live = newest.and_then(|(version, live)| live.then_some(version));
@@ -215,8 +243,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let write = &deciding.write;
             let answered = deciding.confirmed.len() as u32;
             let key = write.key;
-            let replicas = self.views.iter().find(|view| view.arc.contains(key));
-            let replicas = replicas.map_or(0, |view| view.replicas.len());
+            let view = self.views.iter().find(|view| view.arc.contains(key));
+            let promises = view.map_or(0, |view| view.promises_missing(key, cx.now));
+            let replicas = view.map_or(0, |view| view.replicas.len());
             let needed = self
                 .deciding
                 .get(&number)
@@ -224,7 +253,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let result = WriteResult::Undecided {
                 complete: self.is_complete_for(key),
                 answered,
-                needed: needed as u32,
+                needed: (needed + promises) as u32,
             };
             return self.undecided(cx, number, result);
         }
@@ -249,7 +278,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Another node has claimed what this one takes for its own: it may have acknowledged writes
     /// there, so that the arc has to be proven complete again, under a new view.
-    fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, by: Id) {
+    pub(crate) fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, by: Id) {
         let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
             return;
         };

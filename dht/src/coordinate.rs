@@ -219,10 +219,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let me = self.my().id;
         let key = self.coordinated.get(&number).and_then(|write| write.key());
         let is_complete = key.is_some_and(|key| self.is_complete_for(key));
+        let is_seated = key.is_some_and(|key| self.is_seated(key, cx.now));
         let Some(write) = self.coordinated.get_mut(&number) else {
             return;
         };
-        if !write.answered && write.durable.len() >= write.needed(quorum, is_complete) {
+        // The view may have changed since the condition was judged.
+        let is_decided = !write.conditional || is_seated;
+        if !write.answered && is_decided && write.durable.len() >= write.needed(quorum, is_complete)
+        {
             write.answered = true;
             let (asker, result) = (write.asker, write.written());
             match asker {
@@ -269,6 +273,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         write.checks += 1;
         let (checks, answered, late) = (write.checks, write.answered, cx.now >= write.deadline);
         let waiting = write.waiting.clone();
+        let conditional = write.key().filter(|_| write.conditional && !answered);
         if late || answered && checks > MAX_CHECKS_AFTERWARDS {
             for peer in &waiting {
                 self.resync_soon(cx, peer.id);
@@ -287,6 +292,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             self.post(cx, origin, StoreMessage::WriteReply { req, result });
         }
         self.send_replicas(cx, number, &waiting);
+        if let Some(key) = conditional {
+            self.ask_to_retire(cx, number, key);
+        }
         let next = FIRST_CHECK.times(1 << checks.min(4)).min(LAST_CHECK);
         self.deadlines.set(Due::Coordinated(number), cx.now + next);
         if checks >= 2 {

@@ -39,11 +39,16 @@ pub(crate) struct Covers {
     list: Vec<Cover>,
     /// Oldest first.
     fences: VecDeque<Fence>,
+    /// Roots and their views that are over by the root's own word; oldest first.
+    retired: VecDeque<(Id, u64)>,
 }
 
 impl Covers {
     /// The root has begun to make this node a copy, or goes on to: the records may stay.
     pub(crate) fn begin(&mut self, root: Id, done: &SyncDone, now: Time) {
+        if self.is_retired(root, done.view) {
+            return;
+        }
         let until = now + valid_for(done.valid_s);
         match self
             .list
@@ -58,6 +63,10 @@ impl Covers {
     /// The root says that this node is a full copy: this replaces what others, and what the same
     /// root earlier, have said about the arc. Says whether that is news.
     pub(crate) fn complete(&mut self, root: Id, done: &SyncDone, now: Time) -> bool {
+        // Messages may overtake each other.
+        if self.is_retired(root, done.view) {
+            return false;
+        }
         let known = self.list.iter_mut().find(|cover| {
             cover.root == root && cover.view == done.view && cover.arc == done.arc && cover.full
         });
@@ -78,6 +87,9 @@ impl Covers {
                 (_, true) => subtract(cover.arc, done.arc),
                 (_, false) => SmallVec::from_slice(&[cover.arc]),
             };
+            if left.is_empty() && cover.root == root && cover.view != done.view {
+                self.note_retired(root, cover.view);
+            }
             self.list
                 .extend(left.into_iter().map(|arc| Cover { arc, ..cover }));
         }
@@ -100,6 +112,46 @@ impl Covers {
             full,
             until,
         });
+    }
+
+    /// Under this view of its root this node is no full copy any more, whatever still comes; the
+    /// records stay for now. Says whether it ever was a copy under it, as far as it knows.
+    pub(crate) fn retire(&mut self, root: Id, view: u64) -> bool {
+        if self.is_retired(root, view) {
+            return true;
+        }
+        let mut was_copy = false;
+        let mut those = self.list.iter_mut();
+        while let Some(cover) = those.find(|cover| cover.root == root && cover.view == view) {
+            cover.full = false;
+            was_copy = true;
+        }
+        if was_copy {
+            self.note_retired(root, view);
+        }
+        was_copy
+    }
+
+    fn note_retired(&mut self, root: Id, view: u64) {
+        if self.is_retired(root, view) {
+            return;
+        }
+        if self.retired.len() >= MAX_COVERS {
+            self.retired.pop_front();
+        }
+        self.retired.push_back((root, view));
+    }
+
+    fn is_retired(&self, root: Id, view: u64) -> bool {
+        self.retired.contains(&(root, view))
+    }
+
+    /// Who has claimed a key from a root under a view, if anybody has.
+    pub(crate) fn claimant(&self, root: Id, view: u64, key: Id) -> Option<Id> {
+        let mut latest = self.fences.iter().rev();
+        let fence = latest
+            .find(|fence| fence.root == root && fence.view == view && fence.arc.contains(key));
+        fence.map(|fence| fence.by)
     }
 
     /// Somebody claims an arc: from now on this node confirms nothing to those who had it before,
@@ -127,13 +179,8 @@ impl Covers {
 
     /// What this node is to a root that decides about a key under a view.
     pub(crate) fn confirmation(&self, root: Id, view: u64, key: Id, now: Time) -> Confirmation {
-        let fence = self
-            .fences
-            .iter()
-            .rev()
-            .find(|fence| fence.root == root && fence.view == view && fence.arc.contains(key));
-        if let Some(fence) = fence {
-            return Confirmation::Claimed(fence.by);
+        if let Some(by) = self.claimant(root, view, key) {
+            return Confirmation::Claimed(by);
         }
         let is_copy = self.list.iter().any(|cover| {
             cover.root == root

@@ -56,6 +56,11 @@ impl<S: Store> Kept<S> {
         &self.store
     }
 
+    /// The store, for changes that leave its records as they are.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// The version in a place.
     pub(crate) fn version(&self, (key, slot): Position) -> Option<Version> {
         self.store.meta(key, slot).map(|known| known.version)

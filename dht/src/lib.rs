@@ -27,6 +27,7 @@ mod coordinate;
 mod cover;
 mod drift;
 mod durable;
+mod earlier;
 mod exchange;
 mod fingerprint;
 mod former;
@@ -71,8 +72,8 @@ pub use memory::MemoryStore;
 pub use message::{
     ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen, Horizon,
     PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
-    RenewResult, Renewal, Replicate, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone,
-    SyncTold, Wanted, Write, WriteResult,
+    RenewResult, Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect,
+    SyncDone, SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use repair::CAUGHT_UP_WITHIN;

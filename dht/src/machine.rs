@@ -175,6 +175,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.store.inner()
     }
 
+    /// The store, for a simulation that fills its disk; records must not change past this machine.
+    pub const fn store_mut(&mut self) -> &mut S {
+        self.store.inner_mut()
+    }
+
     /// The store of a node that has stopped: for a simulated crash and restart.
     #[must_use]
     pub fn into_store(self) -> S {
@@ -273,6 +278,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 standing,
                 found,
             } => self.confirmed(cx, from, req, standing, found),
+            StoreMessage::Retire(asked) => self.retire_asked(cx, from, asked),
+            StoreMessage::Retired {
+                req,
+                key,
+                view,
+                claimed_by,
+            } => self.retired(cx, from, (req, key, view), claimed_by),
             StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
             StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),

@@ -18,6 +18,7 @@ pub struct MemoryStore {
     undo: VecDeque<Undo>,
     shared: bool,
     quota: Option<u64>,
+    disk_full: bool,
     /// When it plays a store on disk: who asked for what.
     disk: Option<Disk>,
 }
@@ -70,6 +71,11 @@ impl MemoryStore {
     pub const fn with_quota(mut self, bytes: u64) -> Self {
         self.quota = Some(bytes);
         self
+    }
+
+    /// Lets the disk that this store plays run full, or have room again.
+    pub const fn set_disk_full(&mut self, full: bool) {
+        self.disk_full = full;
     }
 
     /// Number of records, tombstones included.
@@ -230,6 +236,10 @@ impl Store for MemoryStore {
     }
 
     fn room(&self) -> Result<(), StoreFull> {
+        if self.disk_full {
+            let (free, reserve) = (0, 1);
+            return Err(StoreFull::Disk { free, reserve });
+        }
         let used = self.counts.bytes;
         match self.quota {
             Some(quota) if used >= quota => Err(StoreFull::Quota { used, quota }),

@@ -9,7 +9,7 @@ mod confirm;
 mod renew;
 
 use bytes::Bytes;
-pub use confirm::{Confirm, Confirmation};
+pub use confirm::{Confirm, Confirmation, Retire};
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
 pub use renew::{RenewMany, RenewResult, Renewal};
@@ -131,6 +131,19 @@ pub enum StoreMessage {
         req: u64,
         /// Why, in words.
         why: String,
+    },
+    /// Root to a copy under an earlier view: testify under that no more.
+    Retire(Retire),
+    /// The answer.
+    Retired {
+        /// Which question.
+        req: u64,
+        /// About which key.
+        key: Id,
+        /// The earlier view.
+        view: u64,
+        /// Who has claimed the key before; none when the copy does what it was asked to.
+        claimed_by: Option<Id>,
     },
 }
 

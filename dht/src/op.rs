@@ -229,13 +229,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let key = op.key;
         let failure = match (&error, &op.work) {
+            // Whoever was asked before may have done it, or do it still.
+            (_, Work::Write(write)) if write.was_sent() => Failure::NoAnswer { key },
             (LookupError::NotMember, _) => Failure::NotMember,
             (LookupError::Busy, _) => Failure::Busy(overlay::lookup::MAX_LOOKUPS),
             (_, Work::Read(_)) => {
                 let reason = format!("the root of the key was not found: {error}");
                 return self.finish_unknown(cx, number, reason);
             }
-            (_, Work::Write(write)) if write.was_sent() => Failure::NoAnswer { key },
             _ => Failure::NoRoute {
                 key,
                 reason: error.to_string(),

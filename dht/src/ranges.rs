@@ -23,6 +23,12 @@ pub(crate) const MAX_ASKED: usize = 16;
 /// A copy counts for this many periods without being confirmed.
 const PERIODS_VALID: u64 = 3;
 
+/// For how many seconds a copy counts without being confirmed.
+pub(crate) fn valid_s(config: &crate::DhtConfig) -> u32 {
+    let seconds = PERIODS_VALID * config.anti_entropy.0.div_ceil(1_000_000);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
 /// A part of the arc to be compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
@@ -92,7 +98,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     pub(crate) fn done_message(&self, view: &View, quorum: u8) -> SyncDone {
-        let valid_s = PERIODS_VALID * self.config.anti_entropy.0.div_ceil(1_000_000);
         let mut horizons = self.horizons.of(view.arc);
         horizons.truncate(crate::horizon::MAX_SENT_PARTS);
         SyncDone {
@@ -100,7 +105,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             view: view.id,
             arc: view.arc,
             quorum,
-            valid_s: u32::try_from(valid_s).unwrap_or(u32::MAX),
+            valid_s: valid_s(&self.config),
             horizons,
         }
     }

@@ -290,6 +290,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         member.compared = true;
         member.covered = true;
         member.since = Some(walk.began);
+        let copy = member.contact.id;
+        if walk.quorum > 0 {
+            view.forgets_earlier(copy);
+        }
         for (arc, horizon) in view.prove(&proving) {
             self.horizons.set(arc, horizon);
         }

@@ -1,6 +1,7 @@
 //! The arcs of which this node is the root: their replicas, and what is proven about them.
 
 use crate::arcs::{intersect, subtract_from};
+use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
 use crate::machine::Due;
@@ -32,6 +33,8 @@ pub(crate) struct View {
     pub(crate) unproven: Vec<Unproven>,
     /// What this node's own copies proved when it took over.
     pub(crate) own_evidence: Vec<Evidence>,
+    /// Views before this one, whose copies may still testify to others.
+    pub(crate) earlier: Vec<Earlier>,
 }
 
 /// A part for which a root may lack acknowledged writes.
@@ -297,6 +300,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             replicas,
             unproven: parts,
             own_evidence,
+            earlier: self.earlier_views(before, arc, cx.now),
         };
         for (arc, horizon) in view.prove(&self.proving(cx)) {
             self.horizons.set(arc, horizon);

@@ -197,6 +197,51 @@ fn of_two_roots_at_once_one_decides() {
     assert_eq!(after, 60, "the old root decides again once it has heard");
 }
 
+/// The root and its two replicas are cut off from each other, and each side takes the other for
+/// dead: two roots at once, each with full copies that the other does not hear of.
+#[test]
+fn of_two_sides_the_one_with_most_of_the_replicas_decides() {
+    let (mut by_old, mut by_new) = (0, 0);
+    for seed in 0..40 {
+        let mut world = World::of(8, 1_000 + seed);
+        let replicas = world.replicas_of(key(1));
+        let (old, others) = (replicas[0], [replicas[1], replicas[2]]);
+        let base = version(world.ask(old, put_if(key(1), b"0", Condition::Absent)));
+        world.run_for(Duration::from_secs(2));
+        for other in others {
+            world.cut.insert((old, other));
+            world.cut.insert((other, old));
+        }
+        let lost: Vec<_> = {
+            let oracle = world.oracle.borrow();
+            let lost = oracle.members().filter(|peer| others.contains(&peer.id));
+            lost.collect()
+        };
+        for peer in &lost {
+            world.oracle.borrow_mut().remove(peer.id);
+        }
+        world.oracle.borrow_mut().freeze(old);
+        for peer in lost {
+            world.oracle.borrow_mut().add(peer);
+        }
+        world.bury(old);
+        world.run_for(Duration::from_millis(seed * 100));
+        let wanted = Condition::Version(base);
+        let ours = world.call(old, put_if(key(1), b"old", wanted));
+        let theirs = world.call(others[0], put_if(key(1), b"new", wanted));
+        let (ours, theirs) = (world.reply(ours), world.reply(theirs));
+        let done = |reply: &Reply| matches!(reply, Reply::Put(_));
+        assert!(
+            !(done(&ours) && done(&theirs)),
+            "seed {seed}: both replaced {base}: {ours:?}, {theirs:?}"
+        );
+        by_old += u32::from(done(&ours));
+        by_new += u32::from(done(&theirs));
+    }
+    println!("decided by the old root {by_old}, by the new one {by_new}, of 40");
+    assert!(by_new >= 20, "the new root can prove its arc: {by_new}");
+}
+
 /// The root dies between replicating and answering: the next one knows the write by its name.
 #[test]
 fn a_conditional_write_asked_for_again_at_the_next_root_is_one_write() {

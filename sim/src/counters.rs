@@ -26,6 +26,8 @@ pub struct Counters {
     pub timers: u64,
     /// Calls that were made.
     pub calls: u64,
+    /// Groups of writes that a disk failed to synchronise.
+    pub failed_syncs: u64,
     /// Times that a machine broke with a peer.
     pub hang_ups: u64,
     /// Events that machines told their users.

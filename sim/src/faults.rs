@@ -29,6 +29,8 @@ pub struct Faults {
     /// The side of each node by index; nodes that are not listed are on side 0. Messages pass
     /// between nodes of one side only.
     sides: Vec<u8>,
+    /// Whether what nodes on a lower side send still reaches those on higher ones.
+    one_way: bool,
     /// Directed pairs of node indices between which nothing passes.
     blocked: BTreeSet<(usize, usize)>,
 }
@@ -37,6 +39,14 @@ impl Faults {
     /// Splits the network into sides.
     pub fn partition(&mut self, sides: Vec<u8>) {
         self.sides = sides;
+        self.one_way = false;
+    }
+
+    /// Splits the network into sides one way: messages still pass from a lower side to a higher
+    /// one, but not back.
+    pub fn partition_one_way(&mut self, sides: Vec<u8>) {
+        self.sides = sides;
+        self.one_way = true;
     }
 
     /// Blocks one direction between two nodes; the other still works.
@@ -65,6 +75,8 @@ impl Faults {
     #[must_use]
     pub fn connects(&self, from: usize, to: usize) -> bool {
         let side = |node: usize| self.sides.get(node).copied().unwrap_or(0);
-        side(from) == side(to) && (self.blocked.is_empty() || !self.blocked.contains(&(from, to)))
+        let (from_side, to_side) = (side(from), side(to));
+        let is_open = from_side == to_side || self.one_way && from_side < to_side;
+        is_open && (self.blocked.is_empty() || !self.blocked.contains(&(from, to)))
     }
 }

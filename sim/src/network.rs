@@ -13,6 +13,7 @@ mod kind {
     pub(super) const PEER_DOWN: u64 = 4;
     pub(super) const DURABLE: u64 = 5;
     pub(super) const LOADED: u64 = 6;
+    pub(super) const SYNC_FAILED: u64 = 7;
 }
 
 impl<M: Machine> World<M> {
@@ -56,6 +57,13 @@ impl<M: Machine> World<M> {
             }
             Due::Durable { node, life, seq } => {
                 let node = self.same_life(node, life)?;
+                if self.slots[node].sync_fails {
+                    // The group stays under way for ever, and nothing after it is begun.
+                    self.fold(kind::SYNC_FAILED, node, seq.0);
+                    self.counters.failed_syncs += 1;
+                    self.failed_syncs.push(node);
+                    return None;
+                }
                 self.fold(kind::DURABLE, node, seq.0);
                 let slot = &mut self.slots[node];
                 slot.durable = seq;

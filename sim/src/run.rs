@@ -62,15 +62,15 @@ impl<M: Machine> World<M> {
         Ok(())
     }
 
-    /// As [`run_until`](Self::run_until), but stops as soon as a node has told its user something.
-    /// Says whether the time was reached.
+    /// As [`run_until`](Self::run_until), but stops as soon as a node has told its user something,
+    /// or its disk has failed. Says whether the time was reached.
     ///
     /// # Errors
     /// When an invariant does not hold.
     pub fn advance(&mut self, until: Time) -> Result<bool, Violation> {
         while self.queue.next_at().is_some_and(|at| at <= until) {
             self.step()?;
-            if !self.told.is_empty() {
+            if !self.told.is_empty() || !self.failed_syncs.is_empty() {
                 return Ok(false);
             }
         }

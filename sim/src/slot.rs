@@ -58,6 +58,8 @@ pub(crate) struct Slot<M> {
     pub(crate) durable: WriteSeq,
     /// A group of writes is on its way to stable storage.
     pub(crate) syncing: bool,
+    /// The disk fails to synchronise what is written from now on.
+    pub(crate) sync_fails: bool,
     /// The last bodies that were asked for, and when the disk is done with them: loads are
     /// answered in their order.
     pub(crate) loading: LoadSeq,

@@ -74,6 +74,7 @@ pub struct World<M: Machine> {
     pub(crate) buffer: Vec<u8>,
     pub(crate) outbox: Outbox<M>,
     pub(crate) told: Vec<Told<M::Event>>,
+    pub(crate) failed_syncs: Vec<usize>,
     pub(crate) invariants: Vec<Box<dyn Invariant<M>>>,
     pub(crate) replay: String,
     next_op: u64,
@@ -98,6 +99,7 @@ impl<M: Machine> World<M> {
             buffer: Vec::new(),
             outbox: Outbox::default(),
             told: Vec::new(),
+            failed_syncs: Vec::new(),
             invariants: Vec::new(),
             replay: String::new(),
             next_op: 0,
@@ -141,6 +143,7 @@ impl<M: Machine> World<M> {
             disk_slow_by: Duration::ZERO,
             durable: WriteSeq(0),
             syncing: false,
+            sync_fails: false,
             loading: LoadSeq(0),
             load_free: Time::ZERO,
         });
@@ -258,6 +261,22 @@ impl<M: Machine> World<M> {
         if let Some(slot) = self.slots.get_mut(node) {
             slot.disk_slow_by = slow_by;
         }
+    }
+
+    /// Lets a node's disk fail from now on, or work again: while it fails, the next group of writes
+    /// is not made durable, and neither is any later one in the life of the node; see
+    /// [`take_failed_syncs`](Self::take_failed_syncs).
+    pub fn set_failing_disk(&mut self, node: usize, fails: bool) {
+        if let Some(slot) = self.slots.get_mut(node) {
+            slot.sync_fails = fails;
+        }
+    }
+
+    /// The nodes whose disks failed to synchronise since the last time. Nobody knows what of the
+    /// group is on such a disk, and trying again proves nothing: the harness must stop the node, as
+    /// the daemon does.
+    pub fn take_failed_syncs(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.failed_syncs)
     }
 
     /// The machine of a node that is up.

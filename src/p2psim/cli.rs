@@ -275,9 +275,9 @@ pub struct FaultsArgs {
     /// The overlay.
     #[arg(long, default_value_t)]
     pub overlay: Overlay,
-    /// Nodes that the network grows to, from one.
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(5..=1_000))]
-    pub nodes: u64,
+    /// Nodes that the network grows to, from one; otherwise each seed chooses, from 3 to 16.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(3..=1_000))]
+    pub nodes: Option<u64>,
     /// The seeds to run, the last one excluded.
     #[arg(long, value_name = "FROM..TO", default_value = "0..20")]
     pub seeds: Seeds,

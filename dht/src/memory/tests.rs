@@ -31,6 +31,15 @@ fn keys(store: &MemoryStore, arc: Arc, after: Option<(Id, Slot)>) -> Vec<Id> {
 }
 
 #[test]
+fn a_full_disk_takes_no_new_records_and_has_room_again() {
+    let mut store = MemoryStore::on_disk();
+    store.set_disk_full(true);
+    assert!(matches!(store.room(), Err(StoreFull::Disk { .. })));
+    store.set_disk_full(false);
+    assert_eq!(store.room(), Ok(()));
+}
+
+#[test]
 fn keeps_the_newest_and_counts() {
     let mut store = MemoryStore::new();
     assert_eq!(store.write(item(1, 5, Some(b"new"))), WriteSeq(1));

@@ -14,6 +14,17 @@ pub struct Confirm {
     pub view: u64,
 }
 
+/// A root that has a new view asks a copy under an earlier one to testify under that no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retire {
+    /// The root's number.
+    pub req: u64,
+    /// The key about which it has to decide.
+    pub key: Id,
+    /// The earlier view.
+    pub view: u64,
+}
+
 /// What a replica is to a root that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Confirmation {

@@ -200,6 +200,15 @@ fn a_partition_stops_both_directions_and_a_block_one() {
     let (_, events) = one_rumour(|world| world.faults_mut().partition(vec![0, 1]));
     assert_eq!(count(&events, 1, |_| true), 0);
 
+    let one_way = |sides: Vec<u8>| {
+        let (_, events) = one_rumour(|world| world.faults_mut().partition_one_way(sides));
+        let thanks = |event: &Heard| matches!(event, Heard::Thanks { .. });
+        let rumours = count(&events, 1, |event| *event == Heard::Rumour(7));
+        (rumours, count(&events, 0, thanks))
+    };
+    assert_eq!(one_way(vec![0, 1]), (1, 0), "there, and no answer");
+    assert_eq!(one_way(vec![1, 0]), (0, 0), "not even there");
+
     let (world, events) = one_rumour(|world| world.faults_mut().block(1, 0));
     assert_eq!(count(&events, 1, |event| *event == Heard::Rumour(7)), 1);
     assert_eq!(
@@ -274,6 +283,33 @@ fn writes_become_durable_in_groups() {
         [1, 5],
         "the first write, then all that came since"
     );
+}
+
+#[test]
+fn a_disk_that_fails_makes_nothing_durable_until_its_node_is_started_again() {
+    let mut world = crowd(Config::new(1), 1, 0);
+    world.set_failing_disk(0, true);
+    for rumour in 0..5 {
+        world.call(0, rumour);
+    }
+    while !world.advance(Time(1_000_000)).unwrap() {
+        world.take_events();
+        if world.take_failed_syncs() == [0] {
+            break;
+        }
+    }
+    world.set_failing_disk(0, false);
+    world.call(0, 9);
+    let events = events(&mut world);
+    let is_durable = |event: &Heard| matches!(event, Heard::Durable(_));
+    assert_eq!(count(&events, 0, is_durable), 0, "it is never asked again");
+    assert_eq!(world.counters().failed_syncs, 1);
+    let crashed = world.crash(0).unwrap();
+    assert_eq!(crashed.durable, WriteSeq(0));
+    world.restart(0, id(0), |_| crashed.machine);
+    world.call(0, 10);
+    let events = self::events(&mut world);
+    assert_eq!(count(&events, 0, is_durable), 1);
 }
 
 struct AtMost(usize);

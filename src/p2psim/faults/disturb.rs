@@ -1,24 +1,95 @@
-//! What goes wrong in a run: crashes, power cuts, partitions, storms, slow nodes and disks.
+//! What goes wrong in a run: crashes, power cuts, partitions, storms, slow nodes, bad disks.
 
 use super::run::{Action, LOOK_EVERY, Run};
 use overlay::Duration;
-use sim::{Chance, Violation};
+use sim::{Chance, Dice, Violation};
 
 /// How long after a partition no node loses its data: what was written on either side is at nodes
 /// that need not hold it, which notice when their old roots are silent for three comparisons (90
 /// s), and then hand it over. A store in memory that dies before has not lost what it promised
 /// when the others hold it; in this time they may not.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(150);
-/// Shortest and longest partition, block, storm of losses, or slowness of a node.
+/// Shortest and longest partition, block, storm of losses, or trouble of a node or a disk.
 const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(25));
-/// Losses in a storm.
-const STORM: Chance = Chance::percent(20);
+/// Most losses in a storm, and most copies and late messages.
+const STORM: (u64, u64) = (300_000, 500_000);
 /// Longest delay of a node whose process gets too little time.
 const SLOWEST: Duration = Duration::from_millis(400);
 /// Longest delay of a disk that does something else.
 const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
+
+/// A way in which something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// A node crashes, and may lose its disk.
+    Crash,
+    /// Several nodes lose power at the same instant, maybe all of them.
+    PowerCut,
+    Leave,
+    Join,
+    /// The wall clock of a node is set.
+    ClockJump,
+    /// Two sides hear nothing of each other.
+    Partition,
+    /// One side hears the other, and is not heard.
+    OneWay,
+    /// One node is not heard by one other.
+    Block,
+    /// Many messages are lost, copied and late.
+    Storm,
+    SlowNode,
+    SlowDisk,
+    /// Disks have no room for new records.
+    FullDisk,
+    /// Disks fail to synchronise what is written: their nodes stop.
+    FailingDisk,
+}
+
+/// How often each happens, before a seed chooses.
+const USUAL: [(Trouble, u64); 13] = [
+    (Trouble::Crash, 3),
+    (Trouble::PowerCut, 2),
+    (Trouble::Leave, 2),
+    (Trouble::Join, 1),
+    (Trouble::ClockJump, 1),
+    (Trouble::Partition, 2),
+    (Trouble::OneWay, 1),
+    (Trouble::Block, 1),
+    (Trouble::Storm, 1),
+    (Trouble::SlowNode, 2),
+    (Trouble::SlowDisk, 2),
+    (Trouble::FullDisk, 2),
+    (Trouble::FailingDisk, 2),
+];
+
+/// How often each happens in one run: a seed leaves some out and prefers others, so that each is
+/// also met alone, and often.
+#[derive(Clone, Debug)]
+pub(super) struct Troubles(Vec<(Trouble, u64)>);
+
+impl Troubles {
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        let choose =
+            |(trouble, weight): (Trouble, u64)| (trouble, weight * [0, 1, 1, 3][dice.index(4)]);
+        let chosen: Vec<_> = USUAL.into_iter().map(choose).collect();
+        let is_quiet = chosen.iter().all(|(_, weight)| *weight == 0);
+        Self(if is_quiet { USUAL.to_vec() } else { chosen })
+    }
+
+    fn next(&self, dice: &mut Dice) -> Trouble {
+        let total = self.0.iter().map(|(_, weight)| weight).sum();
+        let mut left = dice.below(total);
+        for (trouble, weight) in &self.0 {
+            let Some(rest) = left.checked_sub(*weight) else {
+                return *trouble;
+            };
+            left = rest;
+        }
+        Trouble::Crash
+    }
+}
 
 impl Run {
     /// Disturbs the network, once the last disturbance is repaired.
@@ -35,45 +106,52 @@ impl Run {
         let Some(node) = self.swarm.member() else {
             return Ok(());
         };
-        let now = self.swarm.world.now();
-        let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
-        match self.swarm.dice.below(15) {
-            0..=2 => {
-                let keeps_disk = !handed_over || self.swarm.dice.below(2) == 0;
+        match self.swarm.profile.troubles.next(&mut self.swarm.dice) {
+            Trouble::Crash => {
+                let now = self.swarm.world.now();
+                let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
+                let spares = self.can_spare_one() && handed_over;
+                let keeps_disk = !spares || self.swarm.dice.below(2) == 0;
                 self.crash(node, keeps_disk)?;
             }
-            10 | 11 => self.crash_many()?,
-            12 => self.swarm.jump_clock(node),
-            13 | 14 => self.begin_spell(|run| {
-                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST_DISK);
-                run.swarm.world.set_slow_disk(node, by);
-            }),
-            3 | 4 => {
-                self.swarm.leave(node);
-                self.plan(Duration::from_secs(2), Action::Join);
+            Trouble::PowerCut => self.crash_many()?,
+            Trouble::Leave => {
+                if self.can_spare_one() {
+                    self.swarm.leave(node);
+                    self.plan(Duration::from_secs(2), Action::Join);
+                }
             }
-            5 if self.swarm.members().len() < self.nodes + EXTRA_NODES => {
-                self.swarm.join();
+            Trouble::Join => {
+                if self.swarm.members().len() < self.nodes + EXTRA_NODES {
+                    self.swarm.join();
+                }
             }
-            5..=7 => self.begin_spell(|run| run.split(node)),
-            8 => self.begin_spell(|run| run.swarm.world.faults_mut().loss = STORM),
-            _ => self.begin_spell(|run| {
-                let by = run.swarm.dice.span(Duration::ZERO, SLOWEST);
-                run.swarm.world.set_slow(node, by);
-            }),
+            Trouble::ClockJump => self.swarm.jump_clock(node),
+            trouble => self.begin_spell(trouble, node),
         }
         Ok(())
     }
 
+    /// Whether somebody is left who holds everything when a member goes for good.
+    fn can_spare_one(&self) -> bool {
+        self.swarm.members().len() > 1
+    }
+
     /// Several nodes lose power at the same instant, maybe all of them; all come back.
     fn crash_many(&mut self) -> Result<(), Box<Violation>> {
+        self.some_members(2)
+            .into_iter()
+            .try_for_each(|node| self.crash(node, true))
+    }
+
+    /// At least so many members, maybe all of them.
+    fn some_members(&mut self, least: usize) -> Vec<usize> {
         let mut members = self.swarm.members();
-        let count = 2 + self.swarm.dice.index(members.len().saturating_sub(1));
+        let more = members.len().saturating_sub(least) + 1;
+        let count = least + self.swarm.dice.index(more);
         self.swarm.dice.shuffle(&mut members);
         members.truncate(count);
         members
-            .into_iter()
-            .try_for_each(|node| self.crash(node, true))
     }
 
     fn crash(&mut self, node: usize, keeps_disk: bool) -> Result<(), Box<Violation>> {
@@ -89,38 +167,92 @@ impl Run {
         Ok(())
     }
 
-    fn begin_spell(&mut self, begin: impl FnOnce(&mut Self)) {
+    /// The disk of a node failed to synchronise a group of writes. Nobody knows what of it is on
+    /// the disk, and asking again proves nothing, so the daemon ends; somebody starts it again.
+    pub(super) fn disk_failed(&mut self, node: usize) -> Result<(), Box<Violation>> {
+        self.crash(node, true)
+    }
+
+    fn begin_spell(&mut self, trouble: Trouble, node: usize) {
         self.in_spell = true;
         self.swarm.weather.troubled();
-        begin(self);
+        match trouble {
+            Trouble::Partition | Trouble::OneWay | Trouble::Block => self.split(trouble, node),
+            Trouble::Storm => self.storm(),
+            Trouble::SlowDisk => {
+                let by = self.swarm.dice.span(Duration::ZERO, SLOWEST_DISK);
+                self.swarm.world.set_slow_disk(node, by);
+            }
+            Trouble::FullDisk => {
+                for node in self.some_members(1) {
+                    self.full_disks += 1;
+                    self.swarm.set_full_disk(node, true);
+                }
+            }
+            Trouble::FailingDisk => {
+                for node in self.some_members(1) {
+                    self.swarm.world.set_failing_disk(node, true);
+                }
+            }
+            _ => {
+                let by = self.swarm.dice.span(Duration::ZERO, SLOWEST);
+                self.swarm.world.set_slow(node, by);
+            }
+        }
         let length = self.swarm.dice.span(SPELL.0, SPELL.1);
         self.plan(length, Action::EndOfSpell);
     }
 
     /// Splits the network into two sides, or blocks one direction between two nodes.
-    fn split(&mut self, node: usize) {
+    fn split(&mut self, trouble: Trouble, node: usize) {
         self.splits += 1;
         let now = self.swarm.world.now();
         self.swarm.weather.split(now);
-        if self.swarm.dice.below(3) == 0 {
-            let other = self.swarm.member().unwrap_or(node);
-            self.swarm.world.faults_mut().block(node, other);
-            return;
-        }
         let count = self.swarm.world.node_count();
-        let sides = (0..count).map(|_| self.swarm.dice.below(2) as u8).collect();
-        self.swarm.world.faults_mut().partition(sides);
+        let mut sides = || (0..count).map(|_| self.swarm.dice.below(2) as u8).collect();
+        match trouble {
+            Trouble::Partition => {
+                let sides = sides();
+                self.swarm.world.faults_mut().partition(sides);
+            }
+            Trouble::OneWay => {
+                let sides = sides();
+                self.swarm.world.faults_mut().partition_one_way(sides);
+            }
+            _ => {
+                let other = self.swarm.member().unwrap_or(node);
+                self.swarm.world.faults_mut().block(node, other);
+            }
+        }
+    }
+
+    /// Some of losses, copies and late messages, or all three.
+    fn storm(&mut self) {
+        let dice = &mut self.swarm.dice;
+        let kinds = 1 + dice.below(7);
+        let [lost, copied, late] =
+            [STORM.0, STORM.1, STORM.1].map(|most| Chance(dice.below(most) as u32));
+        let faults = self.swarm.world.faults_mut();
+        if kinds & 1 != 0 {
+            faults.loss = faults.loss.max(lost);
+        }
+        if kinds & 2 != 0 {
+            faults.duplicate = faults.duplicate.max(copied);
+        }
+        if kinds & 4 != 0 {
+            faults.reorder = faults.reorder.max(late);
+        }
     }
 
     pub(super) fn end_spell(&mut self) {
         self.in_spell = false;
-        let loss = self.swarm.profile.loss;
-        let faults = self.swarm.world.faults_mut();
-        faults.heal();
-        faults.loss = loss;
+        self.swarm.world.faults_mut().heal();
+        self.swarm.usual_faults();
         for node in 0..self.swarm.world.node_count() {
             self.swarm.world.set_slow(node, Duration::ZERO);
             self.swarm.world.set_slow_disk(node, Duration::ZERO);
+            self.swarm.world.set_failing_disk(node, false);
+            self.swarm.set_full_disk(node, false);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What clients asked, and what they were told.
 
-use overlay::{Id, OpId, Outcome, Reply, Request, Time, Version};
+use overlay::{Condition, Failure, Id, OpId, Outcome, Reply, Request, Time, Version};
 use std::collections::BTreeMap;
 
 /// One operation of a client.
 #[derive(Clone, Debug)]
 pub struct Operation {
+    /// Who asked: the number of a session, whose operations may overlap in time.
+    pub client: u32,
     /// At which node.
     pub node: usize,
     /// What was asked.
@@ -67,12 +69,48 @@ impl Operation {
         })
     }
 
+    /// The condition of a write of a value.
+    #[must_use]
+    pub const fn condition(&self) -> Condition {
+        match &self.request {
+            Request::Put { condition, .. } | Request::Delete { condition, .. } => *condition,
+            _ => Condition::Always,
+        }
+    }
+
+    /// Whether it was refused, so that it changed nothing and never will: its condition does not
+    /// hold, or the failure says so.
+    #[must_use]
+    pub const fn was_refused(&self) -> bool {
+        matches!(
+            &self.answer,
+            Some((
+                _,
+                Reply::Conflict(_)
+                    | Reply::Failed(
+                        Failure::NotMember
+                            | Failure::NoRoute { .. }
+                            | Failure::Refused(_)
+                            | Failure::Busy(_)
+                            | Failure::Undecided { .. }
+                    )
+            ))
+        )
+    }
+
+    /// Whether it changes the value of its key, as far as anybody knows: not when it was refused.
+    #[must_use]
+    pub const fn may_have_written(&self) -> bool {
+        self.writes_value() && !self.was_refused()
+    }
+
     /// Whether it said that the key is absent.
     #[must_use]
     pub const fn says_absent(&self) -> bool {
         match &self.answer {
             Some((_, Reply::Got(report))) => matches!(report.outcome, Outcome::Absent),
             Some((_, Reply::Searched(report))) => matches!(report.outcome, Outcome::Absent),
+            Some((_, Reply::Conflict(report))) => report.found.is_none(),
             _ => false,
         }
     }
@@ -85,8 +123,8 @@ impl Operation {
             |(ended, reply)| format!("at {ended}: {reply:?}"),
         );
         format!(
-            "{:?} at node {} from {}, {answer}",
-            self.request, self.node, self.began
+            "{:?} of client {} at node {} from {}, {answer}",
+            self.request, self.client, self.node, self.began
         )
     }
 }
@@ -100,8 +138,9 @@ pub struct History {
 
 impl History {
     /// Notes that an operation began.
-    pub fn began(&mut self, op: OpId, node: usize, request: Request, now: Time) {
+    pub fn began(&mut self, op: OpId, client: u32, node: usize, request: Request, now: Time) {
         let operation = Operation {
+            client,
             node,
             request,
             began: now,

@@ -37,8 +37,10 @@ pub struct Failure {
 /// What all seeds did.
 #[derive(Clone, Debug, Serialize)]
 pub struct FaultsReport {
-    /// Nodes of each network.
-    pub nodes: u64,
+    /// Nodes of each network, when that was asked for.
+    pub nodes: Option<u64>,
+    /// Nodes of a network on average, under the seeds that passed.
+    pub nodes_mean: f64,
     /// The seeds.
     pub seeds: String,
     /// Seeds under which every promise held.
@@ -55,6 +57,12 @@ pub struct FaultsReport {
     pub leaves: u64,
     /// Partitions and blocks.
     pub splits: u64,
+    /// Disks that ran full, once for each node and time.
+    pub full_disks: u64,
+    /// Groups of writes that a disk failed to synchronise.
+    pub failed_syncs: u64,
+    /// Conditional writes that were refused.
+    pub conflicts: u64,
     /// Events at nodes, under the seeds that passed.
     pub events: u64,
     /// Those after which Zave's invariant was checked: the premises of the theorem held. After the
@@ -104,7 +112,7 @@ fn run_with(
                     if seed >= to {
                         return;
                     }
-                    let result = run_seed(seed, args.nodes as usize, make_checks());
+                    let result = run_seed(seed, args.nodes, make_checks());
                     if let Ok(mut results) = results.lock() {
                         results.push((seed, result));
                     }
@@ -129,6 +137,7 @@ type SeedResult = (u64, Result<SeedReport, Box<Violation>>);
 fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
     let mut report = FaultsReport {
         nodes: args.nodes,
+        nodes_mean: 0.0,
         seeds: args.seeds.to_string(),
         passed: 0,
         failed: 0,
@@ -137,6 +146,9 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
         crashes: 0,
         leaves: 0,
         splits: 0,
+        full_disks: 0,
+        failed_syncs: 0,
+        conflicts: 0,
         events: 0,
         events_checked: 0,
         simulated_h: 0.0,
@@ -144,15 +156,20 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
         trace_hash: String::new(),
     };
     let mut trace = TraceHash::default();
+    let mut nodes = 0;
     for (seed, result) in results {
         match result {
             Ok(one) => {
                 report.passed += 1;
+                nodes += one.nodes;
                 report.operations += one.operations;
                 report.acknowledged += one.acknowledged;
                 report.crashes += one.crashes;
                 report.leaves += one.leaves;
                 report.splits += one.splits;
+                report.full_disks += one.full_disks;
+                report.failed_syncs += one.failed_syncs;
+                report.conflicts += one.conflicts;
                 report.events += one.events;
                 report.events_checked += one.events_checked;
                 report.simulated_h += one.simulated.0 as f64 / 3.6e9;
@@ -170,6 +187,7 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
             }
         }
     }
+    report.nodes_mean = nodes as f64 / report.passed.max(1) as f64;
     report.trace_hash = trace.to_string();
     report
 }
@@ -180,8 +198,8 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
     }
     writeln!(
         out,
-        "{}: {} nodes, seeds {}\n",
-        args.overlay, report.nodes, report.seeds
+        "{}: {:.1} nodes on average, seeds {}\n",
+        args.overlay, report.nodes_mean, report.seeds
     )?;
     let heads = [
         "passed",
@@ -191,6 +209,9 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         "crashes",
         "leaves",
         "splits",
+        "full disks",
+        "failed syncs",
+        "conflicts",
         "hours",
         "ring checked",
     ];
@@ -203,6 +224,9 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         report.crashes,
         report.leaves,
         report.splits,
+        report.full_disks,
+        report.failed_syncs,
+        report.conflicts,
     ];
     let hours = format!("{:.1}", report.simulated_h);
     let share = report.events_checked as f64 / report.events.max(1) as f64;

@@ -1,5 +1,6 @@
 //! The environment that a seed chooses.
 
+use super::disturb::Troubles;
 use overlay::Duration;
 use sim::{Chance, Clock, Config, Dice, Latency};
 
@@ -22,6 +23,8 @@ pub(super) struct Profile {
     pub(super) disturb_every: Duration,
     /// Length of the phase with faults.
     pub(super) safety: Duration,
+    /// What goes wrong how often.
+    pub(super) troubles: Troubles,
     /// Largest drift of a clock, in parts of a million.
     drift_ppm: i32,
     /// Largest error of a wall clock.
@@ -59,8 +62,9 @@ impl Profile {
             operation_every: Duration::from_millis(150 + dice.below(500)),
             disturb_every: Duration::from_secs(5 + dice.below(15)),
             safety: Duration::from_secs(120 + dice.below(120)),
+            troubles: Troubles::draw(dice),
             drift_ppm: 200,
-            wall_error_ms: 1_500,
+            wall_error_ms: [50, 1_500, 4_000][dice.index(3)],
         }
     }
 

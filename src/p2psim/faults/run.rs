@@ -8,11 +8,11 @@
 //! to clients is checked by a last read of every key.
 
 use super::checks::{Check, End};
-use super::clients::Clients;
-use super::history::History;
+use super::clients::{Asked, Clients};
+use super::history::{History, Operation};
 use super::swarm::Swarm;
-use overlay::{Duration, Notice, Request, Time};
-use sim::{Agenda, Violation};
+use overlay::{Duration, Notice, Reply, Time};
+use sim::{Agenda, Dice, Violation};
 
 /// A node joins within this time, whatever the network does.
 const JOIN_WITHIN: Duration = Duration::from_secs(180);
@@ -23,6 +23,10 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(900);
 const LEASES_END_WITHIN: Duration = Duration::from_secs(90);
 /// All calls end within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Fewest and most nodes of a network, when the seed chooses.
+const SIZES: (u64, u64) = (3, 16);
+/// The stream of entropy that the size of the network is drawn from.
+const SIZE: u64 = 2;
 /// How often it is looked whether all is repaired.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,6 +35,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct SeedReport {
     /// The seed.
     pub seed: u64,
+    /// Nodes that the network grew to at first.
+    pub nodes: u64,
     /// Operations of clients.
     pub operations: u64,
     /// Writes that were acknowledged.
@@ -41,6 +47,12 @@ pub struct SeedReport {
     pub leaves: u64,
     /// Partitions and blocks.
     pub splits: u64,
+    /// Disks that ran full, once for each node and time.
+    pub full_disks: u64,
+    /// Groups of writes that a disk failed to synchronise.
+    pub failed_syncs: u64,
+    /// Conditional writes that were refused.
+    pub conflicts: u64,
     /// Events at nodes.
     pub events: u64,
     /// Those after which Zave's invariant was checked: the premises of the theorem held.
@@ -70,30 +82,36 @@ pub(super) struct Run {
     pub(super) nodes: usize,
     pub(super) in_spell: bool,
     pub(super) splits: u64,
+    pub(super) full_disks: u64,
 }
 
-/// Runs one seed with the given checks.
+/// Runs one seed with the given checks. Without `nodes`, the seed chooses the size of the network.
 ///
 /// # Errors
 /// The first promise or invariant that did not hold.
 pub fn run_seed(
     seed: u64,
-    nodes: usize,
+    nodes: Option<u64>,
     checks: Vec<Box<dyn Check>>,
 ) -> Result<SeedReport, Box<Violation>> {
+    let size = nodes.map_or_else(String::new, |nodes| format!(" --nodes {nodes}"));
     let replay = format!(
-        "p2psim faults --overlay chord --nodes {nodes} --seeds {seed}..{}",
+        "p2psim faults --overlay chord{size} --seeds {seed}..{}",
         seed + 1
     );
+    let nodes = nodes.unwrap_or_else(|| draw_size(seed)) as usize;
+    let mut swarm = Swarm::new(seed, replay);
+    let clients = Clients::new(&mut swarm.dice);
     let mut run = Run {
-        swarm: Swarm::new(seed, replay),
+        swarm,
         history: History::default(),
-        clients: Clients::default(),
+        clients,
         checks,
         agenda: Agenda::default(),
         nodes,
         in_spell: false,
         splits: 0,
+        full_disks: 0,
     };
     run.grow()?;
     run.safety()?;
@@ -103,9 +121,15 @@ pub fn run_seed(
         .all()
         .filter(|op| op.acknowledged().is_some())
         .count();
+    let is_conflict = |op: &&Operation| matches!(op.answer, Some((_, Reply::Conflict(_))));
+    let conflicts = run.history.all().filter(is_conflict).count();
     let coverage = run.swarm.coverage();
     Ok(SeedReport {
         seed,
+        nodes: nodes as u64,
+        full_disks: run.full_disks,
+        failed_syncs: run.swarm.world.counters().failed_syncs,
+        conflicts: conflicts as u64,
         events: coverage.events,
         events_checked: coverage.checked,
         operations: run.history.all().count() as u64,
@@ -118,6 +142,14 @@ pub fn run_seed(
     })
 }
 
+/// The size of the network under a seed: small ones more often, since that is where quorums and
+/// lists are at their least. Its entropy is its own, so that naming the size changes nothing else.
+fn draw_size(seed: u64) -> u64 {
+    let mut dice = Dice::new(seed, SIZE);
+    let mut above = || dice.below(SIZES.1 - SIZES.0 + 1);
+    SIZES.0 + above().min(above())
+}
+
 impl Run {
     fn violation(&self, check: &str, node: Option<usize>, text: String) -> Box<Violation> {
         Box::new(self.swarm.world.violation(check, node, text))
@@ -126,6 +158,9 @@ impl Run {
     /// Lets the world go on until `until`, taking in what nodes tell.
     fn pass(&mut self, until: Time) -> Result<(), Box<Violation>> {
         while !self.swarm.world.advance(until).map_err(Box::new)? {
+            for node in self.swarm.world.take_failed_syncs() {
+                self.disk_failed(node)?;
+            }
             for told in self.swarm.world.take_events() {
                 let Notice::Done { op, reply } = told.event else {
                     self.swarm.weather.troubled();
@@ -152,6 +187,7 @@ impl Run {
         let Some(operation) = self.history.get(op) else {
             return Ok(());
         };
+        self.clients.told(operation);
         for check in &mut self.checks {
             let result = check.answered(&self.history, operation, &self.swarm.weather);
             if let Err(text) = result {
@@ -206,9 +242,9 @@ impl Run {
                 let mean = self.swarm.profile.operation_every;
                 let wait = self.swarm.dice.exponential(mean);
                 self.plan(wait, Action::Operation);
-                if let Some(node) = self.swarm.member() {
-                    let (node, request) = self.clients.next(node, &mut self.swarm.dice);
-                    self.ask(node, request);
+                let members = self.swarm.members();
+                for asked in self.clients.next(&members, &mut self.swarm.dice) {
+                    self.ask(asked);
                 }
             }
             Action::Look => {
@@ -236,13 +272,15 @@ impl Run {
         is_settled
     }
 
-    fn ask(&mut self, node: usize, request: Request) {
-        if !self.swarm.world.is_up(node) {
-            return;
-        }
+    fn ask(&mut self, asked: Asked) {
+        let Asked {
+            client,
+            node,
+            request,
+        } = asked;
+        let now = self.swarm.world.now();
         let op = self.swarm.world.call(node, request.clone());
-        self.history
-            .began(op, node, request, self.swarm.world.now());
+        self.history.began(op, client, node, request, now);
     }
 
     /// Nothing fails any more: everything must come right.
@@ -264,8 +302,13 @@ impl Run {
         self.pass(now + LEASES_END_WITHIN)?;
         let reads_began = self.swarm.world.now();
         for request in Clients::last_reads() {
-            if let Some(node) = self.swarm.member() {
-                self.ask(node, request);
+            let members = self.swarm.members();
+            if let Some((client, node)) = self.clients.somebody(&members, &mut self.swarm.dice) {
+                self.ask(Asked {
+                    client,
+                    node,
+                    request,
+                });
             }
             let now = self.swarm.world.now();
             self.pass(now + Duration::from_millis(200))?;

@@ -52,6 +52,8 @@ pub(super) struct Swarm {
     /// Nodes that are up and know nobody to join through.
     waiting: BTreeSet<usize>,
     clocks: Vec<Clock>,
+    /// Nodes whose disks are full.
+    full: BTreeSet<usize>,
     coverage: Rc<Cell<Coverage>>,
 }
 
@@ -65,12 +67,7 @@ impl Swarm {
         let oracle = SharedOracle::new(Oracle::new(Chord::OWNERSHIP));
         world.watch(Box::new(Track::new(oracle.clone())));
         let coverage = Chord::watch(&mut world, oracle.clone(), Scope::UnderPremises);
-        let faults = world.faults_mut();
-        faults.loss = profile.loss;
-        faults.duplicate = profile.duplicate;
-        faults.reorder = profile.reorder;
-        faults.jitter = profile.jitter;
-        Self {
+        let mut swarm = Self {
             world,
             oracle,
             dice,
@@ -83,8 +80,20 @@ impl Swarm {
             disks: BTreeMap::new(),
             waiting: BTreeSet::new(),
             clocks: Vec::new(),
+            full: BTreeSet::new(),
             coverage,
-        }
+        };
+        swarm.usual_faults();
+        swarm
+    }
+
+    /// The network loses, copies and delays as it does all the time.
+    pub(super) fn usual_faults(&mut self) {
+        let faults = self.world.faults_mut();
+        faults.loss = self.profile.loss;
+        faults.duplicate = self.profile.duplicate;
+        faults.reorder = self.profile.reorder;
+        faults.jitter = self.profile.jitter;
     }
 
     /// After how many events Zave's invariant was checked so far.
@@ -138,7 +147,8 @@ impl Swarm {
             return;
         };
         let store = self.disks.remove(&node);
-        let store = store.unwrap_or_else(MemoryStore::on_disk);
+        let mut store = store.unwrap_or_else(MemoryStore::on_disk);
+        store.set_disk_full(self.full.contains(&node));
         let build = Self::build(self.profile.successors, store);
         self.world.restart(node, contact.id, build);
         self.join_again(node);
@@ -154,6 +164,7 @@ impl Swarm {
     fn join_again(&mut self, node: usize) {
         self.weather.troubled();
         self.waiting.remove(&node);
+        self.stages.remove(&node);
         let call = match self.member().and_then(|via| self.world.contact(via)) {
             Some(via) => Request::Join { via },
             // All were down: the first old member that is up again founds the network anew.
@@ -187,6 +198,18 @@ impl Swarm {
         if let Some(clock) = self.clocks.get_mut(node) {
             clock.wall_ahead_ms = ahead;
             self.world.set_clock(node, *clock);
+        }
+    }
+
+    /// Lets the disk of a node run full, or have room again.
+    pub(super) fn set_full_disk(&mut self, node: usize, is_full: bool) {
+        if is_full {
+            self.full.insert(node);
+        } else {
+            self.full.remove(&node);
+        }
+        if let Some(machine) = self.world.node_mut(node) {
+            machine.store_mut().set_disk_full(is_full);
         }
     }
 

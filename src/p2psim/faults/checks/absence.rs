@@ -26,7 +26,7 @@ impl Check for NoFalseAbsence {
         let (Some(key), Some((ended, reply))) = (operation.key(), &operation.answer) else {
             return Ok(());
         };
-        let is_of_value = matches!(reply, Reply::Got(_));
+        let is_of_value = matches!(reply, Reply::Got(_) | Reply::Conflict(_));
         if !operation.says_absent() || !is_of_value || weather.was_split(operation.began, *ended) {
             return Ok(());
         }
@@ -55,7 +55,8 @@ fn is_maybe_deleted(history: &History, write: &Operation) -> bool {
     let Some(key) = write.key() else { return true };
     let mut deletions = history
         .on(key)
-        .filter(|op| matches!(op.request, Request::Delete { holder: None, .. }));
+        .filter(|op| matches!(op.request, Request::Delete { holder: None, .. }))
+        .filter(|op| op.may_have_written());
     deletions.any(|deletion| {
         let ended_before = deletion
             .acknowledged()

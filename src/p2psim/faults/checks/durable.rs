@@ -30,7 +30,7 @@ fn judge(history: &History, key: Id, read: &Operation) -> Result<(), String> {
             Ok(())
         };
     };
-    let writes = || history.on(key).filter(|op| op.writes_value());
+    let writes = || history.on(key).filter(|op| op.may_have_written());
     let newest = writes()
         .filter_map(|write| Some((write.acknowledged()?.version, write)))
         .max_by_key(|(version, _)| *version)

@@ -33,6 +33,10 @@ impl Check for NewestInCalm {
                 Some(version) => version,
                 None => return Ok(()),
             },
+            Reply::Conflict(report) => match report.found {
+                Some(version) => version,
+                None => return Ok(()),
+            },
             Reply::Put(report) => report.version,
             Reply::Deleted(report) if operation.writes_value() => report.version,
             _ => return Ok(()),

@@ -2,6 +2,7 @@
 
 mod absence;
 mod answered;
+mod conditional;
 mod durable;
 mod fresh;
 mod holders;
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(written::OnlyWhatWasWritten),
         Box::new(absence::NoFalseAbsence),
         Box::new(fresh::NewestInCalm),
+        Box::new(conditional::OneOfSeveral),
         Box::new(durable::NothingLost),
         Box::new(holders::HoldersKept),
     ]

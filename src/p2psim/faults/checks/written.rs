@@ -28,6 +28,7 @@ impl Check for OnlyWhatWasWritten {
         };
         let is_written = history
             .on(key)
+            .filter(|write| write.may_have_written())
             .any(|write| matches!(&write.request, Request::Put { value, .. } if value == found));
         if is_written {
             Ok(())

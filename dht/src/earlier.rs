@@ -1,0 +1,198 @@
+//! Earlier views of an arc, whose copies could still make somebody else its root.
+//!
+//! A root that takes its replicas for dead draws a view with others, and goes on. Were the old ones
+//! only cut off, together with another node, they would testify to that one under the old view, and
+//! it would take itself for the root with equal right. Both would decide about conditions, each
+//! confirmed by W members of its own view. So a root decides under a new view only once so many
+//! copies of each earlier one have promised to testify under that no more that too few are left to
+//! prove anything: with N = 3 and W = 2, one of the two. A root that reaches none of them cannot
+//! know; it decides again when the copies have expired.
+//!
+//! A copy that becomes a full copy under the new view forgets the old one, which is the promise, so
+//! that in the usual case, where one replica changes at a time, nothing more is asked. Others are
+//! asked when there is something to decide, after W members of the new view have confirmed: until
+//! then what they know may be needed.
+//!
+//! A copy that restarts forgets what it has promised, and to whom it has testified.
+
+use crate::arcs::intersect;
+use crate::message::Retire;
+use crate::ranges::valid_s;
+use crate::view::View;
+use crate::{Dht, Store, StoreMessage};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time};
+use smallvec::SmallVec;
+
+/// Most earlier views that count for one arc. They count for minutes, and most are over within a
+/// second.
+const MAX_EARLIER: usize = 64;
+
+/// An earlier view of a part of an arc.
+#[derive(Clone, Debug)]
+pub(crate) struct Earlier {
+    view: u64,
+    arc: Arc,
+    /// Members that may be full copies under it.
+    copies: SmallVec<[Contact; 3]>,
+    /// Those that testify under it no more.
+    silent: SmallVec<[Id; 3]>,
+    /// How many of them must not.
+    needed: usize,
+    /// When all copies have expired.
+    until: Time,
+}
+
+impl Earlier {
+    /// A view that ends now; none when too few of its members can be full copies anyway.
+    fn of(view: &View, write_quorum: usize, until: Time) -> Option<Self> {
+        let may_be_full = view.replicas().filter(|member| {
+            member.covered || member.compared || member.walk.is_some() || member.failures > 0
+        });
+        let copies: SmallVec<[Contact; 3]> = may_be_full.map(|member| member.contact).collect();
+        let proving = usize::from(view.copies_needed(write_quorum));
+        let needed = (copies.len() + 1).saturating_sub(proving);
+        (view.is_complete() && needed > 0).then_some(Self {
+            view: view.id,
+            arc: view.arc,
+            copies,
+            silent: SmallVec::new(),
+            needed,
+            until,
+        })
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        self.silent.len() >= self.needed || now >= self.until
+    }
+
+    fn counts_for(&self, key: Id, now: Time) -> bool {
+        self.arc.contains(key) && !self.is_over(now)
+    }
+
+    fn note(&mut self, copy: Id) {
+        if self.copies.iter().any(|peer| peer.id == copy) && !self.silent.contains(&copy) {
+            self.silent.push(copy);
+        }
+    }
+
+    /// How many promises are missing.
+    fn missing(&self) -> usize {
+        self.needed.saturating_sub(self.silent.len())
+    }
+}
+
+impl View {
+    /// A member is a full copy under this view, and no longer under an earlier one.
+    pub(crate) fn forgets_earlier(&mut self, copy: Id) {
+        for earlier in &mut self.earlier {
+            earlier.note(copy);
+        }
+    }
+
+    /// How many promises of copies under earlier views this root lacks to decide about a key.
+    pub(crate) fn promises_missing(&self, key: Id, now: Time) -> usize {
+        let open = self.earlier.iter().filter(|it| it.counts_for(key, now));
+        open.map(Earlier::missing).sum()
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// The earlier views of an arc, when those `before` end now.
+    pub(crate) fn earlier_views(&self, before: &[View], arc: Arc, now: Time) -> Vec<Earlier> {
+        // A copy counts for that long after the root has last said so, and that may be late.
+        let until = now + Duration::from_secs(2 * u64::from(valid_s(&self.config)));
+        let quorum = self.config.write_quorum;
+        let mut all = Vec::new();
+        for view in before {
+            let ended = Earlier::of(view, quorum, until);
+            for earlier in view.earlier.iter().cloned().chain(ended) {
+                if earlier.is_over(now) {
+                    continue;
+                }
+                let shared = intersect(earlier.arc, arc).into_iter();
+                all.extend(shared.map(|arc| Earlier {
+                    arc,
+                    ..earlier.clone()
+                }));
+            }
+        }
+        let excess = all.len().saturating_sub(MAX_EARLIER);
+        all.drain(..excess);
+        all
+    }
+
+    /// Whether nobody can become the root of a key by what copies under earlier views say.
+    pub(crate) fn is_seated(&self, key: Id, now: Time) -> bool {
+        let view = self.views.iter().find(|view| view.arc.contains(key));
+        view.is_some_and(|view| view.promises_missing(key, now) == 0)
+    }
+
+    /// Asks the copies under earlier views for their promise.
+    pub(crate) fn ask_to_retire(&mut self, cx: &mut Cx<'_, Self>, req: u64, key: Id) {
+        let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
+            return;
+        };
+        let mut questions = Vec::new();
+        for earlier in view.earlier.iter().filter(|it| it.counts_for(key, cx.now)) {
+            let view = earlier.view;
+            let open = |peer: &&Contact| !earlier.silent.contains(&peer.id);
+            let copies = earlier.copies.iter().filter(open);
+            questions.extend(copies.map(|peer| (*peer, Retire { req, key, view })));
+        }
+        for (peer, question) in questions {
+            self.post(cx, peer, StoreMessage::Retire(question));
+        }
+    }
+
+    /// A root has a new view, and asks to count no more under the old one.
+    pub(crate) fn retire_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Retire) {
+        let Retire { req, key, view } = asked;
+        let is_mine = self.views.iter().any(|view| view.arc.contains(key));
+        let claimant = self.covers.claimant(from.id, view, key);
+        let claimed_by = is_mine.then(|| self.my().id).or(claimant);
+        // One that was never such a copy, or has forgotten it, cannot say what it said to others.
+        if claimed_by.is_none() && !self.covers.retire(from.id, view) {
+            return;
+        }
+        let answer = StoreMessage::Retired {
+            req,
+            key,
+            view,
+            claimed_by,
+        };
+        self.post(cx, from, answer);
+    }
+
+    /// A copy under an earlier view has promised, or somebody has claimed the key.
+    pub(crate) fn retired(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        (req, key, view_id): (u64, Id, u64),
+        claimed_by: Option<Id>,
+    ) {
+        let now = cx.now;
+        let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
+            return;
+        };
+        let mut asked = view.earlier.iter_mut().filter(|it| {
+            let is_asked = it.copies.iter().any(|peer| peer.id == from.id);
+            it.view == view_id && is_asked && it.counts_for(key, now)
+        });
+        let Some(earlier) = asked.next() else {
+            return;
+        };
+        if let Some(by) = claimed_by {
+            return self.deposed(cx, key, by);
+        }
+        earlier.note(from.id);
+        for earlier in asked {
+            earlier.note(from.id);
+        }
+        if self.deciding.contains_key(&req) {
+            self.decide_if_known(cx, req);
+        } else if self.coordinated.contains_key(&req) {
+            self.answer_if_safe(cx, req);
+        }
+    }
+}
