@@ -27,6 +27,8 @@ pub(crate) struct Findings {
     pub(crate) push: Vec<Position>,
     pub(crate) want: Vec<Position>,
     pub(crate) dead: Vec<Position>,
+    /// Whether versions were passed over because they are from too far in the future.
+    pub(crate) clock_ahead: bool,
 }
 
 /// What a replica's word is worth.
@@ -152,8 +154,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
         let old = Hlc::at(WallMs(cx.wall.0.saturating_sub(grace_ms)));
         theirs.retain(|_, ((key, _), version)| {
-            Clock::believes(version.clock, cx.wall)
-                && (version.clock >= old || witness.is_believed(*key))
+            let believed = Clock::believes(version.clock, cx.wall);
+            findings.clock_ahead |= !believed;
+            believed && (version.clock >= old || witness.is_believed(*key))
         });
         let mut last = None;
         self.store
