@@ -133,8 +133,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 _ => return None,
             };
-            if self.store.sum(arc, (after, upto)) != part.sum {
-                findings.pending.push(Range { after, upto, depth });
+            let own = self.store.sum(arc, (after, upto));
+            if own != part.sum {
+                let gap = own.count.abs_diff(part.sum.count).max(1);
+                findings.pending.push(Range {
+                    after,
+                    upto,
+                    depth,
+                    gap,
+                });
             }
             after = upto;
         }
@@ -185,15 +192,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             });
         if cut.is_some() {
             // We have more than fits at a time: the rest is another range.
-            let depth = range.depth;
-            let upto = range.upto;
+            let end = cut.map(|cut| order(arc, cut));
+            let all = theirs.len();
+            theirs.retain(|at, _| Some(*at) <= end);
+            let left = (all - theirs.len()) as u64;
+            let own = self.store.sum(arc, (cut, range.upto)).count;
             findings.pending.push(Range {
                 after: cut,
-                upto,
-                depth,
+                gap: own.abs_diff(left).max(1),
+                ..*range
             });
-            let end = cut.map(|cut| order(arc, cut));
-            theirs.retain(|at, _| Some(*at) <= end);
         }
         let left = theirs.into_values().map(|(position, _)| position);
         findings.want.extend(left);

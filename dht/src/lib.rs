@@ -44,6 +44,7 @@ mod memory;
 mod message;
 mod op;
 mod parked;
+mod progress;
 mod proof;
 mod ranges;
 mod read;
@@ -61,7 +62,7 @@ mod sync;
 mod view;
 mod write;
 
-pub use config::DhtConfig;
+pub use config::{DhtConfig, LEAST_REPAIR_RATE};
 pub use coordinate::MAX_COORDINATED;
 pub use cover::MAX_COVERS;
 pub use fingerprint::Sum;

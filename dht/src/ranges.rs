@@ -30,6 +30,8 @@ pub(crate) struct Range {
     pub(crate) upto: Option<Position>,
     /// How often it was divided.
     pub(crate) depth: u8,
+    /// About how many records have to be moved in it: what one side has more than the other.
+    pub(crate) gap: u64,
 }
 
 impl Range {
@@ -38,6 +40,7 @@ impl Range {
         after: None,
         upto: None,
         depth: 0,
+        gap: 0,
     };
 
     /// Whether a position lies in it.
