@@ -10,6 +10,7 @@
 //! has no records: then it ends, and whatever it has stays on its disk.
 
 use crate::machine::Due;
+use crate::view::View;
 use crate::{Dht, Store};
 use overlay::lookup::RoutingCall;
 use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
@@ -117,15 +118,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether the router knows nobody else.
     fn is_alone(&self) -> bool {
-        let alone = |view: &crate::view::View| view.members.is_empty();
+        let alone = |view: &View| view.members.is_empty();
         !self.views.is_empty()
             && self.views.iter().all(alone)
             && self.routing.router().contacts().is_empty()
     }
 
+    /// Whether somebody else has everything that belongs to this root, and nothing is here that
+    /// belongs elsewhere. An arc without replicas is handed to nobody.
     fn has_handed_over(&self) -> bool {
-        let copied = self.views.iter().flat_map(|view| view.replicas());
-        self.strays.idle && copied.into_iter().all(|member| member.covered)
+        let copied =
+            |view: &View| !view.members.is_empty() && view.replicas().all(|member| member.covered);
+        self.strays.idle && self.views.iter().all(copied)
     }
 
     /// Nobody is left to take anything: the node stays.

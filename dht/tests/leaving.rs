@@ -58,7 +58,7 @@ fn busiest(world: &World) -> Id {
         *counts.entry(world.root_of(key(number))).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
-    most.unwrap().0
+    most.expect("a node").0
 }
 
 /// Records and moved ones of all movements.
@@ -154,22 +154,37 @@ fn the_last_node_stays_with_its_records_unless_it_is_told_when_to_end() {
 
 #[test]
 fn a_node_whose_last_peer_dies_while_it_leaves_stays() {
-    let mut world = World::of(2, 73);
-    let (id, other) = (world.ids()[0], world.ids()[1]);
-    world.put(id, key(1), b"precious");
-    world.kill(other);
+    let mut world = World::new(73);
+    world.config.repair_bytes_per_s = 64 << 10;
+    world.lay_disk(0, disk(20_000, 100));
+    world.join(0);
+    world.join(1);
+    world.run_for(Duration::from_secs(2));
+    let (id, other) = (contact(0).id, contact(1).id);
     let op = world.call(id, Request::Leave);
-    world.run_for(Duration::from_secs(30));
-    let waiting = moving(&world, id);
-    if !world.answers.contains_key(&op) {
-        assert!(!waiting.is_empty(), "what it waits for is said");
-    }
+    world.run_for(Duration::from_secs(2));
+    let all = moving(&world, id);
+    assert!(sums(&all).1 > 100, "{all:?}");
+    world.kill(other);
+    // What it waits for is said while nobody has noticed the death.
+    world.run_for(Duration::from_secs(20));
+    assert!(!world.answers.contains_key(&op) && world.node(id).status().leaving);
+    let waits = |movement: &Movement| movement.waits_for == WaitsFor::Retry;
+    let seen = (0..50).any(|_| {
+        world.run_for(Duration::from_millis(100));
+        moving(&world, id).iter().any(waits)
+    });
+    assert!(seen, "{:?}", moving(&world, id));
     world.bury(other);
     let reply = world.reply(op);
-    assert!(
-        matches!(reply, Reply::Left | Reply::Failed(Failure::LastNode { .. })),
-        "{reply:?}"
-    );
+    let failure = Failure::LastNode {
+        values: 20_000,
+        holders: 0,
+    };
+    assert_eq!(reply, Reply::Failed(failure));
+    let status = world.node(id).status();
+    assert!(status.member && !status.leaving);
+    world.expect(id, key(1), &[7; 100]);
 }
 
 #[test]
