@@ -90,8 +90,8 @@ fn run(dir: &Path, call: &str, error: &str) -> Option<Said> {
     }
     assert!(output.status.success(), "{text}{errors}");
     let after = |name: &str| {
-        let found = text.lines().filter_map(|line| line.split_once(name));
-        found.last().map(|(_, rest)| rest.to_owned())
+        let mut found = text.lines().filter_map(|line| line.split_once(name));
+        found.next_back().map(|(_, rest)| rest.to_owned())
     };
     let durable = text.lines().filter_map(|line| {
         let (_, number) = line.split_once("durable ")?;
