@@ -194,7 +194,14 @@ fn a_repair_is_seen_with_its_peer_its_numbers_and_its_pace() {
     world.lay_disk(0, disk(20_000, 100));
     world.join(0);
     world.join(1);
-    world.run_for(Duration::from_secs(4));
+    // The newcomer's own arc is a small one.
+    world.run_for(Duration::from_millis(1_500));
+    let newcomer = world.node(contact(1).id).status();
+    assert!(!newcomer.settled);
+    let takes_over =
+        |movement: &Movement| movement.purpose == Purpose::TakeOver && movement.moved > 300;
+    assert!(newcomer.moving.iter().any(takes_over), "{newcomer:?}");
+    world.run_for(Duration::from_secs(3));
     let id = contact(0).id;
     let seen = moving(&world, id);
     let repair = seen
@@ -208,17 +215,12 @@ fn a_repair_is_seen_with_its_peer_its_numbers_and_its_pace() {
         "{repair:?}"
     );
     assert_eq!(repair.waits_for, WaitsFor::Pace);
-    let newcomer = world.node(contact(1).id).status();
-    assert!(!newcomer.settled);
-    let takes_over =
-        |movement: &Movement| movement.purpose == Purpose::TakeOver && movement.moved > 1_000;
-    assert!(newcomer.moving.iter().any(takes_over), "{newcomer:?}");
     world.run_for(Duration::from_secs(60));
     assert!(world.all_settled());
     for id in world.ids() {
         let status = world.node(id).status();
         assert_eq!(status.moving, [], "nothing is left to be moved");
-        assert!(status.moved_records >= 5_000 && status.moved_bytes > 1 << 20);
+        assert!(status.moved_records > 1_000 && status.moved_bytes > 100 << 10);
     }
 }
 

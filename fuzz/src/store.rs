@@ -90,7 +90,9 @@ fn whole() -> &'static Whole {
 
 fn read_parts(root: &Path, dir: &Path, parts: &mut Vec<Part>) {
     let entries = fs::read_dir(dir).expect("a directory");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
@@ -149,7 +151,10 @@ pub fn run(bytes: &[u8]) {
     match inspect(&dir) {
         Err(error) => clear(&error.to_string()),
         Ok(seen) => {
-            assert_eq!(seen.counts, whole.seen.counts, "something was lost in silence");
+            assert_eq!(
+                seen.counts, whole.seen.counts,
+                "something was lost in silence"
+            );
             if seen.node == node() {
                 read_all(&dir, &clear);
             }
