@@ -23,7 +23,7 @@ const fn kind_index(request: &Request) -> usize {
     match request {
         Request::Create => 0,
         Request::Join { .. } => 1,
-        Request::Leave => 2,
+        Request::Leave | Request::LeaveWithin { .. } => 2,
         Request::Put { .. } => 3,
         Request::Get { .. } => 4,
         Request::Insert { .. } => 5,
@@ -86,6 +86,12 @@ pub struct Metrics {
     pub holders: IntGauge,
     /// Bytes stored here.
     pub stored_bytes: IntGauge,
+    /// Records that are to be moved in the background, as far as is known.
+    pub records_to_move: IntGauge,
+    /// Records moved in the background.
+    pub moved_records: IntCounter,
+    /// Their bytes.
+    pub moved_bytes: IntCounter,
     /// Peers in the tables.
     pub peers: IntGauge,
     /// One when the node is a member of a network.
@@ -207,6 +213,21 @@ impl Metrics {
             values: gauge(&all, "values", "Values stored here"),
             holders: gauge(&all, "holders", "Holders stored here"),
             stored_bytes: gauge(&all, "stored_bytes", "Bytes stored here"),
+            records_to_move: gauge(
+                &all,
+                "records_to_move",
+                "Records that are to be moved in the background, as far as is known",
+            ),
+            moved_records: counter(
+                &all,
+                "moved_records_total",
+                "Records moved in the background",
+            ),
+            moved_bytes: counter(
+                &all,
+                "moved_bytes_total",
+                "Bytes of records moved in the background",
+            ),
             peers: gauge(&all, "peers", "Distinct peers in the tables"),
             member: gauge(&all, "member", "Whether the node is in a network"),
             registry: all,
@@ -237,6 +258,14 @@ impl Metrics {
         self.values.set(gauge(status.values));
         self.holders.set(gauge(status.holders));
         self.stored_bytes.set(gauge(status.stored_bytes));
+        let left = |movement: &overlay::Movement| movement.records.saturating_sub(movement.moved);
+        self.records_to_move
+            .set(gauge(status.moving.iter().map(left).sum()));
+        let advance = |counter: &IntCounter, to: u64| {
+            counter.inc_by(to.saturating_sub(counter.get()));
+        };
+        advance(&self.moved_records, status.moved_records);
+        advance(&self.moved_bytes, status.moved_bytes);
         self.peers.set(i64::from(status.peers));
         self.member.set(i64::from(status.member));
     }

@@ -8,6 +8,8 @@
 mod crash;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/failing.rs"]
+mod failing;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/groups.rs"]
@@ -16,3 +18,5 @@ mod groups;
 mod handle;
 #[path = "store/model.rs"]
 mod model;
+#[path = "store/start.rs"]
+mod start;

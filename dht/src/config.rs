@@ -30,9 +30,18 @@ pub struct DhtConfig {
     /// has is reported as unknown there. Default 10 minutes: longer than a machine needs to start
     /// again with its disk.
     pub presume_lost: Duration,
-    /// How long leaving may take, handing data over included. Default 20 s.
-    pub leave_timeout: Duration,
+    /// Bytes of records a second that are exchanged in the background with one peer, both
+    /// directions together. At least [`LEAST_REPAIR_RATE`]. Default 4 MiB: a third of a link of
+    /// 100 Mbit/s, so that users' messages find room, and 14 GB in an hour.
+    pub repair_bytes_per_s: u64,
+    /// The same in records. Each costs a write and a share of a flush on one side, about 20 µs.
+    /// Default 10,000, so that a repair takes a fifth of a core there.
+    pub repair_records_per_s: u64,
 }
+
+/// The least rate, in bytes a second, at which records may be set to move: slower than 64 KiB a
+/// second one large value takes longer than its receiver waits for news of it.
+pub const LEAST_REPAIR_RATE: u64 = 64 << 10;
 
 impl Default for DhtConfig {
     fn default() -> Self {
@@ -45,7 +54,8 @@ impl Default for DhtConfig {
             anti_entropy: Duration::from_secs(30),
             tombstone_grace_s: 24 * 3600,
             presume_lost: Duration::from_secs(600),
-            leave_timeout: Duration::from_secs(20),
+            repair_bytes_per_s: 4 << 20,
+            repair_records_per_s: 10_000,
         }
     }
 }
@@ -62,6 +72,19 @@ impl DhtConfig {
         }
     }
 
+    /// The same with another pace for what moves in the background, in bytes a second; records keep
+    /// their proportion to it.
+    #[must_use]
+    pub fn with_repair_rate(self, bytes_per_s: u64) -> Self {
+        let usual = Self::default();
+        let records = bytes_per_s.saturating_mul(usual.repair_records_per_s);
+        Self {
+            repair_bytes_per_s: bytes_per_s,
+            repair_records_per_s: records / usual.repair_bytes_per_s,
+            ..self
+        }
+    }
+
     /// The settings with every impossible value moved to the nearest possible one.
     #[must_use]
     pub(crate) fn sane(mut self) -> Self {
@@ -69,6 +92,8 @@ impl DhtConfig {
         self.write_quorum = self.write_quorum.clamp(1, self.replicas);
         self.read_quorum = self.read_quorum.clamp(1, self.replicas);
         self.anti_entropy = self.anti_entropy.max(Duration::from_secs(1));
+        self.repair_bytes_per_s = self.repair_bytes_per_s.max(LEAST_REPAIR_RATE);
+        self.repair_records_per_s = self.repair_records_per_s.max(1);
         self
     }
 }

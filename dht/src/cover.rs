@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 /// Most arcs of other roots that a node keeps in mind. A replica of N = 3 has two; a few more
 /// during changes.
 pub const MAX_COVERS: usize = 256;
+/// How long after a message of records the next one may be waited for: the largest value at the
+/// slowest pace that can be set takes 16 s, and a root asks three times.
+const KEPT_FOR: Duration = Duration::from_secs(60);
 /// Longest time that a root may ask a copy to count without being confirmed: one day.
 const MAX_VALID_S: u32 = 24 * 3600;
 
@@ -21,7 +24,10 @@ struct Cover {
     quorum: u8,
     /// Whether the root has said that the copy is full.
     full: bool,
+    /// Until when it counts.
     until: Time,
+    /// Until when its records stay here, if that is longer.
+    kept_until: Time,
 }
 
 /// A part that somebody else has claimed from a root, as long as that root has the same view.
@@ -57,6 +63,14 @@ impl Covers {
         {
             Some(known) => known.until = until,
             None => self.add(root, done, false, until),
+        }
+    }
+
+    /// The root sends records: those that are here already stay while more come, however long the
+    /// whole copy takes.
+    pub(crate) fn receives(&mut self, root: Id, now: Time) {
+        for cover in self.list.iter_mut().filter(|cover| cover.root == root) {
+            cover.kept_until = now + KEPT_FOR;
         }
     }
 
@@ -111,6 +125,7 @@ impl Covers {
             quorum,
             full,
             until,
+            kept_until: until,
         });
     }
 
@@ -199,7 +214,8 @@ impl Covers {
     /// Drops what was not confirmed in time; says whether anything was.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let before = self.list.len();
-        self.list.retain(|cover| now < cover.until);
+        let kept = |cover: &Cover| now < cover.until.max(cover.kept_until);
+        self.list.retain(kept);
         self.list.len() < before
     }
 

@@ -5,7 +5,7 @@
 //! on with `Fault::ClockAhead` (the driver logs and counts that), and `status` shows how many there
 //! were: on one node they point at a peer, on every peer's at this node's own clock being behind.
 //! Only the list of versions in a comparison is not a reason to hang up: what is in it may be
-//! older than the repair of a clock, and the rest of it is fine.
+//! older than the repair of a clock, and the rest of it is fine. It is counted all the same.
 
 use crate::checks::items_fit;
 use crate::clock::Clock;

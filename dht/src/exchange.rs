@@ -116,6 +116,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.takes(cx, from, &items) {
             return;
         }
+        self.covers.receives(from.id, cx.now);
         let (batch, handled) = self.plan_batch(want);
         let again = || Parked::Message {
             from,

@@ -6,29 +6,25 @@ use crate::message::SyncDone;
 use crate::parked::Parked;
 use crate::sync::Stage;
 use crate::view::Member;
-use crate::{Dht, Meta, Position, Store, StoreMessage};
+use crate::{Dht, DhtConfig, Meta, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Duration, Fault, Hlc, Item, KeyRouter};
 
 /// Most records that are asked for in one message.
 pub(crate) const MAX_WANTED: usize = 256;
-/// Bytes of records a second that a root exchanges with one replica, both directions together: a
-/// third of a link of 100 Mbit/s, so that users' messages find room, and 14 GB in an hour.
-const REPAIR_BYTES_PER_S: u64 = 4 << 20;
-/// The same in records: each costs a write and a share of a flush on one side, about 20 µs, so that
-/// a repair takes a fifth of a core there.
-const REPAIR_RECORDS_PER_S: u64 = 10_000;
 /// Shorter pauses are not worth a timer.
 const LEAST_PAUSE: Duration = Duration::from_millis(2);
 
-/// How long to wait after so much was exchanged.
-fn pause_after(records: usize, bytes: usize) -> Duration {
-    let by_bytes = bytes as u64 * 1_000_000 / REPAIR_BYTES_PER_S;
-    let by_records = records as u64 * 1_000_000 / REPAIR_RECORDS_PER_S;
-    Duration(by_bytes.max(by_records))
+impl DhtConfig {
+    /// How long to wait after so much was exchanged with one peer.
+    pub(crate) fn pause_after(&self, records: usize, bytes: usize) -> Duration {
+        let by_bytes = bytes as u64 * 1_000_000 / self.repair_bytes_per_s;
+        let by_records = records as u64 * 1_000_000 / self.repair_records_per_s;
+        Duration(by_bytes.max(by_records))
+    }
 }
 
 /// What items take of the budget.
-fn bytes_of(items: &[Item]) -> usize {
+pub(crate) fn bytes_of(items: &[Item]) -> usize {
     let metas = items.iter().map(|item| Meta::of(&item.record));
     metas.map(|meta| batch_cost(&meta)).sum()
 }
@@ -171,6 +167,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             walk.pushed + items.len(),
             walk.pushed_bytes + bytes_of(&items),
         );
+        let done = (walk.pushed + handled) as u64;
+        self.moved.add(moved.0 as u64, moved.1 as u64);
         for item in items.into_iter().filter(|item| arc.contains(item.key)) {
             // What this root has learnt since it asked counts too.
             let collected = self.testimony(cx, item.key).unwrap_or_default();
@@ -179,6 +177,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.store.write(item);
             }
         }
+        let pause = self.config.pause_after(moved.0, moved.1);
         let Some(walk) = self.walk_mut(at) else {
             return;
         };
@@ -186,7 +185,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         walk.push.drain(..walk.pushed.min(walk.push.len()));
         walk.pushed = 0;
         walk.wanted = 0;
-        let pause = pause_after(moved.0, moved.1);
+        walk.tally.add(done, moved.1 as u64);
         if pause < LEAST_PAUSE {
             return self.next_items(cx, at);
         }
@@ -225,8 +224,9 @@ mod tests {
 
     #[test]
     fn a_repair_has_a_pace() {
-        assert!(pause_after(1, 200) < LEAST_PAUSE);
-        assert_eq!(pause_after(10_000, 0), Duration::from_secs(1));
-        assert_eq!(pause_after(1, 4 << 20), Duration::from_secs(1));
+        let config = DhtConfig::default();
+        assert!(config.pause_after(1, 200) < LEAST_PAUSE);
+        assert_eq!(config.pause_after(10_000, 0), Duration::from_secs(1));
+        assert_eq!(config.pause_after(1, 4 << 20), Duration::from_secs(1));
     }
 }

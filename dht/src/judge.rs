@@ -27,6 +27,8 @@ pub(crate) struct Findings {
     pub(crate) push: Vec<Position>,
     pub(crate) want: Vec<Position>,
     pub(crate) dead: Vec<Position>,
+    /// Whether versions were passed over because they are from too far in the future.
+    pub(crate) clock_ahead: bool,
 }
 
 /// What a replica's word is worth.
@@ -131,8 +133,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 _ => return None,
             };
-            if self.store.sum(arc, (after, upto)) != part.sum {
-                findings.pending.push(Range { after, upto, depth });
+            let own = self.store.sum(arc, (after, upto));
+            if own != part.sum {
+                let gap = own.count.abs_diff(part.sum.count).max(1);
+                findings.pending.push(Range {
+                    after,
+                    upto,
+                    depth,
+                    gap,
+                });
             }
             after = upto;
         }
@@ -152,8 +161,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
         let old = Hlc::at(WallMs(cx.wall.0.saturating_sub(grace_ms)));
         theirs.retain(|_, ((key, _), version)| {
-            Clock::believes(version.clock, cx.wall)
-                && (version.clock >= old || witness.is_believed(*key))
+            let believed = Clock::believes(version.clock, cx.wall);
+            findings.clock_ahead |= !believed;
+            believed && (version.clock >= old || witness.is_believed(*key))
         });
         let mut last = None;
         self.store
@@ -182,15 +192,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             });
         if cut.is_some() {
             // We have more than fits at a time: the rest is another range.
-            let depth = range.depth;
-            let upto = range.upto;
+            let end = cut.map(|cut| order(arc, cut));
+            let all = theirs.len();
+            theirs.retain(|at, _| Some(*at) <= end);
+            let left = (all - theirs.len()) as u64;
+            let own = self.store.sum(arc, (cut, range.upto)).count;
             findings.pending.push(Range {
                 after: cut,
-                upto,
-                depth,
+                gap: own.abs_diff(left).max(1),
+                ..*range
             });
-            let end = cut.map(|cut| order(arc, cut));
-            theirs.retain(|at, _| Some(*at) <= end);
         }
         let left = theirs.into_values().map(|(position, _)| position);
         findings.want.extend(left);

@@ -1,42 +1,68 @@
 //! Leaving: everything is handed over first, then the router is told.
+//!
+//! Until then the node answers as before, and one replica more than usual is brought up to date for
+//! each of its arcs, so that there are enough without it. How long that takes depends on how much
+//! there is and on the pace of repairs, and so there is no limit but the one that the user sets:
+//! at its end the node leaves in any case, and says that it did not hand everything over. Records
+//! that it has as a copy only need no hand-over: their roots find out and make another copy.
+//!
+//! The last node of a network has nobody to hand over to. It stays, unless a limit was set or it
+//! has no records: then it ends, and whatever it has stays on its disk.
 
 use crate::machine::Due;
+use crate::view::View;
 use crate::{Dht, Store};
 use overlay::lookup::RoutingCall;
-use overlay::{Cx, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply};
+use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
+
+/// Most calls to leave that wait for the end together: users who ask again.
+const MAX_LEAVE_CALLS: usize = 64;
 
 /// A node that leaves.
 #[derive(Debug)]
 pub(crate) struct Leaving {
-    op: OpId,
-    /// Whether the time for handing over is up.
+    /// Who asked; all are answered at the end.
+    ops: Vec<OpId>,
+    /// When it leaves in any case.
+    until: Option<Time>,
+    /// Whether that time is over.
     late: bool,
     /// Whether the router has been told.
     told: bool,
+    /// Whether everything was handed over by then.
+    handed: bool,
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// Begins to leave. Until it is done, the node answers as before; one replica more than usual
-    /// is brought up to date for each of its arcs, so that there are enough without it.
-    pub(crate) fn leave(&mut self, cx: &mut Cx<'_, Self>, op: OpId) {
-        let refused = if self.leaving.is_some() {
-            Some(Failure::Refused("this node is leaving already".to_owned()))
+    /// Begins to leave, or sets another end to it.
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_, Self>, op: OpId, within: Option<Duration>) {
+        let until = within.map(|within| cx.now + within);
+        let refused = if !self.routing.router().is_member() {
+            Some(Failure::NotMember)
+        } else if let Some(leaving) = &mut self.leaving {
+            leaving.until = until.or(leaving.until);
+            (leaving.ops.len() >= MAX_LEAVE_CALLS)
+                .then(|| Failure::Refused("this node is leaving already".to_owned()))
         } else {
-            (!self.routing.router().is_member()).then_some(Failure::NotMember)
+            None
         };
+        if let Some(at) = until {
+            self.deadlines.set(Due::Leave, at);
+        }
         if let Some(failure) = refused {
-            return cx.emit(Notice::Done {
-                op,
-                reply: Reply::Failed(failure),
-            });
+            let reply = Reply::Failed(failure);
+            return cx.emit(Notice::Done { op, reply });
+        }
+        if let Some(leaving) = &mut self.leaving {
+            return leaving.ops.push(op);
         }
         self.leaving = Some(Leaving {
-            op,
+            ops: vec![op],
+            until,
             late: false,
             told: false,
+            handed: false,
         });
-        self.deadlines
-            .set(Due::Leave, cx.now + self.config.leave_timeout);
         self.generation = None;
         self.refresh_views(cx);
         for member in self.views.iter_mut().flat_map(|view| &mut view.members) {
@@ -46,38 +72,98 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.sync_due(cx);
     }
 
-    pub(crate) fn leave_due(&mut self, _cx: &mut Cx<'_, Self>) {
+    pub(crate) fn leave_due(&mut self, cx: &mut Cx<'_, Self>) {
         if let Some(leaving) = &mut self.leaving {
-            leaving.late = true;
+            leaving.late = leaving.until.is_some_and(|until| until <= cx.now);
         }
     }
 
-    /// Tells the router once all is handed over, or the time is up.
+    /// Tells the router once all is handed over, or the time is up; gives up when nobody is left.
     pub(crate) fn leave_if_ready(&mut self, cx: &mut Cx<'_, Self>) {
         let Some(Leaving {
-            op,
+            ops,
+            until,
             late,
             told: false,
-        }) = self.leaving
+            ..
+        }) = &self.leaving
         else {
             return;
         };
-        let alone = self.views.iter().all(|view| view.members.is_empty());
-        let handed = self.strays.idle
-            && self
-                .views
-                .iter()
-                .all(|view| view.replicas().all(|member| member.covered));
-        if !(late || alone || handed) {
+        let (is_limited, late) = (until.is_some(), *late);
+        let Some(op) = ops.first().copied() else {
+            return;
+        };
+        let alone = self.is_alone();
+        let counts = self.store.counts();
+        let empty = counts.values == 0 && counts.holders == 0;
+        if alone && !is_limited && !empty {
+            return self.stay(cx);
+        }
+        // A newcomer may have no arc yet; with nothing to hand over it need not wait for one.
+        let handed = alone || counts.is_empty() && self.views.is_empty() || self.has_handed_over();
+        if !(late || handed) {
             return;
         }
         if let Some(leaving) = &mut self.leaving {
             leaving.told = true;
+            leaving.handed = handed;
         }
         let input = Input::Call {
             op,
             call: RoutingCall::Leave,
         };
         self.with_routing(cx, |routing, cx| routing.handle(cx, input));
+    }
+
+    /// Whether the router knows nobody else.
+    fn is_alone(&self) -> bool {
+        let alone = |view: &View| view.members.is_empty();
+        !self.views.is_empty()
+            && self.views.iter().all(alone)
+            && self.routing.router().contacts().is_empty()
+    }
+
+    /// Whether somebody else has everything that belongs to this root, and nothing is here that
+    /// belongs elsewhere. An arc without replicas is handed to nobody.
+    fn has_handed_over(&self) -> bool {
+        let copied =
+            |view: &View| !view.members.is_empty() && view.replicas().all(|member| member.covered);
+        self.strays.idle && self.views.iter().all(copied)
+    }
+
+    /// Nobody is left to take anything: the node stays.
+    fn stay(&mut self, cx: &mut Cx<'_, Self>) {
+        let Some(Leaving { ops, .. }) = self.leaving.take() else {
+            return;
+        };
+        self.deadlines.clear(Due::Leave);
+        self.generation = None;
+        let counts = self.store.counts();
+        let failure = Failure::LastNode {
+            values: counts.values,
+            holders: counts.holders,
+        };
+        for op in ops {
+            let reply = Reply::Failed(failure.clone());
+            cx.emit(Notice::Done { op, reply });
+        }
+    }
+
+    /// The router has left: who is to be told, and what.
+    pub(crate) fn left_with(&mut self, op: OpId) -> (Vec<OpId>, Reply) {
+        let Some(Leaving { ops, handed, .. }) = self.leaving.take() else {
+            return (vec![op], Reply::Left);
+        };
+        let counts = self.store.counts();
+        let reply = if handed || counts.is_empty() {
+            Reply::Left
+        } else {
+            Reply::Failed(Failure::NotHandedOver {
+                values: counts.values,
+                holders: counts.holders,
+            })
+        };
+        (ops, reply)
     }
 }

@@ -45,6 +45,7 @@ mod memory;
 mod message;
 mod op;
 mod parked;
+mod progress;
 mod proof;
 mod ranges;
 mod read;
@@ -62,7 +63,7 @@ mod sync;
 mod view;
 mod write;
 
-pub use config::DhtConfig;
+pub use config::{DhtConfig, LEAST_REPAIR_RATE};
 pub use coordinate::MAX_COORDINATED;
 pub use cover::MAX_COVERS;
 pub use fingerprint::Sum;

@@ -13,6 +13,7 @@ use crate::leave::Leaving;
 use crate::message::{DhtMessage, RenewResult, StoreMessage};
 use crate::op::Op;
 use crate::parked::Parked;
+use crate::progress::Tally;
 use crate::remembered::Remembered;
 use crate::repair::Repairs;
 use crate::strays::Strays;
@@ -21,7 +22,7 @@ use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
 use overlay::{
     Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
-    WriteSeq,
+    Time, WriteSeq,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -75,6 +76,10 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) swept: Option<Position>,
     pub(crate) leases: Leases,
     pub(crate) leaving: Option<Leaving>,
+    /// What was moved in the background.
+    pub(crate) moved: Tally,
+    /// The time of the last input, for what is said of progress.
+    pub(crate) seen: Time,
     /// Whether it has left: then it does not answer about records any more.
     pub(crate) left: bool,
     /// Whether the sweep has begun.
@@ -153,6 +158,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             swept: None,
             leases: Leases::default(),
             leaving: None,
+            moved: Tally::default(),
+            seen: Time::ZERO,
             left: false,
             sweeping: false,
         }
@@ -332,6 +339,7 @@ impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
     type Event = Notice;
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
+        self.seen = cx.now;
         match input {
             Input::Message {
                 from,

@@ -50,11 +50,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 cx.emit(Notice::Done { op, reply });
             }
             RouterEvent::Left { op } => {
+                let (ops, reply) = self.left_with(op);
                 self.gone(cx);
-                cx.emit(Notice::Done {
-                    op,
-                    reply: Reply::Left,
-                });
+                for op in ops {
+                    let reply = reply.clone();
+                    cx.emit(Notice::Done { op, reply });
+                }
             }
             RouterEvent::Ring(change) => cx.emit(Notice::Ring(change)),
             // Views follow the router's generation after each input.

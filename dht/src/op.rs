@@ -69,7 +69,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         match call {
             Request::Create => return self.create(cx, op),
             Request::Join { via } => return self.join(cx, op, via),
-            Request::Leave => return self.leave(cx, op),
+            Request::Leave => return self.leave(cx, op, None),
+            Request::LeaveWithin { seconds } => {
+                let within = Duration::from_secs(seconds.into());
+                return self.leave(cx, op, Some(within));
+            }
             _ => {}
         }
         if let Some(failure) = self.reject(&call) {
@@ -85,7 +89,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             | Request::Search { key, .. }
             | Request::Delete { key, .. }
             | Request::Locate { key, .. } => *key,
-            Request::Create | Request::Join { .. } | Request::Leave => return,
+            Request::Create
+            | Request::Join { .. }
+            | Request::Leave
+            | Request::LeaveWithin { .. } => return,
         };
         let work = match call {
             Request::Get { consistency, .. } => Work::Read(ReadWork::value(consistency)),

@@ -36,6 +36,8 @@ pub(crate) struct Range {
     pub(crate) upto: Option<Position>,
     /// How often it was divided.
     pub(crate) depth: u8,
+    /// About how many records have to be moved in it: what one side has more than the other.
+    pub(crate) gap: u64,
 }
 
 impl Range {
@@ -44,6 +46,7 @@ impl Range {
         after: None,
         upto: None,
         depth: 0,
+        gap: 0,
     };
 
     /// Whether a position lies in it.
@@ -128,6 +131,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let answered = told.answers.len();
         let replica = self.member(at).is_some_and(|(_, member)| member.replica);
         self.take_evidence(at, told.evidence);
+        self.clocks_refused += u64::from(findings.clock_ahead);
         for (key, slot) in findings.dead {
             self.store.remove(key, slot);
         }

@@ -34,6 +34,10 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
                 && !self.views.is_empty()
                 && self.views.iter().all(View::is_settled),
             neighbours: router.neighbours(),
+            leaving: self.leaving.is_some(),
+            moving: self.movements(),
+            moved_records: self.moved.records(),
+            moved_bytes: self.moved.bytes(),
         }
     }
 

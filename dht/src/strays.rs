@@ -1,14 +1,19 @@
 //! Records that this node need not hold: handed to their root, then deleted.
 //!
-//! This is what moves keys after a join, a leave, a partition, or a restart on an old disk.
+//! This is what moves keys after a join, a leave, a partition, or a restart on an old disk. It keeps
+//! the pace that repairs have.
 
 use crate::arcs::subtract_from;
+use crate::checks::batch_cost;
 use crate::machine::Due;
 use crate::message::HandOffResult;
 use crate::parked::Parked;
+use crate::progress::Tally;
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::lookup::{Located, LookupRequest};
-use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, Version};
+use overlay::{
+    Arc, Contact, Cx, Duration, Id, KeyRouter, Movement, Purpose, Time, Version, WaitsFor,
+};
 
 /// How long nothing must have changed before strays are looked for: a record may have come a
 /// moment before its root says that this node is to be a copy.
@@ -30,6 +35,9 @@ pub(crate) struct Strays {
     stage: Stage,
     /// Records whose hand-over failed: the next look begins after as many.
     passed: usize,
+    /// What was handed over since there were none, and since when.
+    tally: Tally,
+    began: Time,
 }
 
 #[derive(Debug, Default)]
@@ -75,17 +83,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Stage::Resting => {}
         }
         self.covers.expire(cx.now);
+        let rest = if self.leaving.is_some() { RETRY } else { IDLE };
         if !self.routing.router().is_member() || self.views.is_empty() {
-            return self.deadlines.set(Due::Strays, cx.now + IDLE);
+            return self.deadlines.set(Due::Strays, cx.now + rest);
         }
         let batch = self.find_strays(cx);
         let Some((key, _)) = batch.first().copied() else {
             // Those passed over get another chance.
             self.strays.idle = self.strays.passed == 0;
             self.strays.passed = 0;
-            return self.deadlines.set(Due::Strays, cx.now + IDLE);
+            self.strays.tally = Tally::default();
+            return self.deadlines.set(Due::Strays, cx.now + rest);
         };
         self.strays.idle = false;
+        if self.strays.tally.records() == 0 {
+            self.strays.began = cx.now;
+        }
         let number = self.draw_number(cx);
         let until = cx.now + self.config.op_timeout;
         self.strays.stage = Stage::Looking {
@@ -97,19 +110,55 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.look_up(cx, number, LookupRequest::new(key));
     }
 
-    /// The next records outside all arcs that this node has to do with.
-    fn find_strays(&self, cx: &Cx<'_, Self>) -> Vec<Position> {
+    /// The arcs that this node has nothing to do with.
+    fn elsewhere(&self) -> Vec<Arc> {
         let mut parts = vec![Arc::whole(Id::MAX)];
-        for arc in self
-            .views
-            .iter()
-            .map(|view| view.arc)
-            .chain(self.covers.arcs())
-        {
+        let roots = self.views.iter().map(|view| view.arc);
+        for arc in roots.chain(self.covers.arcs()) {
             parts = subtract_from(&parts, arc);
         }
+        parts
+    }
+
+    /// What is being handed over.
+    pub(crate) fn stray_movement(&self) -> Option<Movement> {
+        let Strays {
+            idle,
+            stage,
+            passed,
+            tally,
+            began,
+        } = &self.strays;
+        let resting = matches!(stage, Stage::Resting);
+        if *idle || resting && tally.records() == 0 && *passed == 0 {
+            return None;
+        }
+        let left = self.elsewhere().into_iter();
+        let left: u64 = left
+            .map(|arc| self.store.sum(arc, (None, None)).count)
+            .sum();
+        let (peer, waits_for) = match stage {
+            Stage::Resting if *passed > 0 => (None, WaitsFor::Retry),
+            Stage::Resting => (None, WaitsFor::Pace),
+            Stage::Looking { .. } => (None, WaitsFor::Peer),
+            Stage::Handing { owner, .. } => (Some(*owner), WaitsFor::Peer),
+        };
+        Some(Movement {
+            purpose: Purpose::HandOver,
+            peer,
+            arc: None,
+            records: tally.records().saturating_add(left),
+            moved: tally.records(),
+            bytes: tally.bytes(),
+            bytes_per_s: tally.rate(*began, self.seen),
+            waits_for,
+        })
+    }
+
+    /// The next records outside all arcs that this node has to do with.
+    fn find_strays(&self, cx: &Cx<'_, Self>) -> Vec<Position> {
         let (mut found, mut passed) = (Vec::new(), 0);
-        for part in parts {
+        for part in self.elsewhere() {
             self.store.range(part, None, &mut |key, slot, record| {
                 // An old tombstone goes to its root too: only that knows when it is over.
                 if !self.need_not_travel(cx, slot, record) {
@@ -227,20 +276,23 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 let items = std::mem::take(items);
                 self.strays.stage = Stage::Resting;
+                let (count, mut bytes) = (items.len(), 0);
                 for ((key, slot), version) in items {
+                    let known = self.store.meta(key, slot);
+                    bytes += known.as_ref().map_or(0, batch_cost);
                     // It may have become ours again in the meantime, or changed.
                     let needed = self.views.iter().any(|view| view.arc.contains(key))
                         || self.covers.arcs().any(|arc| arc.contains(key));
-                    let same = self
-                        .store
-                        .meta(key, slot)
-                        .is_some_and(|known| known.version == version);
+                    let same = known.is_some_and(|known| known.version == version);
                     if same && !needed {
                         self.store.remove(key, slot);
                         self.former.iter_mut().for_each(|former| former.drops(key));
                     }
                 }
-                self.deadlines.set(Due::Strays, cx.now);
+                self.strays.tally.add(count as u64, bytes as u64);
+                self.moved.add(count as u64, bytes as u64);
+                let pause = self.config.pause_after(count, bytes);
+                self.deadlines.set(Due::Strays, cx.now + pause);
             }
             _ => {}
         }

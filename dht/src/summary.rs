@@ -77,14 +77,15 @@ struct Branch {
 type Block = [Branch; BRANCHES];
 
 impl Summary {
-    /// The summary of everything in a store.
+    /// The summary of everything in a store, which is read once.
     pub(crate) fn of(source: &dyn Source) -> Self {
         let mut root = Branch::default();
+        // The records come in order: only the leaf of the last one can still grow.
+        let mut leaf = Vec::with_capacity(2 * LEAF_RECORDS as usize);
         source.visit(Id::ZERO, Id::MAX, &mut |(key, slot), version| {
-            root.add(Sum::of(key, slot, version));
+            root.append(key, Sum::of(key, slot, version), &mut leaf);
             true
         });
-        root.divide(Id::ZERO, 0, source);
         Self { root }
     }
 
@@ -203,6 +204,63 @@ impl Branch {
     const fn add(&mut self, sum: Sum) {
         self.print = self.print.wrapping_add(sum.print);
         self.count = self.count.saturating_add(1);
+    }
+
+    /// Takes in a record that comes after all others; `leaf` has those of the last leaf.
+    fn append(&mut self, key: Id, sum: Sum, leaf: &mut Vec<(Id, Sum)>) {
+        let mut branch = self;
+        let mut depth = 0;
+        branch.add(sum);
+        while branch.block.is_some() {
+            let Some(next) = branch.next(key, depth) else {
+                return;
+            };
+            branch = next;
+            branch.add(sum);
+            depth += 1;
+        }
+        if branch.count == 1 {
+            leaf.clear();
+        }
+        leaf.push((key, sum));
+        if branch.count > LEAF_RECORDS {
+            branch.divide_among(depth, leaf);
+            let left = branch.last_leaf(key, depth);
+            leaf.drain(..leaf.len().saturating_sub(left));
+        }
+    }
+
+    /// How many records the leaf around a key has.
+    fn last_leaf(&self, key: Id, mut depth: u32) -> usize {
+        let mut branch = self;
+        while let Some(block) = &branch.block {
+            let Some(next) = block.get(usize::from(key.digit(depth, DIGIT_BITS))) else {
+                break;
+            };
+            (branch, depth) = (next, depth + 1);
+        }
+        branch.count as usize
+    }
+
+    /// Divides a branch that is too large; these are its records, in order.
+    fn divide_among(&mut self, depth: u32, records: &[(Id, Sum)]) {
+        let one_key = match (records.first(), records.last()) {
+            (Some(first), Some(last)) => first.0 == last.0,
+            _ => true,
+        };
+        if records.len() <= LEAF_RECORDS as usize || depth >= DIGITS || one_key {
+            return;
+        }
+        let digit = |key: Id| usize::from(key.digit(depth, DIGIT_BITS));
+        let mut block = Box::<Block>::default();
+        for part in records.chunk_by(|one, next| digit(one.0) == digit(next.0)) {
+            let branch = part.first().and_then(|(key, _)| block.get_mut(digit(*key)));
+            if let Some(branch) = branch {
+                part.iter().for_each(|(_, sum)| branch.add(*sum));
+                branch.divide_among(depth + 1, part);
+            }
+        }
+        self.block = Some(block);
     }
 
     fn next(&mut self, key: Id, depth: u32) -> Option<&mut Self> {

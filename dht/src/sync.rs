@@ -7,6 +7,7 @@
 //! same.
 
 use crate::machine::Due;
+use crate::progress::Tally;
 use crate::ranges::Range;
 use crate::view::{Member, View};
 use crate::{Dht, Position, Store, StoreMessage};
@@ -53,6 +54,8 @@ pub(crate) struct Walk {
     pub(crate) want: VecDeque<Position>,
     /// How many of them are asked for.
     pub(crate) wanted: usize,
+    /// What was moved so far.
+    pub(crate) tally: Tally,
 }
 
 /// What is in flight.
@@ -198,6 +201,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             pushed_bytes: 0,
             want: VecDeque::new(),
             wanted: 0,
+            tally: Tally::default(),
         };
         if let Some(member) = self.member_mut(at) {
             member.walk = Some(Box::new(walk));

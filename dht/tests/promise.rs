@@ -4,7 +4,7 @@
 mod common;
 
 use common::{World, contact, key, put};
-use overlay::{Duration, Id, Outcome, Reply, Request};
+use overlay::{Duration, Failure, Id, Outcome, Reply, Request};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
@@ -78,7 +78,13 @@ impl Random {
             }
             4 if alive > 5 => {
                 let leaver = self.anybody();
-                if self.world.ask(leaver, Request::Leave) == Reply::Left {
+                // The dead are not buried yet: it may not be able to hand everything over.
+                let leave = Request::LeaveWithin { seconds: 20 };
+                let reply = self.world.ask(leaver, leave);
+                if matches!(
+                    reply,
+                    Reply::Left | Reply::Failed(Failure::NotHandedOver { .. })
+                ) {
                     let number = self.kill(leaver);
                     self.world.touch_all();
                     self.dead.push(number);

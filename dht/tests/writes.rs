@@ -178,7 +178,8 @@ fn counts_follow_what_is_stored() {
         (1, 1, 8)
     );
     assert!(status.settled && status.member);
-    assert_eq!(world.ask(id, Request::Leave), Reply::Left);
+    let at_once = Request::LeaveWithin { seconds: 0 };
+    assert_eq!(world.ask(id, at_once), Reply::Left);
     assert!(!world.node(id).status().member);
 }
 

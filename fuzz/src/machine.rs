@@ -6,7 +6,7 @@
 
 use crate::network::{Letter, NODES, Network, contact};
 use bytes::Bytes;
-use overlay::{Consistency, Duration, Id, Request, wire};
+use overlay::{Condition, Consistency, Duration, Id, Request, wire};
 
 /// Most steps that one byte of the script stands for.
 const MANY: usize = 64;
@@ -145,10 +145,14 @@ fn likely_call(script: &mut Script<'_>) -> Request {
             key,
             holder: (number % 2 == 0).then_some(holder),
             consistency,
+            condition: Condition::Always,
         },
         4 => Request::Locate {
             key,
             iterative: number % 2 == 0,
+        },
+        5 if number % 32 == 0 => Request::LeaveWithin {
+            seconds: number.into(),
         },
         5 if number % 16 == 0 => Request::Leave,
         6 if number % 4 == 0 => Request::Join {
@@ -160,6 +164,10 @@ fn likely_call(script: &mut Script<'_>) -> Request {
             value: Bytes::from(vec![kind; number.into()]),
             ttl_s: (number % 3 == 0).then_some(u32::from(number) + 1),
             consistency,
+            condition: match number % 5 {
+                0 => Condition::Absent,
+                _ => Condition::Always,
+            },
         },
     }
 }

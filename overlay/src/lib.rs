@@ -20,6 +20,7 @@ mod quorums;
 mod record;
 mod router;
 mod rtt;
+mod status;
 mod time;
 pub mod wire;
 
@@ -29,8 +30,7 @@ pub use deadlines::Deadlines;
 pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
 pub use locate::{
     ConflictReport, Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport,
-    Locate, LocateReport, Notice, Outcome, PeerInfo, Promise, PutReport, Reply, Request,
-    SearchReport, Status,
+    Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request, SearchReport,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use neighbours::Neighbours;
@@ -45,4 +45,5 @@ pub use router::{
 pub use rtt::{
     INITIAL_TIMEOUT, MAX_MEASURED_PEERS, MAX_TIMEOUT, MIN_TIMEOUT, RttEstimator, RttTable,
 };
+pub use status::{MAX_MOVEMENTS, Movement, PeerInfo, Purpose, Status, WaitsFor};
 pub use time::{Duration, Time, WallMs};

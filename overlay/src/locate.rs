@@ -3,7 +3,7 @@
 //! Two protocols in one: network maintenance (create, join, leave) and data management (put, get,
 //! insert, search, delete). Every reply carries its evidence.
 
-use crate::{Condition, Contact, Id, Machine, Neighbours, OpId, RingChange, Version};
+use crate::{Condition, Contact, Id, Machine, OpId, PeerInfo, RingChange, Status, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -57,7 +57,8 @@ pub enum Request {
         /// The member, already connected, its id proven.
         via: Contact,
     },
-    /// Hand all data over and leave.
+    /// Hand all data over and leave, however long that takes. Refused with
+    /// [`Failure::LastNode`] when nobody is there to take it.
     Leave,
     /// Store a value.
     Put {
@@ -116,6 +117,12 @@ pub enum Request {
         key: Id,
         /// Ask hop by hop from here, instead of letting the hops forward.
         iterative: bool,
+    },
+    /// As `Leave`, and leave after this time in any case. Asked of a node that is leaving, it sets
+    /// the end of that.
+    LeaveWithin {
+        /// How many seconds handing over may take at most.
+        seconds: u32,
     },
 }
 
@@ -318,6 +325,16 @@ pub enum Failure {
     /// Too many replicas of the key are full. Reads and deletes are served.
     #[error("{0}")]
     Full(String),
+    /// A node that was to leave is the last one.
+    #[error(
+        "this node is the last of its network, and nobody can take over the {values} values and {holders} holders that it holds; it stays, and nothing was changed"
+    )]
+    LastNode {
+        /// Values that it holds.
+        values: u64,
+        /// Holders that it holds.
+        holders: u64,
+    },
 }
 
 /// The final answer to a [`Request`].
@@ -325,7 +342,7 @@ pub enum Failure {
 pub enum Reply {
     /// To `Create` and `Join`.
     Joined,
-    /// To `Leave`.
+    /// To `Leave` and `LeaveWithin`: everything was handed over, or there was nobody to hand it to.
     Left,
     /// To `Put`.
     Put(PutReport),
@@ -357,44 +374,4 @@ pub enum Notice {
     },
     /// A change of membership, worth one line in the log.
     Ring(RingChange),
-}
-
-/// What `status` shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// This node.
-    pub me: Contact,
-    /// The overlay's name.
-    pub overlay: String,
-    /// Whether it takes part in a network.
-    pub member: bool,
-    /// What its answers are worth.
-    pub promise: Promise,
-    /// Distinct peers in its tables.
-    pub peers: u32,
-    /// Values stored here that are neither deleted nor expired.
-    pub values: u64,
-    /// Holders stored here that are neither removed nor expired.
-    pub holders: u64,
-    /// Bytes of the bodies stored here.
-    pub stored_bytes: u64,
-    /// Leases that this node renews.
-    pub renewed_leases: u64,
-    /// Messages refused because a clock was too far ahead, the peer's or ours behind.
-    pub clocks_refused: u64,
-    /// Whether every arc that this node answers for is complete and copied to all its replicas.
-    pub settled: bool,
-    /// Neighbours by the overlay's words.
-    pub neighbours: Neighbours,
-}
-
-/// One peer in the tables of a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerInfo {
-    /// Who.
-    pub contact: Contact,
-    /// Smoothed round-trip time in microseconds, when measured.
-    pub rtt_us: Option<u64>,
-    /// What it is to this node: `successor 1`, `predecessor`, `finger`, …
-    pub role: String,
 }

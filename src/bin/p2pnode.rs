@@ -112,10 +112,13 @@ where
     R::Message: Sync,
     R::Timer: Sync,
 {
-    let (quorums, max_store) = (settings.node.quorums, settings.node.max_store);
+    let max_store = settings.node.max_store;
+    let mut config = DhtConfig::default().with_quorums(settings.node.quorums);
+    if let Some(rate) = settings.node.repair_rate {
+        config = config.with_repair_rate(rate);
+    }
     let build = move |site: Site| {
         let store = site.open_store(max_store)?;
-        let config = DhtConfig::default().with_quorums(quorums);
         let router = route(site.me);
         Ok(Dht::new(router, store, config, LookupConfig::default()))
     };

@@ -45,6 +45,11 @@ pub enum ControlBody {
     /// Hand all data over, leave the network and end the process. Administration: only for a
     /// client that proves the node's own key or an authorized one.
     Leave,
+    /// The same, and end after this time in any case.
+    LeaveWithin {
+        /// How many seconds handing over may take.
+        seconds: u32,
+    },
 }
 
 /// One answer of a node.

@@ -234,19 +234,26 @@ impl Client {
     /// Why a request is not admitted, if it is not.
     fn objection(&self, body: &ControlBody) -> Option<ReplyBody> {
         match body {
-            ControlBody::Data(Request::Create | Request::Join { .. } | Request::Leave) => {
+            ControlBody::Data(
+                Request::Create
+                | Request::Join { .. }
+                | Request::Leave
+                | Request::LeaveWithin { .. },
+            ) => {
                 let text = "only put, get, insert, search, delete and locate are data commands";
                 Some(ReplyBody::Invalid(text.to_owned()))
             }
-            ControlBody::Leave if !self.may_administer() => Some(ReplyBody::Denied(format!(
-                "this client may not administer the node; run p2pctl as the user of the node on \
+            ControlBody::Leave | ControlBody::LeaveWithin { .. } if !self.may_administer() => {
+                Some(ReplyBody::Denied(format!(
+                    "this client may not administer the node; run p2pctl as the user of the node on \
                  its machine, give the node's key with --key, or add the line {} to {}",
-                self.id,
-                self.context
-                    .data_dir
-                    .join(super::local::AUTHORIZED_FILE)
-                    .display()
-            ))),
+                    self.id,
+                    self.context
+                        .data_dir
+                        .join(super::local::AUTHORIZED_FILE)
+                        .display()
+                )))
+            }
             _ => None,
         }
     }

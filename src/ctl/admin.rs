@@ -1,10 +1,9 @@
-//! The node itself: status, peers and leave.
+//! The node itself: status and peers.
 
 use super::output::{Answer, Exit, aligned, count_of, document};
-use super::{Asking, CtlError, neighbours, wrong_answer};
-use crate::control::client::Connector;
-use crate::control::{ControlBody, ReplyBody, StatusReport, proof};
-use overlay::{PeerInfo, Reply};
+use super::{Asking, CtlError, moving, neighbours, wrong_answer};
+use crate::control::{ControlBody, ReplyBody, StatusReport};
+use overlay::PeerInfo;
 use serde_json::{Map, Value, json};
 
 pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
@@ -33,6 +32,7 @@ fn status_json(report: &StatusReport) -> Map<String, Value> {
         "clocks_refused": status.clocks_refused, "uptime_s": report.uptime_s,
         "version": report.version,
     }));
+    json.extend(moving::json(status));
     json.extend(neighbours::json(&status.neighbours));
     json
 }
@@ -44,10 +44,10 @@ fn status_text(report: &StatusReport) -> String {
     } else {
         "in no network"
     };
-    let settled = if status.settled {
-        "all copies complete"
-    } else {
-        "copying"
+    let settled = match (status.leaving, status.settled) {
+        (true, _) => "leaving",
+        (false, true) => "settled: all copies complete",
+        (false, false) => "not settled",
     };
     let mut rows = vec![
         ("id".to_owned(), status.me.id.to_string()),
@@ -73,6 +73,7 @@ fn status_text(report: &StatusReport) -> String {
         count_of(status.renewed_leases, "lease"),
     );
     rows.push(("stores".to_owned(), stored));
+    rows.extend(moving::rows(status));
     if status.clocks_refused > 0 {
         let refused = count_of(status.clocks_refused, "message");
         let text = format!(
@@ -123,33 +124,4 @@ fn peer_json(peer: &PeerInfo) -> Value {
     json!({
         "id": peer.contact.id, "addr": peer.contact.addr, "rtt_us": peer.rtt_us, "role": peer.role,
     })
-}
-
-pub(super) async fn leave(asking: Asking) -> Result<Answer, CtlError> {
-    let addrs = asking.node.resolve().await?;
-    let config = proof::administrator(asking.key.as_deref(), &addrs).map_err(|error| {
-        let given = asking.key.is_some();
-        if given {
-            CtlError::WrongUse(error.to_string())
-        } else {
-            CtlError::Local(error.to_string())
-        }
-    })?;
-    let mut session = Connector::new(config)
-        .connect(&asking.node, asking.timeout)
-        .await?;
-    let addr = session.addr();
-    let reply = asking.ask(&mut session, ControlBody::Leave).await;
-    session.close().await;
-    match reply? {
-        ReplyBody::Left => {}
-        ReplyBody::Data(Reply::Failed(failure)) => return Err(CtlError::Failed(failure)),
-        _ => return Err(wrong_answer(addr)),
-    }
-    let json = document(json!({ "addr": addr, "outcome": "left" }));
-    Ok(Answer::new(
-        Exit::Done,
-        json,
-        format!("left: {addr} handed its data over and ends"),
-    ))
 }

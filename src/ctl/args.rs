@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// How long an answer is waited for unless told otherwise.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long `leave` is waited for unless told otherwise: the node hands all of its data over.
+/// How long `leave` waits without any progress unless told otherwise: a peer that died is noticed
+/// within seconds, and then others take its place.
 pub(super) const DEFAULT_LEAVE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Ask a node of the network: store, find, list, locate, administer, measure.
@@ -39,7 +40,7 @@ pub struct CtlArgs {
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// How long to wait for an answer [default: 10s, for leave 2m]
+    /// How long to wait for an answer; for leave, without any progress [default: 10s, for leave 2m]
     #[arg(long, global = true, value_name = "TIME", value_parser = parse::timeout)]
     pub(super) timeout: Option<Duration>,
 
@@ -74,9 +75,20 @@ pub(super) enum Command {
     /// List the peers in the node's tables
     Peers,
     /// Let the node hand its data over, leave the network and end (needs the node's key)
-    Leave,
+    ///
+    /// It takes as long as it needs to; how far it is is shown on a terminal, and by status. The
+    /// last node of a network stays, because nobody could take its data.
+    Leave(LeaveArgs),
     /// Put load on nodes and measure it
     Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LeaveArgs {
+    /// End after this time even if not everything is handed over, 0s to 1day; also sets the end of a
+    /// leave that is under way. 0s ends the last node of a network too: its data stays on its disk
+    #[arg(long, value_name = "TIME", value_parser = parse::within)]
+    pub(super) within: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -268,7 +280,7 @@ impl Command {
             Self::Locate(_) => "locate",
             Self::Status => "status",
             Self::Peers => "peers",
-            Self::Leave => "leave",
+            Self::Leave(_) => "leave",
             Self::Bench(_) => "bench",
         }
     }
@@ -277,7 +289,7 @@ impl Command {
     pub(super) const fn writes(&self) -> bool {
         matches!(
             self,
-            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave
+            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave(_)
         )
     }
 }

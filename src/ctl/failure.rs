@@ -37,6 +37,9 @@ pub(super) enum CtlError {
     /// Something on this machine went wrong.
     #[error("{0}")]
     Local(String),
+    /// A node that leaves makes no progress.
+    #[error("{0}")]
+    StillLeaving(String),
 }
 
 impl CtlError {
@@ -53,6 +56,7 @@ impl CtlError {
         match self {
             Self::WrongUse(_) | Self::Denied(_) | Self::Failed(Failure::Refused(_)) => "failed",
             Self::Unanswered(_)
+            | Self::StillLeaving(_)
             | Self::Failed(
                 Failure::TooFewReplicas { .. }
                 | Failure::NoAnswer { .. }
@@ -89,6 +93,12 @@ impl CtlError {
             }
             Self::Failed(Failure::NotHandedOver { .. }) => {
                 "the node has ended; wait until `settled` is true in the status of the others"
+            }
+            Self::Failed(Failure::LastNode { .. }) => {
+                "let another node join and leave again then, or end it with `p2pctl leave --within 0s`: its data stays in its data directory, for a node that is started there again"
+            }
+            Self::StillLeaving(_) => {
+                "it goes on leaving, and `p2pctl status` shows how far it is; `p2pctl leave --within 0s` ends it in any case"
             }
             Self::Unanswered(_)
             | Self::Failed(Failure::TooFewReplicas { .. } | Failure::NoAnswer { .. })

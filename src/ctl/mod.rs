@@ -10,6 +10,8 @@ mod bench;
 mod commands;
 mod failure;
 mod holders;
+mod leave;
+mod moving;
 mod neighbours;
 mod output;
 mod parse;
@@ -85,7 +87,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         json,
     } = args;
     let default = match command {
-        Command::Leave => DEFAULT_LEAVE_TIMEOUT,
+        Command::Leave(_) => DEFAULT_LEAVE_TIMEOUT,
         _ => DEFAULT_TIMEOUT,
     };
     let asking = Asking {
@@ -104,7 +106,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Locate(args) => commands::locate(asking, args, context).await,
         Command::Status => admin::status(asking).await,
         Command::Peers => admin::peers(asking).await,
-        Command::Leave => admin::leave(asking).await,
+        Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
     }
 }

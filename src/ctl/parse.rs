@@ -110,6 +110,16 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `--within` of a leave, in seconds.
+pub(super) fn within(text: &str) -> Result<u32, String> {
+    let limit = "a limit is from 0s to 1day; give one such as 30s";
+    let span = span(text).map_err(|error| format!("{error}; {limit}"))?;
+    let seconds = u32::try_from(span.as_secs()).ok();
+    seconds
+        .filter(|_| span <= MAX_TIMEOUT)
+        .ok_or_else(|| limit.to_owned())
+}
+
 /// `--duration` of the load generator.
 pub(super) fn load_time(text: &str) -> Result<Duration, String> {
     timeout(text).map_err(|error| error.replace("a time-out", "a duration"))

@@ -8,7 +8,7 @@
 use super::calls::{Caller, Calls};
 use super::disk::DiskNews;
 use super::handle::Stopped;
-use super::leaving::Stage;
+use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
 use super::peer::Inbound;
 use super::timers::{Alarm, Timers};
@@ -209,9 +209,9 @@ impl<M: Locate + 'static> Driver<M> {
     fn take_command(&mut self, command: Command) {
         match command {
             Command::Call {
-                request: Request::Leave,
+                request: request @ (Request::Leave | Request::LeaveWithin { .. }),
                 reply,
-            } => self.leave(Caller::Local(reply)),
+            } => self.leave(request, Caller::Local(reply)),
             Command::Call { request, reply } => self.call(request, Caller::Local(reply)),
             Command::Client { sink, requests } => {
                 for request in requests {
@@ -222,7 +222,7 @@ impl<M: Locate + 'static> Driver<M> {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.send(self.report());
             }
-            Command::Leave => self.leave(Caller::Nobody),
+            Command::Leave => self.leave(STOP, Caller::Nobody),
             Command::Stop => self.stage = Stage::Done(Stopped::Orderly),
         }
     }
@@ -233,21 +233,15 @@ impl<M: Locate + 'static> Driver<M> {
         request: ControlRequest,
     ) {
         let id = request.id;
+        let client = || Caller::Client {
+            sink: Arc::clone(sink),
+            id,
+        };
         let body = match request.body {
-            ControlBody::Data(request) => {
-                return self.call(
-                    request,
-                    Caller::Client {
-                        sink: Arc::clone(sink),
-                        id,
-                    },
-                );
-            }
-            ControlBody::Leave => {
-                return self.leave(Caller::Client {
-                    sink: Arc::clone(sink),
-                    id,
-                });
+            ControlBody::Data(request) => return self.call(request, client()),
+            ControlBody::Leave => return self.leave(Request::Leave, client()),
+            ControlBody::LeaveWithin { seconds } => {
+                return self.leave(Request::LeaveWithin { seconds }, client());
             }
             ControlBody::Status => ReplyBody::Status(Box::new(self.report())),
             ControlBody::Peers => ReplyBody::Peers(self.machine.peers()),
@@ -371,9 +365,7 @@ impl<M: Locate + 'static> Driver<M> {
             }
             Effect::Arm { at, timer } => self.timers.arm(at, Due::Machine(timer)),
             Effect::Emit(Notice::Done { op, reply }) => {
-                if self.stage == Stage::Leaving(op) {
-                    self.stage = Stage::Done(self.stopped_by(&reply));
-                }
+                self.leave_answered(op, &reply);
                 self.calls.finish(op, reply, now);
             }
             Effect::Emit(Notice::Ring(change)) => crate::logging::ring_change(&change),

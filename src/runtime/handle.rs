@@ -80,7 +80,8 @@ impl NodeHandle {
         answer.await.ok()
     }
 
-    /// Asks the node to leave the network and end; [`Self::ended`] says when it has.
+    /// Asks the node to leave the network and end, within 15 s whether or not everything is handed
+    /// over by then; [`Self::ended`] says when it has, and how it went.
     pub async fn leave(&self) {
         // It may have ended already.
         let _ = self.commands.send(Command::Leave).await;

@@ -25,6 +25,9 @@ pub struct NodeOptions {
     pub http: Option<SocketAddr>,
     /// Bytes that the store on disk may hold; none for no limit.
     pub max_store: Option<u64>,
+    /// Bytes of records a second that are moved in the background with one peer; none for the
+    /// default.
+    pub repair_rate: Option<u64>,
     /// N, W and R; a node with others is not spoken to.
     pub quorums: Quorums,
 }
@@ -40,6 +43,7 @@ impl NodeOptions {
             data_dir: Some(data_dir),
             http: None,
             max_store: None,
+            repair_rate: None,
             quorums: Quorums::default(),
         }
     }

@@ -33,7 +33,6 @@ struct Toy {
     asked: BTreeMap<u64, (Id, usize)>,
     down: u64,
     member: bool,
-    leaving: bool,
 }
 
 impl Toy {
@@ -46,7 +45,6 @@ impl Toy {
             asked: BTreeMap::new(),
             down: 0,
             member: false,
-            leaving: false,
         }
     }
 
@@ -106,13 +104,16 @@ impl Toy {
                 cx.send(via, Message::Join);
             }
             // It goes on handing over for ever.
-            Request::Leave if self.values.contains_key(&leaving::precious()) => {
-                if std::mem::replace(&mut self.leaving, true) {
-                    let failure = Failure::Refused("leaving already".to_owned());
-                    Self::done(cx, op, Reply::Failed(failure));
-                }
+            Request::Leave | Request::LeaveWithin { .. }
+                if self.values.contains_key(&leaving::precious()) => {}
+            Request::Leave if self.values.contains_key(&leaving::last()) => {
+                let failure = Failure::LastNode {
+                    values: 1,
+                    holders: 0,
+                };
+                Self::done(cx, op, Reply::Failed(failure));
             }
-            Request::Leave => Self::done(cx, op, Reply::Left),
+            Request::Leave | Request::LeaveWithin { .. } => Self::done(cx, op, Reply::Left),
             Request::Put { key, value, .. } => {
                 self.values.insert(key, value);
                 let version = Version {
@@ -230,6 +231,10 @@ impl Locate for Toy {
                 successors: Vec::new(),
                 fingers: Vec::new(),
             },
+            leaving: false,
+            moving: Vec::new(),
+            moved_records: 0,
+            moved_bytes: 0,
         }
     }
 

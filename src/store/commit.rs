@@ -1,4 +1,20 @@
 //! The thread that makes writes durable, group by group.
+//!
+//! When it cannot, one of two things happens.
+//!
+//! *The disk is full* when the group is handed to the operating system: nothing of it is reported,
+//! and it is committed again when there is room, with the engine opened anew. Meanwhile reads and,
+//! as long as what is reserved lasts, deletes are served.
+//!
+//! *Anything else fails*, above all the `fdatasync`, with whatever error: the node stops and says
+//! why. It is not tried again, because a file system that failed once may forget what it could not
+//! write and report success the next time (Rebello et al., "Can applications recover from fsync
+//! failures?", USENIX ATC 2020). Nor does the node serve reads only: what it has in memory includes
+//! writes that are on no disk, so that it would report values as found that are gone after a
+//! restart; it could neither take deletions nor count for a quorum; and while it answered at all,
+//! its neighbours would not make another copy of what it has. They do when it is gone. When it is
+//! started again, the last commits that were not reported are written to another file before
+//! anything is added to them (`recover`).
 
 use super::engine::{Engine, EngineError};
 use super::queue::Taken;
@@ -179,8 +195,9 @@ impl Committer {
             return Verdict::Full;
         }
         Verdict::Fatal(format!(
-            "the store in {} cannot be written: {error}. What was acknowledged before is not \
-             affected; look at the disk, then start the node again",
+            "the store in {} cannot be written: {error}. Nothing of these writes was acknowledged, \
+             and what was before is not affected; the node stops. Look at the disk, then start the \
+             node again, or move it to another disk",
             self.dir.display()
         ))
     }

@@ -77,6 +77,7 @@ impl DiskStore {
             index,
             counts,
             newest,
+            is_confirmed: _,
         } = recover(dir, options.node)?;
         let free = space::free_bytes(dir).map_err(|error| OpenError::io(dir, error))?;
         let shared = Arc::new(Shared {

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use dht::Meta;
 use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use std::io;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,11 @@ const WORKERS: usize = 2;
 /// Open files of the engine: a node also needs sockets.
 const OPEN_FILES: usize = 64;
 
+/// How the engine's journals are named: a number and this.
+const JOURNAL_SUFFIX: &str = ".jnl";
+/// How much of a journal is copied at a time.
+const COPY_BYTES: usize = 64 << 10;
+
 const RECORDS: &str = "records";
 const BODIES: &str = "bodies";
 const SEAL: &str = "seal";
@@ -51,6 +58,10 @@ pub(super) enum EngineError {
     /// The file system refused.
     #[error("{0}")]
     Io(io::Error),
+    /// The file system could not make durable what it had taken. Whether it is on the disk is
+    /// unknown from now on, and asking again would prove nothing.
+    #[error("what was written cannot be made durable ({0})")]
+    NotSynced(io::Error),
     /// What was read is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -176,9 +187,39 @@ impl Engine {
         }
         batch.insert(&self.seal, SEAL_KEY, &seal.encode()[..]);
         batch.commit()?;
+        // First everything goes to the operating system, where a full disk shows; what fails after
+        // that is the disk itself.
+        self.database.persist(PersistMode::Buffer)?;
         let begin = Instant::now();
-        self.database.persist(PersistMode::SyncData)?;
+        let synced = self.database.persist(PersistMode::SyncData);
+        synced.map_err(|error| match EngineError::from(error) {
+            EngineError::Io(error) => EngineError::NotSynced(error),
+            other => other,
+        })?;
         Ok(begin.elapsed())
+    }
+
+    /// Writes the journal that commits are appended to anew, in a file of its own, and puts that in
+    /// its place. No engine may have it open.
+    pub(super) fn rewrite_journal(dir: &Path) -> Result<(), EngineError> {
+        let number = |path: &Path| -> Option<u64> {
+            let stem = path.file_name()?.to_str()?.strip_suffix(JOURNAL_SUFFIX)?;
+            stem.parse().ok()
+        };
+        let mut newest: Option<(u64, PathBuf)> = None;
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if let Some(number) = number(&path) {
+                newest = newest.max(Some((number, path)));
+            }
+        }
+        let Some((_, journal)) = newest else {
+            return Ok(());
+        };
+        let copy = journal.with_extension("new");
+        copy_bytes(&journal, &copy)?;
+        std::fs::rename(&copy, &journal)?;
+        Ok(File::open(dir)?.sync_all()?)
     }
 
     /// What the last commit said of the whole store.
@@ -225,6 +266,25 @@ impl Engine {
         let (apart, body) = decode(&value)?;
         let whole = body.len() == meta.length.unwrap_or(0) as usize;
         Ok((apart == meta && whole).then_some((meta, body)))
+    }
+}
+
+/// Copies a file byte by byte and makes the copy durable: a copy by reference would share what may
+/// not be on the disk. Zeros are left out: a journal has room for what comes.
+fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut source, target) = (File::open(from)?, File::create(to)?);
+    let (mut buffer, mut at) = (vec![0; COPY_BYTES], 0);
+    loop {
+        let count = source.read(&mut buffer)?;
+        if count == 0 {
+            target.set_len(at)?;
+            return target.sync_all();
+        }
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if bytes.iter().any(|byte| *byte != 0) {
+            target.write_all_at(bytes, at)?;
+        }
+        at += count as u64;
     }
 }
 

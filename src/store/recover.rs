@@ -24,6 +24,8 @@ pub(super) struct Recovered {
     pub(super) index: Index,
     pub(super) counts: Counts,
     pub(super) newest: Hlc,
+    /// Whether the last commit is one that was reported durable.
+    pub(super) is_confirmed: bool,
 }
 
 /// What a look at a store shows.
@@ -77,6 +79,16 @@ pub(super) fn recover(dir: &Path, node: Id) -> Result<Recovered, OpenError> {
         create(dir, node)?;
     }
     format::check(dir, Some(node))?;
+    let found = check(dir)?;
+    if found.is_confirmed {
+        return Ok(found);
+    }
+    // The process ended between a commit and its report, or because the file system could not make
+    // it durable. In the second case what is read now may be in the memory of the system only, and
+    // what is appended to the same file could be lost with it: it is written anew before anything
+    // is built on it.
+    drop(found);
+    Engine::rewrite_journal(&engine_dir(dir)).map_err(|error| refusal(dir, error))?;
     check(dir)
 }
 
@@ -115,7 +127,7 @@ fn refusal(dir: &Path, error: EngineError) -> OpenError {
     let path = dir.to_owned();
     match error {
         EngineError::InUse => OpenError::InUse { path },
-        EngineError::Io(source) => OpenError::Io { path, source },
+        EngineError::Io(source) | EngineError::NotSynced(source) => OpenError::Io { path, source },
         error => OpenError::Damaged {
             path,
             cause: error.to_string(),
@@ -160,6 +172,7 @@ fn check(dir: &Path) -> Result<Recovered, OpenError> {
         index: found.builder.build(),
         counts: found.counts,
         newest: found.newest,
+        is_confirmed: seal.commit == reported,
     })
 }
 

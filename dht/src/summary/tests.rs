@@ -155,3 +155,35 @@ fn holders_of_one_key_stay_one_leaf() {
     }
     assert_eq!(kept.blocks(), 0);
 }
+
+/// What building costs: the sum of each record once, and one way down the tree.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures time")]
+fn the_time_to_sum_up_a_million_records() {
+    struct Sorted(Vec<(Position, Version)>);
+    impl Source for Sorted {
+        fn visit(&self, low: Id, high: Id, visit: &mut dyn FnMut(Position, Version) -> bool) {
+            let from = self.0.partition_point(|((key, _), _)| *key < low);
+            for (position, version) in &self.0[from..] {
+                if position.0 > high || !visit(*position, *version) {
+                    return;
+                }
+            }
+        }
+    }
+    let position = |number: u64| {
+        (
+            (Id::of(&number.to_be_bytes()), Slot::Value),
+            Version::default(),
+        )
+    };
+    let mut all: Vec<_> = (0..1_000_000).map(position).collect();
+    all.sort_unstable_by_key(|(position, _)| *position);
+    let source = Sorted(all);
+    for _ in 0..5 {
+        let began = std::time::Instant::now();
+        let summary = Summary::of(&source);
+        println!("{:?} for {}", began.elapsed(), summary.total().count);
+    }
+}

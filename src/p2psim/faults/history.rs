@@ -40,7 +40,10 @@ impl Operation {
             | Request::Search { key, .. }
             | Request::Delete { key, .. }
             | Request::Locate { key, .. } => Some(*key),
-            Request::Create | Request::Join { .. } | Request::Leave => None,
+            Request::Create
+            | Request::Join { .. }
+            | Request::Leave
+            | Request::LeaveWithin { .. } => None,
         }
     }
 

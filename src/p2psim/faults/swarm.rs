@@ -26,6 +26,8 @@ impl HasRouter for Node {
 
 /// The stream of entropy that the plan of a run draws from.
 const PLAN: u32 = 1;
+/// How long a node may take to hand over before its process ends in any case.
+const LEAVE_WITHIN_S: u32 = 20;
 
 /// How far a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,7 +264,10 @@ impl Swarm {
     /// Asks a node to leave.
     pub(super) fn leave(&mut self, node: usize) {
         self.weather.troubled();
-        let op = self.world.call(node, Request::Leave);
+        let leave = Request::LeaveWithin {
+            seconds: LEAVE_WITHIN_S,
+        };
+        let op = self.world.call(node, leave);
         self.stages.insert(node, Stage::Leaving(op));
         self.leaves += 1;
     }
