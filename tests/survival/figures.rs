@@ -1,0 +1,146 @@
+//! The figures of a run.
+
+use crate::record::{Record, is_final};
+use overlay::{Duration, Id, Time};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What happened to the nodes, and how long things took.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures {
+    /// SIGKILLs, those after a SIGSTOP included.
+    pub(crate) kills: u64,
+    /// SIGSTOPs.
+    pub(crate) stops: u64,
+    /// Seconds in which nobody was hit, because too many were away.
+    pub(crate) seconds_without: u64,
+    /// Starts that ended because no member let the node in.
+    pub(crate) starts_in_vain: u64,
+    /// Nodes that joined while others died.
+    pub(crate) joined: u64,
+    /// Nodes that left.
+    pub(crate) left: u64,
+    /// Why nodes that were to leave had to come back.
+    pub(crate) leaves_in_vain: Vec<String>,
+    /// Times the network was cut in two.
+    pub(crate) partitions: u64,
+    /// Connections of clients that did not come about.
+    pub(crate) not_connected: u64,
+    /// From the end of the trouble until every node said that all copies are complete.
+    pub(crate) settled_after: Option<Duration>,
+    /// From the end of the trouble until every read at every node gave what it must.
+    pub(crate) found_after: Option<Duration>,
+    /// Reads of the last round.
+    pub(crate) last_reads: usize,
+}
+
+/// The longest time in which nodes answered that they could not read or write a key, and nobody
+/// was told otherwise: from the first such question to the next answer that is one.
+pub(crate) fn longest_outage(record: &Record, until: Time) -> Option<(Duration, Id)> {
+    let mut failing: BTreeMap<Id, Time> = BTreeMap::new();
+    let mut longest = None;
+    let mut answers: Vec<_> = record
+        .history
+        .all()
+        .filter_map(|op| Some((op.answer.as_ref()?, op.key()?, op.began)))
+        .filter(|((ended, _), _, _)| *ended <= until)
+        .collect();
+    answers.sort_by_key(|((ended, _), _, _)| *ended);
+    for ((ended, reply), key, began) in answers {
+        if !is_final(reply) {
+            failing.entry(key).or_insert(began);
+        } else if let Some(since) = failing.remove(&key) {
+            longest = longest.max(Some((ended.since(since), key)));
+        }
+    }
+    longest
+}
+
+/// A table for the log.
+pub(crate) struct Shown<'a>(
+    pub(crate) &'a Figures,
+    pub(crate) &'a Record,
+    pub(crate) Time,
+);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(figures, record, until) = self;
+        let writes = record
+            .history
+            .all()
+            .filter(|op| op.acknowledged().is_some());
+        let [values, resources] = &record.keys;
+        writeln!(f, "  {:<44}{}", "operations", record.history.all().count())?;
+        writeln!(f, "  {:<44}{}", "writes acknowledged", writes.count())?;
+        writeln!(
+            f,
+            "  {:<44}{} and {}",
+            "keys of values, of holders",
+            values.len(),
+            resources.len()
+        )?;
+        writeln!(f, "  {:<44}{}", "killed", figures.kills)?;
+        writeln!(f, "  {:<44}{}", "stopped", figures.stops)?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "seconds without, too many being away", figures.seconds_without
+        )?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "starts in vain (no member within reach)", figures.starts_in_vain
+        )?;
+        writeln!(
+            f,
+            "  {:<44}{} and {}",
+            "joined, left", figures.joined, figures.left
+        )?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "leaves in vain",
+            figures.leaves_in_vain.len()
+        )?;
+        for why in &figures.leaves_in_vain {
+            writeln!(f, "      {why}")?;
+        }
+        writeln!(f, "  {:<44}{}", "partitions", figures.partitions)?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "connections that did not come about", figures.not_connected
+        )?;
+        let outage = longest_outage(record, *until);
+        let outage = outage.map_or_else(
+            || "none".to_owned(),
+            |(span, key)| format!("{} (key {key})", seconds(Some(span))),
+        );
+        writeln!(f, "  {:<44}{outage}", "longest outage of a key")?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "all copies complete after",
+            seconds(figures.settled_after)
+        )?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "everything found everywhere after",
+            seconds(figures.found_after)
+        )?;
+        writeln!(f, "  {:<44}{}", "last reads", figures.last_reads)?;
+        for ((kind, outcome), count) in &record.outcomes {
+            writeln!(f, "  {:<44}{count}", format!("{kind}: {outcome}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(span: Option<Duration>) -> String {
+    span.map_or_else(
+        || "-".to_owned(),
+        |span| format!("{:.1} s", span.0 as f64 / 1e6),
+    )
+}
