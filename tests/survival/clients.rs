@@ -278,15 +278,16 @@ impl Line {
         }
     }
 
-    /// The state of a node; none when it does not say.
-    pub(crate) async fn is_settled(&mut self, cluster: &Cluster, node: usize) -> Option<bool> {
+    /// Whether a node is in the network, and whether all its copies are complete; none when it does
+    /// not say.
+    pub(crate) async fn state(&mut self, cluster: &Cluster, node: usize) -> Option<(bool, bool)> {
         let mut session = self.session(cluster, node).await?;
         let answer = timeout(CONNECT_WITHIN, session.call(ControlBody::Status)).await;
         let Ok(Ok(ReplyBody::Status(report))) = answer else {
             return None;
         };
         self.sessions.insert(node, session);
-        Some(report.status.member && report.status.settled)
+        Some((report.status.member, report.status.settled))
     }
 
     async fn session(&mut self, cluster: &Cluster, node: usize) -> Option<Session> {

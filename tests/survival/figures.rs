@@ -26,12 +26,15 @@ pub(crate) struct Figures {
     pub(crate) partitions: u64,
     /// Connections of clients that did not come about.
     pub(crate) not_connected: u64,
-    /// From the end of the trouble until every node said that all copies are complete.
+    /// From the end of the trouble until every node was in the network, and in a patient run said
+    /// that all its copies are complete.
     pub(crate) settled_after: Option<Duration>,
     /// From the end of the trouble until every read at every node gave what it must.
     pub(crate) found_after: Option<Duration>,
     /// Reads of the last round.
     pub(crate) last_reads: usize,
+    /// Those that say `unknown` where nothing is: absence could not be proven.
+    pub(crate) unproven: usize,
 }
 
 /// The longest time in which nodes answered that they could not read or write a key, and nobody
@@ -121,7 +124,7 @@ impl fmt::Display for Shown<'_> {
         writeln!(
             f,
             "  {:<44}{}",
-            "all copies complete after",
+            "everybody in the network after",
             seconds(figures.settled_after)
         )?;
         writeln!(
@@ -131,6 +134,11 @@ impl fmt::Display for Shown<'_> {
             seconds(figures.found_after)
         )?;
         writeln!(f, "  {:<44}{}", "last reads", figures.last_reads)?;
+        writeln!(
+            f,
+            "  {:<44}{}",
+            "of them unknown where nothing is", figures.unproven
+        )?;
         for ((kind, outcome), count) in &record.outcomes {
             writeln!(f, "  {:<44}{count}", format!("{kind}: {outcome}"))?;
         }

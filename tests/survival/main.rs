@@ -78,7 +78,11 @@ fn survive(plan: &Plan, ground: Ground) {
         plan.span.as_secs(),
         directory.path().display()
     ));
-    let record = Record::new(directory.path(), vec![Box::new(verdict::NewestInTheEnd)]);
+    let record = Record::new(
+        directory.path(),
+        vec![Box::new(verdict::NewestInTheEnd)],
+        plan.patient,
+    );
     let record = Rc::new(RefCell::new(record));
     let dice = Dice::new(plan.seed, 3);
     let cluster = Cluster::new(
@@ -133,7 +137,7 @@ async fn run(cluster: Rc<Cluster>, plan: &Plan) -> Time {
         task.await.expect("nothing panics");
     }
     cluster.record.borrow_mut().clients_ended();
-    verdict::settle(&cluster, ended).await;
+    verdict::settle(&cluster, ended, plan.patient).await;
     verdict::judge(&cluster, ended).await;
     cluster.look_for_the_dead();
     ended
@@ -146,7 +150,11 @@ async fn watch(cluster: Rc<Cluster>, is_over: Rc<Cell<bool>>) {
         tokio::time::sleep(LOOK_EVERY).await;
         let before = cluster.figures.borrow().partitions;
         let is_split = cluster.record.borrow().weather.is_split() && !cluster.is_cut();
-        if is_split && verdict::unsettled(&cluster, &mut line).await.is_none() {
+        if is_split
+            && verdict::unsettled(&cluster, &mut line, true)
+                .await
+                .is_none()
+        {
             let mut record = cluster.record.borrow_mut();
             let now = record.now();
             if cluster.figures.borrow().partitions == before {

@@ -27,13 +27,15 @@ pub(crate) struct Plan {
     pub(crate) clients: usize,
     /// How long nodes are killed and stopped.
     pub(crate) span: Duration,
+    /// Whether to wait in the end until absence is proven again.
+    pub(crate) patient: bool,
     /// Whether logs and histories stay also when nothing is wrong.
     pub(crate) keep: bool,
 }
 
 impl Plan {
-    /// The plan that `SURVIVAL_OVERLAY`, `SURVIVAL_SEED`, `SURVIVAL_SECONDS` and `SURVIVAL_KEEP`
-    /// describe.
+    /// The plan that `SURVIVAL_OVERLAY`, `SURVIVAL_SEED`, `SURVIVAL_SECONDS`, `SURVIVAL_PATIENT` and
+    /// `SURVIVAL_KEEP` describe.
     pub(crate) fn from_environment() -> Self {
         let number = |name: &str| {
             let text = std::env::var(name).ok()?;
@@ -47,6 +49,7 @@ impl Plan {
             newcomers: NEWCOMERS,
             clients: CLIENTS,
             span: number("SURVIVAL_SECONDS").map_or(SPAN, Duration::from_secs),
+            patient: std::env::var_os("SURVIVAL_PATIENT").is_some(),
             keep: std::env::var_os("SURVIVAL_KEEP").is_some(),
         }
     }

@@ -38,10 +38,12 @@ pub(crate) struct Record {
     next: u64,
     /// When the clients had ended.
     clients_ended: Time,
+    /// Whether absence must be proven in the end.
+    is_patient: bool,
 }
 
 impl Record {
-    pub(crate) fn new(directory: &Path, more: Vec<Box<dyn Check>>) -> Self {
+    pub(crate) fn new(directory: &Path, more: Vec<Box<dyn Check>>, is_patient: bool) -> Self {
         let mut checks = checks::all();
         checks.extend(more);
         Self {
@@ -57,6 +59,7 @@ impl Record {
             clients: BTreeMap::new(),
             next: 0,
             clients_ended: Time(u64::MAX),
+            is_patient,
         }
     }
 
@@ -113,11 +116,7 @@ impl Record {
         let mut found = Vec::new();
         for check in &mut self.checks {
             if let Err(text) = check.answered(&self.history, operation, &self.weather) {
-                found.push(Violation {
-                    promise: check.name().to_owned(),
-                    text,
-                    key: operation.key(),
-                });
+                found.push(violation(check.name(), text, operation.key()));
             }
         }
         self.violations.extend(found);
@@ -152,22 +151,29 @@ impl Record {
         writeln!(file, "{line}").expect("the history is written");
     }
 
-    /// Whether a last read says what it must.
-    pub(crate) fn is_right(&self, op: OpId, end: &End) -> Result<(), String> {
-        let read = self.history.get(op).ok_or("nobody asked")?;
-        let mut judges = self.checks.iter();
-        judges.try_for_each(|check| check.last_read(&self.history, end, read))
+    /// Whether a last read says what it must. Where it is not said that the key is absent but only
+    /// that nobody can know, absence must be right: nothing that lives may be unknown. Says whether
+    /// absence was proven.
+    pub(crate) fn judge(&self, op: OpId, end: &End) -> Result<bool, Violation> {
+        let read = self.history.get(op);
+        let read = read.ok_or_else(|| violation("a read is recorded", format!("{op:?}"), None))?;
+        let (judged, is_proven) = match taken_as_absent(read) {
+            Some(absent) if !self.is_patient => (absent, false),
+            _ => (read.clone(), true),
+        };
+        for check in &self.checks {
+            let said = check.last_read(&self.history, end, &judged);
+            said.map_err(|text| violation(check.name(), text, read.key()))?;
+        }
+        Ok(is_proven)
     }
 
-    /// Judges the run as a whole.
-    pub(crate) fn finish(&mut self, end: &End) {
+    /// Judges the run as a whole, but for its last reads.
+    pub(crate) fn finish(&mut self, mut end: End) {
+        end.reads_began = Time(u64::MAX);
         for check in &mut self.checks {
-            if let Err(text) = check.finished(&self.history, end) {
-                self.violations.push(Violation {
-                    promise: check.name().to_owned(),
-                    text,
-                    key: None,
-                });
+            if let Err(text) = check.finished(&self.history, &end) {
+                self.violations.push(violation(check.name(), text, None));
             }
         }
         for log in self.logs.values_mut() {
@@ -177,12 +183,24 @@ impl Record {
 
     /// Notes something that must not be.
     pub(crate) fn violate(&mut self, promise: &str, text: String, key: Option<Id>) {
-        self.violations.push(Violation {
-            promise: promise.to_owned(),
-            text,
-            key,
-        });
+        self.violations.push(violation(promise, text, key));
     }
+}
+
+fn violation(promise: &str, text: String, key: Option<Id>) -> Violation {
+    let promise = promise.to_owned();
+    Violation { promise, text, key }
+}
+
+/// The read with `absent` for `unknown`; none when it was known.
+fn taken_as_absent(read: &Operation) -> Option<Operation> {
+    let mut absent = read.clone();
+    let outcome = match &mut absent.answer {
+        Some((_, Reply::Got(report))) => &mut report.outcome,
+        Some((_, Reply::Searched(report))) => &mut report.outcome,
+        _ => return None,
+    };
+    (std::mem::replace(outcome, Outcome::Absent) == Outcome::Unknown).then_some(absent)
 }
 
 /// The name of a request.

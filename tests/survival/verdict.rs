@@ -2,7 +2,8 @@
 
 use crate::clients::{Line, read_of};
 use crate::cluster::{Cluster, Life};
-use overlay::{Id, Reply, Time};
+use crate::record::Violation;
+use overlay::{Id, OpId, Reply, Time};
 use p2pnode::control::ControlBody;
 use p2pnode::control::ReplyBody;
 use p2pnode::control::client::Connector;
@@ -15,14 +16,17 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Without trouble, every node says within this time that all its copies are complete.
-const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+/// Without trouble, every node is in the network within this time; and in a patient run says that
+/// all its copies are complete. Of a part whose witnesses have all been restarted, that is not
+/// known before ten minutes are over.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+const COMPLETE_WITHIN: Duration = Duration::from_secs(900);
 /// And within this time every read at every node gives what it must.
 const FOUND_WITHIN: Duration = Duration::from_secs(150);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Questions that one node is asked at a time.
-const WINDOW: usize = 32;
+/// Questions that one node is asked at a time: many, for one that cannot be answered takes seconds.
+const WINDOW: usize = 256;
 /// How long a round of reads may stand still.
 const STANDSTILL: Duration = Duration::from_secs(15);
 /// The number under which the last reads are recorded.
@@ -56,40 +60,46 @@ impl Check for NewestInTheEnd {
     }
 }
 
-/// Waits until all nodes say that their copies are complete.
-pub(crate) async fn settle(cluster: &Cluster, began: Time) {
-    let limit = Instant::now() + SETTLED_WITHIN;
+/// Waits until all nodes are in the network, or until all copies are complete.
+pub(crate) async fn settle(cluster: &Cluster, began: Time, is_patient: bool) {
+    let within = if is_patient {
+        COMPLETE_WITHIN
+    } else {
+        WHOLE_WITHIN
+    };
+    let limit = Instant::now() + within;
     let mut line = Line::new();
-    loop {
-        match unsettled(cluster, &mut line).await {
-            None => break,
-            Some(node) if Instant::now() > limit => {
-                let within = SETTLED_WITHIN.as_secs();
-                let text = format!(
-                    "node {node} does not say within {within} s that its copies are complete"
-                );
-                cluster
-                    .record
-                    .borrow_mut()
-                    .violate("copies become complete", text, None);
-                return;
-            }
-            Some(_) => sleep(LOOK_EVERY).await,
+    while let Some(node) = unsettled(cluster, &mut line, is_patient).await {
+        if Instant::now() > limit {
+            let within = within.as_secs();
+            let text = format!("not after {within} s: node {node}");
+            let mut record = cluster.record.borrow_mut();
+            record.violate("the network comes to rest", text, None);
+            return;
         }
+        sleep(LOOK_EVERY).await;
     }
     let mut record = cluster.record.borrow_mut();
     let now = record.now();
-    record.weather.settled(now);
+    if is_patient {
+        record.weather.settled(now);
+    }
     cluster.figures.borrow_mut().settled_after = Some(now.since(began));
 }
 
-/// A node whose copies are not complete, or that is not there and will be.
-pub(crate) async fn unsettled(cluster: &Cluster, line: &mut Line) -> Option<usize> {
+/// A node that is not in the network and will be, or whose copies are to be complete and are not.
+pub(crate) async fn unsettled(
+    cluster: &Cluster,
+    line: &mut Line,
+    must_be_complete: bool,
+) -> Option<usize> {
     for node in cluster.all(|life| life != Life::Gone) {
-        if cluster.life(node) != Some(Life::Up)
-            || line.is_settled(cluster, node).await != Some(true)
-        {
+        if cluster.life(node) != Some(Life::Up) {
             return Some(node);
+        }
+        match line.state(cluster, node).await {
+            Some((true, is_complete)) if is_complete || !must_be_complete => {}
+            _ => return Some(node),
         }
     }
     None
@@ -115,13 +125,18 @@ pub(crate) async fn judge(cluster: &Rc<Cluster>, began: Time) {
     let last = round(cluster, everything(cluster)).await;
     let mut record = cluster.record.borrow_mut();
     cluster.figures.borrow_mut().last_reads = last.count;
+    cluster.figures.borrow_mut().unproven = last.unproven;
+    record.violations.extend(last.violations);
     for (node, reads) in &last.wrong {
-        for (key, _) in reads {
-            let text = format!("node {node} does not say of key {key} what it must");
+        if let Some((key, _)) = reads.first() {
+            let text = format!(
+                "{} reads at node {node} are wrong or unanswered",
+                reads.len()
+            );
             record.violate("every node finds everything", text, Some(*key));
         }
     }
-    record.finish(&last.end);
+    record.finish(last.end);
 }
 
 /// What is read at which node, and whether it is a value.
@@ -138,10 +153,14 @@ fn everything(cluster: &Cluster) -> Reads {
     up.into_iter().map(|node| (node, all.clone())).collect()
 }
 
+/// What a round of reads came to.
 struct Round {
     end: End,
     count: usize,
+    /// Reads that said `unknown` where nothing is.
+    unproven: usize,
     wrong: Reads,
+    violations: Vec<Violation>,
 }
 
 /// Reads at all nodes at the same time.
@@ -150,71 +169,100 @@ async fn round(cluster: &Rc<Cluster>, reads: Reads) -> Round {
         reads_began: cluster.record.borrow().now(),
         stopped: cluster.stops(),
     };
-    let count = reads.values().map(Vec::len).sum();
+    let mut round = Round {
+        end: end.clone(),
+        count: reads.values().map(Vec::len).sum(),
+        unproven: 0,
+        wrong: Reads::new(),
+        violations: Vec::new(),
+    };
     let mut tasks = JoinSet::new();
     for (node, keys) in reads {
-        tasks.spawn_local(read_at(Rc::clone(cluster), node, keys, end.clone()));
+        let reader = Reader {
+            cluster: Rc::clone(cluster),
+            node,
+            end: end.clone(),
+            unproven: 0,
+            wrong: Vec::new(),
+            violations: Vec::new(),
+        };
+        tasks.spawn_local(reader.read(keys));
     }
-    let mut wrong = Reads::new();
     while let Some(result) = tasks.join_next().await {
-        let (node, keys) = result.expect("nothing panics");
-        if !keys.is_empty() {
-            wrong.insert(node, keys);
+        let reader = result.expect("nothing panics");
+        round.unproven += reader.unproven;
+        round.violations.extend(reader.violations);
+        if !reader.wrong.is_empty() {
+            round.wrong.insert(reader.node, reader.wrong);
         }
     }
-    Round { end, count, wrong }
+    round
 }
 
-/// Reads many keys at one node; gives back those that are not right.
-async fn read_at(
+/// Reads many keys at one node.
+struct Reader {
     cluster: Rc<Cluster>,
     node: usize,
-    mut keys: Vec<(Id, bool)>,
     end: End,
-) -> (usize, Vec<(Id, bool)>) {
-    let mut connector = Connector::new(proof::anonymous().expect("a key of the moment"));
-    let Ok(mut session) = connector.connect_to(cluster.reach(node), STANDSTILL).await else {
-        return (node, keys);
-    };
-    let mut asked = BTreeMap::new();
-    let mut wrong = Vec::new();
-    let mut replies = Vec::new();
-    while !keys.is_empty() || !asked.is_empty() {
-        while asked.len() < WINDOW
-            && let Some((key, is_value)) = keys.pop()
-        {
-            let request = read_of(key, is_value);
-            let op = cluster
-                .record
-                .borrow_mut()
-                .asked(READER, node, request.clone());
-            session.queue(op.0, ControlBody::Data(request));
-            asked.insert(op.0, (op, key, is_value));
-        }
-        let arrived = timeout(STANDSTILL, session.exchange(&mut replies)).await;
-        if !matches!(arrived, Ok(Ok(()))) {
-            break;
-        }
-        let mut record = cluster.record.borrow_mut();
-        for reply in replies.drain(..) {
-            let Some((op, key, is_value)) = asked.remove(&reply.id) else {
-                continue;
-            };
-            if let ReplyBody::Data(answer) = reply.body {
-                record.answered(op, answer);
-            } else {
-                record.unanswered(op);
+    unproven: usize,
+    wrong: Vec<(Id, bool)>,
+    violations: Vec<Violation>,
+}
+
+impl Reader {
+    async fn read(mut self, mut keys: Vec<(Id, bool)>) -> Self {
+        let mut connector = Connector::new(proof::anonymous().expect("a key of the moment"));
+        let addr = self.cluster.reach(self.node);
+        let Ok(mut session) = connector.connect_to(addr, STANDSTILL).await else {
+            self.wrong = keys;
+            return self;
+        };
+        let mut asked = BTreeMap::new();
+        let mut replies = Vec::new();
+        while !keys.is_empty() || !asked.is_empty() {
+            while asked.len() < WINDOW
+                && let Some((key, is_value)) = keys.pop()
+            {
+                let request = read_of(key, is_value);
+                let mut record = self.cluster.record.borrow_mut();
+                let op = record.asked(READER, self.node, request.clone());
+                session.queue(op.0, ControlBody::Data(request));
+                asked.insert(op.0, (op, key, is_value));
             }
-            if record.is_right(op, &end).is_err() {
-                wrong.push((key, is_value));
+            let arrived = timeout(STANDSTILL, session.exchange(&mut replies)).await;
+            if !matches!(arrived, Ok(Ok(()))) {
+                break;
+            }
+            for reply in replies.drain(..) {
+                if let Some((op, key, is_value)) = asked.remove(&reply.id) {
+                    self.take(op, (key, is_value), reply.body);
+                }
+            }
+        }
+        for (op, key, is_value) in asked.into_values() {
+            self.cluster.record.borrow_mut().unanswered(op);
+            self.wrong.push((key, is_value));
+        }
+        self.wrong.extend(keys);
+        session.close().await;
+        self
+    }
+
+    fn take(&mut self, op: OpId, read: (Id, bool), body: ReplyBody) {
+        let mut record = self.cluster.record.borrow_mut();
+        match body {
+            ReplyBody::Data(answer) => record.answered(op, answer),
+            _ => record.unanswered(op),
+        }
+        match record.judge(op, &self.end) {
+            Ok(true) => {}
+            Ok(false) => self.unproven += 1,
+            Err(violation) => {
+                self.wrong.push(read);
+                if self.violations.is_empty() {
+                    self.violations.push(violation);
+                }
             }
         }
     }
-    for (op, key, is_value) in asked.into_values() {
-        cluster.record.borrow_mut().unanswered(op);
-        wrong.push((key, is_value));
-    }
-    wrong.extend(keys);
-    session.close().await;
-    (node, wrong)
 }
