@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How often a node is hit.
 const EVERY: Duration = Duration::from_secs(1);
 /// Nodes that may be away at once, of 12: beyond that a second passes without a hit.
-const MOST_AWAY: usize = 5;
+const MOST_AWAY: usize = 6;
 /// How long a killed node is down before it is started again, and a stopped one stands still.
 const DOWN_MS: (u64, u64) = (100, 2_000);
 const STOPPED_MS: (u64, u64) = (1_000, 5_000);

@@ -32,7 +32,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How often something is asked before the client turns to something else.
 const TRIES: u32 = 20;
 /// Longest pause between two questions.
-const PAUSE_MS: u64 = 30;
+const PAUSE_MS: u64 = 20;
 
 /// The key of values number `number` that all clients write.
 fn shared_key(number: u64) -> Id {
@@ -133,11 +133,11 @@ impl Client {
                 self.keys.push(key);
                 Wish::Put(key)
             }
-            30..=39 if !self.living.is_empty() => {
+            30..=36 if !self.living.is_empty() => {
                 let at = self.dice.index(self.living.len());
                 Wish::Delete(self.living.swap_remove(at))
             }
-            40..=64 if !self.keys.is_empty() => {
+            37..=64 if !self.keys.is_empty() => {
                 Wish::Get(self.keys[self.dice.index(self.keys.len())])
             }
             65..=74 => Wish::Put(shared),

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -101,9 +101,11 @@ impl Cluster {
     /// Starts a node on its disk, again and again until it has joined.
     pub(crate) async fn start(&self, number: usize) {
         self.set(number, Life::Starting);
+        let began = Instant::now();
         loop {
             match self.try_start(number).await {
                 Ok(process) => {
+                    self.figures.borrow_mut().starts.push(began.elapsed());
                     if let Some(member) = self.members.borrow_mut().get_mut(&number) {
                         member.process = Some(process);
                         member.life = Life::Up;

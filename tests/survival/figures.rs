@@ -14,6 +14,8 @@ pub(crate) struct Figures {
     pub(crate) stops: u64,
     /// Seconds in which nobody was hit, because too many were away.
     pub(crate) seconds_without: u64,
+    /// How long each start took, until the node served.
+    pub(crate) starts: Vec<std::time::Duration>,
     /// Starts that ended because no member let the node in.
     pub(crate) starts_in_vain: u64,
     /// Nodes that joined while others died.
@@ -89,6 +91,15 @@ impl fmt::Display for Shown<'_> {
             f,
             "  {:<44}{}",
             "seconds without, too many being away", figures.seconds_without
+        )?;
+        let mut starts = figures.starts.clone();
+        starts.sort_unstable();
+        let start = |at: usize| starts.get(at).map_or(0.0, std::time::Duration::as_secs_f64);
+        let (median, longest) = (start(starts.len() / 2), start(starts.len().max(1) - 1));
+        writeln!(
+            f,
+            "  {:<44}{median:.1} s, {longest:.1} s",
+            "starting: median, longest"
         )?;
         writeln!(
             f,

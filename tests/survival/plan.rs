@@ -8,7 +8,7 @@ const NODES: usize = 12;
 const NEWCOMERS: usize = 2;
 /// Clients that ask at the same time: enough that every second some of them are at the node that
 /// dies, few enough that two cores are not busy with them alone.
-const CLIENTS: usize = 12;
+const CLIENTS: usize = 24;
 /// How long nodes are killed and stopped.
 const SPAN: Duration = Duration::from_secs(120);
 
