@@ -1,7 +1,7 @@
 //! The figures of a run.
 
-use crate::record::{Record, is_final};
-use overlay::{Duration, Id, Time};
+use crate::record::{Record, is_final, outcome_of};
+use overlay::{Duration, Id, Request, Time, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -40,22 +40,32 @@ pub(crate) struct Figures {
 }
 
 /// The longest time in which nodes answered that they could not read or write a key, and nobody
-/// was told otherwise: from the first such question to the next answer that is one.
+/// was told otherwise: from the first such question to the next answer that is one. That nothing
+/// can be said of a key whose newest write deletes it is another matter: there is nothing to miss.
 pub(crate) fn longest_outage(record: &Record, until: Time) -> Option<(Duration, Id)> {
     let mut failing: BTreeMap<Id, Time> = BTreeMap::new();
+    let mut living: BTreeMap<Id, (Version, bool)> = BTreeMap::new();
     let mut longest = None;
     let mut answers: Vec<_> = record
         .history
         .all()
-        .filter_map(|op| Some((op.answer.as_ref()?, op.key()?, op.began)))
-        .filter(|((ended, _), _, _)| *ended <= until)
+        .filter_map(|op| Some((op, op.answer.as_ref()?, op.key()?)))
+        .filter(|(_, (ended, _), _)| *ended <= until)
         .collect();
-    answers.sort_by_key(|((ended, _), _, _)| *ended);
-    for ((ended, reply), key, began) in answers {
-        if !is_final(reply) {
-            failing.entry(key).or_insert(began);
-        } else if let Some(since) = failing.remove(&key) {
-            longest = longest.max(Some((ended.since(since), key)));
+    answers.sort_by_key(|(_, (ended, _), _)| *ended);
+    for (op, (ended, reply), key) in answers {
+        if let Some(done) = op.acknowledged() {
+            let lives = !matches!(op.request, Request::Delete { .. });
+            let newest = living.entry(key).or_insert((done.version, lives));
+            *newest = (*newest).max((done.version, lives));
+        }
+        let lives = living.get(&key).is_some_and(|(_, lives)| *lives);
+        if is_final(reply) {
+            if let Some(since) = failing.remove(&key) {
+                longest = longest.max(Some((ended.since(since), key)));
+            }
+        } else if lives || outcome_of(reply) != "unknown" {
+            failing.entry(key).or_insert(op.began);
         }
     }
     longest
