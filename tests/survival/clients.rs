@@ -31,6 +31,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How often something is asked before the client turns to something else.
 const TRIES: u32 = 20;
+/// How often something is read of which nothing can be known: each time takes a node three seconds.
+const TRIES_OF_UNKNOWN: u32 = 3;
 /// Longest pause between two questions.
 const PAUSE_MS: u64 = 20;
 
@@ -96,6 +98,7 @@ impl Client {
     /// One wish, at one node after another until it is fulfilled.
     async fn one(&mut self, is_over: &Cell<bool>) {
         let (wish, only_at) = self.wish();
+        let mut unknown = 0;
         for _ in 0..TRIES {
             let up = self.cluster.up();
             let node = match only_at {
@@ -112,11 +115,15 @@ impl Client {
                 .line
                 .ask(&self.cluster, self.number, node, request.clone())
                 .await;
-            if let Some(reply) = reply.filter(is_final) {
-                self.fulfilled(node, &request, &reply);
-                return;
+            match reply {
+                Some(reply) if is_final(&reply) => {
+                    self.fulfilled(node, &request, &reply);
+                    return;
+                }
+                Some(Reply::Got(_) | Reply::Searched(_)) => unknown += 1,
+                _ => {}
             }
-            if is_over.get() {
+            if is_over.get() || unknown == TRIES_OF_UNKNOWN {
                 return;
             }
             sleep(Duration::from_millis(50 + self.dice.below(100))).await;

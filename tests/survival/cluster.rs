@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// How long a node may take until it serves.
+/// How long a node may take until it serves, or leaves; then it is killed.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// A node that could not join tries again after this, as a service manager would let it.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -148,7 +148,8 @@ impl Cluster {
         let said = String::from_utf8_lossy(said);
         let last = said.lines().last().unwrap_or_default();
         Err(if waited {
-            format!("not ready after {} s: {last}", READY_WITHIN.as_secs())
+            // Among many dead ones it takes long to find one's place.
+            format!("cannot join within {} s: {last}", READY_WITHIN.as_secs())
         } else {
             last.to_owned()
         })

@@ -1,6 +1,6 @@
 //! The figures of a run.
 
-use crate::record::{Record, is_final, outcome_of};
+use crate::record::{Record, is_final};
 use overlay::{Duration, Id, Request, Time, Version};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ pub(crate) struct Figures {
     pub(crate) seconds_without: u64,
     /// How long each start took, until the node served.
     pub(crate) starts: Vec<std::time::Duration>,
-    /// Starts that ended because no member let the node in.
+    /// Starts that ended because no member let the node in, or none in time.
     pub(crate) starts_in_vain: u64,
     /// Nodes that joined while others died.
     pub(crate) joined: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Figures {
 
 /// The longest time in which nodes answered that they could not read or write a key, and nobody
 /// was told otherwise: from the first such question to the next answer that is one. That nothing
-/// can be said of a key whose newest write deletes it is another matter: there is nothing to miss.
+/// can be read of a key whose newest write deletes it is another matter: there is nothing to miss.
 pub(crate) fn longest_outage(record: &Record, until: Time) -> Option<(Duration, Id)> {
     let mut failing: BTreeMap<Id, Time> = BTreeMap::new();
     let mut living: BTreeMap<Id, (Version, bool)> = BTreeMap::new();
@@ -64,7 +64,7 @@ pub(crate) fn longest_outage(record: &Record, until: Time) -> Option<(Duration, 
             if let Some(since) = failing.remove(&key) {
                 longest = longest.max(Some((ended.since(since), key)));
             }
-        } else if lives || outcome_of(reply) != "unknown" {
+        } else if lives || !matches!(op.request, Request::Get { .. } | Request::Search { .. }) {
             failing.entry(key).or_insert(op.began);
         }
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Shown<'_> {
         writeln!(
             f,
             "  {:<44}{}",
-            "starts in vain (no member within reach)", figures.starts_in_vain
+            "starts in vain, no member being in reach", figures.starts_in_vain
         )?;
         writeln!(
             f,
@@ -141,7 +141,7 @@ impl fmt::Display for Shown<'_> {
             || "none".to_owned(),
             |(span, key)| format!("{} (key {key})", seconds(Some(span))),
         );
-        writeln!(f, "  {:<44}{outage}", "longest outage of a key")?;
+        writeln!(f, "  {:<44}{outage}", "longest outage of a key that lives")?;
         writeln!(
             f,
             "  {:<44}{}",
