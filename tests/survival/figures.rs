@@ -81,90 +81,84 @@ pub(crate) struct Shown<'a>(
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(figures, record, until) = self;
-        let writes = record
-            .history
-            .all()
-            .filter(|op| op.acknowledged().is_some());
-        let [values, resources] = &record.keys;
-        writeln!(f, "  {:<44}{}", "operations", record.history.all().count())?;
-        writeln!(f, "  {:<44}{}", "writes acknowledged", writes.count())?;
-        writeln!(
-            f,
-            "  {:<44}{} and {}",
-            "keys of values, of holders",
-            values.len(),
-            resources.len()
-        )?;
-        writeln!(f, "  {:<44}{}", "killed", figures.kills)?;
-        writeln!(f, "  {:<44}{}", "stopped", figures.stops)?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "seconds without, too many being away", figures.seconds_without
-        )?;
-        let mut starts = figures.starts.clone();
-        starts.sort_unstable();
-        let start = |at: usize| starts.get(at).map_or(0.0, std::time::Duration::as_secs_f64);
-        let (median, longest) = (start(starts.len() / 2), start(starts.len().max(1) - 1));
-        writeln!(
-            f,
-            "  {:<44}{median:.1} s, {longest:.1} s",
-            "starting: median, longest"
-        )?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "starts in vain, no member being in reach", figures.starts_in_vain
-        )?;
-        writeln!(
-            f,
-            "  {:<44}{} and {}",
-            "joined, left", figures.joined, figures.left
-        )?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "leaves in vain",
-            figures.leaves_in_vain.len()
-        )?;
-        for why in &figures.leaves_in_vain {
-            writeln!(f, "      {why}")?;
-        }
-        writeln!(f, "  {:<44}{}", "partitions", figures.partitions)?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "connections that did not come about", figures.not_connected
-        )?;
-        let outage = longest_outage(record, *until);
-        let outage = outage.map_or_else(
-            || "none".to_owned(),
-            |(span, key)| format!("{} (key {key})", seconds(Some(span))),
-        );
-        writeln!(f, "  {:<44}{outage}", "longest outage of a key that lives")?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "everybody in the network after",
-            seconds(figures.settled_after)
-        )?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "everything found everywhere after",
-            seconds(figures.found_after)
-        )?;
-        writeln!(f, "  {:<44}{}", "last reads", figures.last_reads)?;
-        writeln!(
-            f,
-            "  {:<44}{}",
-            "of them unknown where nothing is", figures.unproven
-        )?;
+        let mut rows = rows_of_clients(record, *until);
+        rows.extend(rows_of_nodes(figures));
         for ((kind, outcome), count) in &record.outcomes {
-            writeln!(f, "  {:<44}{count}", format!("{kind}: {outcome}"))?;
+            rows.push((format!("{kind}: {outcome}"), count.to_string()));
+        }
+        for (name, value) in rows {
+            writeln!(f, "  {name:<44}{value}")?;
         }
         Ok(())
     }
+}
+
+type Row = (String, String);
+
+fn row(name: &str, value: impl fmt::Display) -> Row {
+    (name.to_owned(), value.to_string())
+}
+
+fn rows_of_clients(record: &Record, until: Time) -> Vec<Row> {
+    let all = record.history.all();
+    let writes = all.filter(|op| op.acknowledged().is_some()).count();
+    let [values, resources] = &record.keys;
+    let outage = longest_outage(record, until).map_or_else(
+        || "none".to_owned(),
+        |(span, key)| format!("{} (key {key})", seconds(Some(span))),
+    );
+    vec![
+        row("operations", record.history.all().count()),
+        row("writes acknowledged", writes),
+        row("keys of values", values.len()),
+        row("keys of holders", resources.len()),
+        row("longest outage of a key that lives", outage),
+    ]
+}
+
+fn rows_of_nodes(figures: &Figures) -> Vec<Row> {
+    let mut starts = figures.starts.clone();
+    starts.sort_unstable();
+    let start = |at: usize| starts.get(at).map_or(0.0, std::time::Duration::as_secs_f64);
+    let (median, longest) = (
+        start(starts.len() / 2),
+        start(starts.len().saturating_sub(1)),
+    );
+    let mut rows = vec![
+        row("killed", figures.kills),
+        row("stopped", figures.stops),
+        row(
+            "seconds without, too many being away",
+            figures.seconds_without,
+        ),
+        row(
+            "starting: median, longest",
+            format!("{median:.1} s, {longest:.1} s"),
+        ),
+        row(
+            "starts in vain, no member being in reach",
+            figures.starts_in_vain,
+        ),
+        row("joined", figures.joined),
+        row("left", figures.left),
+        row("leaves in vain", figures.leaves_in_vain.len()),
+    ];
+    rows.extend(figures.leaves_in_vain.iter().map(|why| row("", why)));
+    rows.extend([
+        row("partitions", figures.partitions),
+        row("connections that did not come about", figures.not_connected),
+        row(
+            "everybody in the network after",
+            seconds(figures.settled_after),
+        ),
+        row(
+            "everything found everywhere after",
+            seconds(figures.found_after),
+        ),
+        row("last reads", figures.last_reads),
+        row("of them unknown where nothing is", figures.unproven),
+    ]);
+    rows
 }
 
 fn seconds(span: Option<Duration>) -> String {
