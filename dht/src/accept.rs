@@ -3,7 +3,9 @@
 //!
 //! A write has a name: its origin, and the origin's number for it. The root remembers names, and
 //! replicas do too, so that asking again is still one write when a replica has become the root
-//! meanwhile.
+//! meanwhile. A root that was held up, stopped by its machine for one, may have been given up since
+//! and another one asked, which it knows nothing of: so it begins nothing after the origin's time.
+//! That holds as far as clocks differ by less than the origin's patience.
 
 use crate::checks::write_fits;
 use crate::coordinate::{Asker, MAX_COORDINATED, Task};
@@ -68,6 +70,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Why a write is not taken on.
     fn refuse_write(&self, cx: &Cx<'_, Self>, write: &Write) -> Option<WriteResult> {
+        if cx.wall > write.until {
+            return Some(WriteResult::TooLate { wall: cx.wall });
+        }
         if !self.views.iter().any(|view| view.arc.contains(write.key)) {
             return Some(WriteResult::NotResponsible);
         }

@@ -294,6 +294,9 @@ pub struct Write {
     pub seen: Hlc,
     /// What must be there before; only for a value.
     pub condition: Condition,
+    /// When the origin asks elsewhere: a root whose clock shows more has been held up, and does not
+    /// begin. Done late, the write would be newer than what was written since.
+    pub until: WallMs,
 }
 
 /// What became of a write.
@@ -349,6 +352,11 @@ pub enum WriteResult {
     },
     /// Too many of the replicas are full, in words; it may still take effect where it was taken.
     Full(String),
+    /// It came after its time; nothing was changed.
+    TooLate {
+        /// What the clock of the root shows.
+        wall: WallMs,
+    },
 }
 
 /// Records for a replica.

@@ -30,7 +30,16 @@ pub(crate) struct WriteWork {
     silences: u32,
     /// Whether the present root has said that it works on it.
     taken: bool,
+    /// How far the clock of a root is ahead of ours, once it said that it was too late.
+    ahead_ms: Option<(Id, u64)>,
+    /// How often it said so.
+    late: u32,
 }
+
+/// After how many silences in a row a root is given up: one is a lost message.
+const SILENCES: u32 = 2;
+/// How often a root may say that a write came too late: once tells how far its clock is ahead.
+const MAX_LATE: u32 = 3;
 
 /// Which call it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +113,8 @@ impl WriteWork {
             sent: false,
             silences: 0,
             taken: false,
+            ahead_ms: None,
+            late: 0,
         }
     }
 
@@ -131,6 +142,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Some((_, sent)) => *sent = sent.saturating_add(1),
             None => write.open_at.push((root.id, 1)),
         }
+        // The root reports at once that it works on a write which takes longer, so that a silence
+        // of this length means something.
+        let patience = self.routing.timeout_for(root.id).0 + WRITE_PATIENCE.0;
+        let at = (cx.now + overlay::Duration(patience)).min(op.deadline);
+        // The first of two messages may be taken until the second is given up.
+        let turns = u64::from(SILENCES.saturating_sub(write.silences));
+        let ahead = write.ahead_ms.filter(|(of, _)| *of == root.id);
+        let ahead_ms = ahead.map_or(0, |(_, ahead_ms)| ahead_ms);
+        let until_ms = (turns * patience / 1_000).saturating_add(ahead_ms);
         let message = Write {
             req: number,
             number: write.number,
@@ -141,11 +161,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             consistency: write.consistency,
             seen: self.clock.latest(),
             condition: write.condition,
+            until: WallMs(cx.wall.0.saturating_add(until_ms)),
         };
-        // The root reports at once that it works on a write which takes longer, so that a silence
-        // of this length means something.
-        let patience = self.routing.timeout_for(root.id).0 + WRITE_PATIENCE.0;
-        let at = (cx.now + overlay::Duration(patience)).min(op.deadline);
         self.deadlines.set(Due::Op(number), at);
         self.post(cx, root, StoreMessage::Write(Box::new(message)));
     }
@@ -162,10 +179,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         write.silences += 1;
-        if write.silences < 2 {
+        if write.silences < SILENCES {
             return self.send_write(cx, number);
         }
-        write.silences = 0;
+        (write.silences, write.late) = (0, 0);
         if root.id != self.my().id {
             self.with_routing(cx, |routing, cx| routing.suspect(cx, root));
         }
@@ -259,6 +276,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let failure = match result {
             WriteResult::NotResponsible => return self.look_again(cx, number),
+            WriteResult::TooLate { wall } => return self.was_late(cx, number, wall),
             WriteResult::Busy => return self.pause(cx, number),
             // What it found may be this very write.
             WriteResult::Conflict { .. } | WriteResult::Undecided { .. } if is_open => {
@@ -290,6 +308,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             WriteResult::Taken | WriteResult::Written { .. } | WriteResult::TooFew { .. } => return,
         };
         self.fail(cx, number, failure);
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// The root said that it got a write after its time: its clock is ahead of ours, or it was held
+    /// up for a moment.
+    fn was_late(&mut self, cx: &mut Cx<'_, Self>, number: u64, wall: WallMs) {
+        let Some(op) = self.ops.get_mut(&number) else {
+            return;
+        };
+        let Work::Write(write) = &mut op.work else {
+            return;
+        };
+        let root = op.replicas.first().map(|root| root.id);
+        write.ahead_ms = root.map(|root| (root, wall.0.saturating_sub(cx.wall.0)));
+        write.late += 1;
+        if write.late > MAX_LATE {
+            return self.pause(cx, number);
+        }
+        self.send_write(cx, number);
     }
 }
 

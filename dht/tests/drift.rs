@@ -43,6 +43,7 @@ fn write(seen: Hlc) -> StoreMessage {
         consistency: Consistency::Quorum,
         seen,
         condition: Condition::Always,
+        until: WallMs(u64::MAX),
     }))
 }
 

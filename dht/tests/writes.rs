@@ -68,6 +68,7 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
             consistency: Consistency::Quorum,
             seen: overlay::Hlc(0),
             condition: overlay::Condition::Always,
+            until: overlay::WallMs(u64::MAX),
         }))
     };
     for req in [1, 2] {
@@ -93,6 +94,48 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
     assert!(
         versions.iter().filter(|version| **version == first).count() >= 2,
         "{versions:?}"
+    );
+}
+
+#[test]
+fn a_root_that_was_held_up_does_not_begin_what_its_origin_asked_elsewhere() {
+    let mut world = World::of(4, 35);
+    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
+    let origin = (0..4)
+        .map(contact)
+        .find(|contact| contact.id == origin)
+        .unwrap();
+    world.put(contact(0).id, key(1), b"newer");
+    world.log = Some(Vec::new());
+    let late = StoreMessage::Write(Box::new(Write {
+        req: 1,
+        number: 77,
+        key: key(1),
+        slot: Slot::Value,
+        body: Some("late".into()),
+        life_s: None,
+        consistency: Consistency::Quorum,
+        seen: overlay::Hlc(0),
+        condition: overlay::Condition::Always,
+        until: overlay::WallMs(0),
+    }));
+    world.deliver(origin, root, late);
+    world.run_for(Duration::from_secs(1));
+    world.expect(contact(2).id, key(1), b"newer");
+    let log = world.log.take().unwrap();
+    let is_refusal = |message: &StoreMessage| {
+        matches!(
+            message,
+            StoreMessage::WriteReply {
+                result: WriteResult::TooLate { .. },
+                ..
+            }
+        )
+    };
+    assert!(
+        log.iter()
+            .any(|(from, _, message)| *from == root && is_refusal(message)),
+        "{log:?}"
     );
 }
 

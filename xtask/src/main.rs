@@ -6,6 +6,7 @@
 mod chores;
 mod packages;
 mod steps;
+mod survive;
 mod tally;
 mod test;
 mod wasm;
@@ -18,11 +19,12 @@ The project's chores.
 Usage: cargo xtask VERB [FLAGS]
 
 Verbs:
-  test   Install what the tests need, then build and run all of them, doc tests included
-  wasm   Check that the pure crates build where there is no operating system
-  ci     Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
-  deny   Check licences, advisories and sources of all dependencies with cargo-deny
-  help   Show this text
+  test     Install what the tests need, then build and run all of them, doc tests included
+  wasm     Check that the pure crates build where there is no operating system
+  ci       Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
+  survive  Kill, stop, add, remove and cut off real nodes while clients write and read
+  deny     Check licences, advisories and sources of all dependencies with cargo-deny
+  help     Show this text
 
 `cargo xtask VERB --help` explains a verb and its flags.
 ";
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "test" => (test::HELP, test::run),
         "wasm" => (chores::WASM_HELP, chores::wasm),
         "ci" => (chores::CI_HELP, chores::ci),
+        "survive" => (survive::HELP, survive::run),
         "deny" => (chores::DENY_HELP, chores::deny),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

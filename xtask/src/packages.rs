@@ -4,11 +4,13 @@ use crate::steps::{command, step, works};
 use std::path::Path;
 
 /// What is needed: the program that shows that it is there, and the package that brings it.
-const NEEDED: [(&str, &str); 2] = [
+const NEEDED: [(&str, &str); 3] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
     ("strace", "strace"),
+    // The survival run puts nodes into network namespaces, when it is root.
+    ("ip", "iproute2"),
 ];
 
 /// Installs what is missing, or says the exact command where it must not or cannot.

@@ -40,26 +40,21 @@ impl Check for HoldersKept {
         })
     }
 
-    fn finished(&mut self, history: &History, end: &End) -> Result<(), String> {
-        for read in history.all().filter(|read| end.is_last_read(read)) {
-            if !matches!(read.request, Request::Search { .. }) {
-                continue;
-            }
-            let outcome = match &read.answer {
-                Some((_, Reply::Searched(report))) => report.outcome,
-                _ => Outcome::Unknown,
-            };
-            let Some((key, found)) = listed(read).filter(|_| outcome != Outcome::Unknown) else {
-                return Err(format!("the last search failed: {}", read.describe()));
-            };
-            let inserts = history
-                .on(key)
-                .filter(|op| matches!(op.request, Request::Insert { .. }));
-            for insert in inserts {
-                judge(history, end, read, found, insert)?;
-            }
+    fn last_read(&self, history: &History, end: &End, read: &Operation) -> Result<(), String> {
+        if !matches!(read.request, Request::Search { .. }) {
+            return Ok(());
         }
-        Ok(())
+        let outcome = match &read.answer {
+            Some((_, Reply::Searched(report))) => report.outcome,
+            _ => Outcome::Unknown,
+        };
+        let Some((key, found)) = listed(read).filter(|_| outcome != Outcome::Unknown) else {
+            return Err(format!("the last search failed: {}", read.describe()));
+        };
+        let mut inserts = history
+            .on(key)
+            .filter(|op| matches!(op.request, Request::Insert { .. }));
+        inserts.try_for_each(|insert| judge(history, end, read, found, insert))
     }
 }
 

@@ -30,13 +30,21 @@ pub trait Check {
         Ok(())
     }
 
-    /// Looks at everything after the last read of the run, which saw every key in a network
-    /// without faults.
+    /// Looks at one of the last reads of the run, which see every key in a network without faults.
     ///
     /// # Errors
     /// In words, what is wrong.
-    fn finished(&mut self, _history: &History, _end: &End) -> Result<(), String> {
+    fn last_read(&self, _history: &History, _end: &End, _read: &Operation) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Looks at everything after the last read of the run.
+    ///
+    /// # Errors
+    /// In words, what is wrong.
+    fn finished(&mut self, history: &History, end: &End) -> Result<(), String> {
+        let mut reads = history.all().filter(|read| end.is_last_read(read));
+        reads.try_for_each(|read| self.last_read(history, end, read))
     }
 }
 
