@@ -1,8 +1,8 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Three experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
-//! in which nodes come and go all the time, and [`faults`] hunts for seeds under which something
-//! that was promised does not hold. All are functions of their arguments and a seed; the binary
+//! Four experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
+//! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
+//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All are functions of their arguments and a seed; the binary
 //! only prints what they give.
 
 pub mod churn;
@@ -14,9 +14,11 @@ mod growth;
 mod invariants;
 pub mod lookup;
 mod overlays;
+pub mod loss;
 pub mod paper;
 mod progress;
 pub mod scenario;
+mod storing;
 mod tally;
 
 use clap::Parser;
@@ -56,6 +58,14 @@ pub enum RunError {
         path: String,
         /// Why.
         cause: sim::MatrixError,
+    },
+    /// Nobody would be left.
+    #[error("{dead} of {nodes} nodes cannot die: one must be left; lower --dead or raise --nodes")]
+    TooManyDead {
+        /// How many are to die.
+        dead: u64,
+        /// How many there are.
+        nodes: u64,
     },
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
@@ -112,6 +122,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Lookup(args) => lookup::command(&args, &mut out),
         Experiment::Churn(args) => churn::command(&args, &mut out),
         Experiment::Faults(args) => faults::command(&args, &mut out),
+        Experiment::Loss(args) => loss::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)
