@@ -300,7 +300,7 @@ pub struct LossArgs {
     #[arg(long, default_value_t)]
     pub overlay: Overlay,
     /// Nodes in the network.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(3..=1_000))]
     pub nodes: u64,
     /// Values that are put before.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -309,7 +309,7 @@ pub struct LossArgs {
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u64).range(0..=65_536))]
     pub value_size: u64,
     /// How many nodes die at once; each number is an experiment of its own.
-    #[arg(long, value_name = "D,…", value_delimiter = ',', default_value = "1,2,3", value_parser = clap::value_parser!(u64).range(1..=999))]
+    #[arg(long, value_name = "D,…", value_delimiter = ',', default_value = "1,2,3", value_parser = clap::value_parser!(u64).range(1..=998))]
     pub dead: Vec<u64>,
     /// The seeds to run for each number, the last one excluded.
     #[arg(long, value_name = "FROM..TO", default_value = "0..100")]

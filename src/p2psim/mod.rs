@@ -59,8 +59,8 @@ pub enum RunError {
         /// Why.
         cause: sim::MatrixError,
     },
-    /// Nobody would be left.
-    #[error("{dead} of {nodes} nodes cannot die: one must be left; lower --dead or raise --nodes")]
+    /// Fewer than two would be left.
+    #[error("{dead} of {nodes} nodes cannot die: two must be left; lower --dead or raise --nodes")]
     TooManyDead {
         /// How many are to die.
         dead: u64,

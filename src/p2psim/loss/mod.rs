@@ -24,6 +24,9 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Nodes that must be left: one that has lost all others is cut off and answers for nothing.
+const LEAST_LEFT: u64 = 2;
+
 /// Runs the experiment, prints the result, and says whether all was as it must be.
 pub(super) fn command(args: &LossArgs, out: &mut dyn Write) -> Result<bool, RunError> {
     let (report, wall) = run_with(args)?;
@@ -39,7 +42,7 @@ pub(super) fn command(args: &LossArgs, out: &mut dyn Write) -> Result<bool, RunE
 /// Runs the experiment.
 ///
 /// # Errors
-/// When the latency file is wrong, or more nodes are to die than there are.
+/// When the latency file is wrong, or fewer than two nodes are to be left.
 pub fn run(args: &LossArgs) -> Result<LossReport, RunError> {
     run_with(args).map(|(report, _)| report)
 }
@@ -47,7 +50,11 @@ pub fn run(args: &LossArgs) -> Result<LossReport, RunError> {
 type RunResult = Result<Outcomes, String>;
 
 fn run_with(args: &LossArgs) -> Result<(LossReport, std::time::Duration), RunError> {
-    if let Some(dead) = args.dead.iter().find(|dead| **dead >= args.nodes) {
+    if let Some(dead) = args
+        .dead
+        .iter()
+        .find(|dead| **dead + LEAST_LEFT > args.nodes)
+    {
         return Err(RunError::TooManyDead {
             dead: *dead,
             nodes: args.nodes,

@@ -88,9 +88,10 @@ fn row(args: &LossArgs, dead: u64, results: &[((u64, usize), RunResult)]) -> Los
         .iter()
         .map(|run| run.lost as f64 / args.keys as f64)
         .collect();
-    let mean = shares.iter().sum::<f64>() / count;
+    let mean = shares.iter().fold(0.0, |sum, share| sum + share) / count;
     let square = |share: &f64| (share - mean) * (share - mean);
-    let variance = shares.iter().map(square).sum::<f64>() / (count - 1.0).max(1.0);
+    let variance =
+        shares.iter().map(square).fold(0.0, |sum, one| sum + one) / (count - 1.0).max(1.0);
     let (mut repaired, mut messages, mut bytes) =
         <(Distribution, Distribution, Distribution)>::default();
     for run in &runs {

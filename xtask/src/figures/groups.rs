@@ -1,9 +1,8 @@
 //! How many records share one commit, by the puts in flight.
 
-use super::Flags;
 use super::metrics::number_in;
 use super::network::Network;
-use std::path::Path;
+use super::{Flags, Place};
 
 /// Nodes of the network unless told otherwise.
 const NODES: usize = 16;
@@ -30,8 +29,8 @@ impl Measured {
     }
 }
 
-pub(super) fn measure(flags: &Flags, bin: &Path) -> Result<(), String> {
-    let network = Network::start(bin, flags.nodes.unwrap_or(NODES))?;
+pub(super) fn measure(flags: &Flags, place: Place) -> Result<(), String> {
+    let network = Network::start(place, flags.nodes.unwrap_or(NODES))?;
     println!(
         "puts of 100 bytes, 2 of 3 replicas durable, {} nodes, the fastest of {} rounds",
         network.nodes.len(),

@@ -1,9 +1,8 @@
 //! What it costs to renew many leases.
 
 use super::network::{Network, Node, clock};
-use super::{Flags, pause};
+use super::{Flags, Place, pause};
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 /// Nodes of the network unless told otherwise.
@@ -11,8 +10,8 @@ const NODES: usize = 4;
 /// How long the network is watched without leases, to compare.
 const IDLE: Duration = Duration::from_secs(60);
 
-pub(super) fn measure(flags: &Flags, bin: &Path) -> Result<(), String> {
-    let network = Network::start(bin, flags.nodes.unwrap_or(NODES))?;
+pub(super) fn measure(flags: &Flags, place: Place) -> Result<(), String> {
+    let network = Network::start(place, flags.nodes.unwrap_or(NODES))?;
     let idle = watch(&network, IDLE)?;
     let mut lines = String::new();
     for number in 0..flags.leases {

@@ -30,14 +30,26 @@ Usage: cargo xtask figures groups|repair|leases [FLAGS]
 
   --nodes N    [16; leases: 4]
   --bin DIR    The programs to measure; otherwise the release build is made and taken
+  --data DIR   Where the nodes keep their data, for instance /dev/shm to leave the disk out
+               [the folder for temporary files]
 
 Other load on the machine changes every figure: measure on a quiet one.
 ";
+
+/// Where a network lives.
+#[derive(Debug)]
+struct Place {
+    /// Its programs.
+    bin: PathBuf,
+    /// Its data, in a folder of their own.
+    data: PathBuf,
+}
 
 /// What the flags say.
 #[derive(Debug, PartialEq, Eq)]
 struct Flags {
     bin: Option<PathBuf>,
+    data: Option<PathBuf>,
     nodes: Option<usize>,
     in_flight: Vec<u64>,
     rounds: u64,
@@ -50,6 +62,7 @@ impl Default for Flags {
     fn default() -> Self {
         Self {
             bin: None,
+            data: None,
             nodes: None,
             in_flight: vec![1, 4, 16, 64, 256],
             rounds: 3,
@@ -71,6 +84,7 @@ impl Flags {
             };
             match word.as_str() {
                 "--bin" => flags.bin = Some(PathBuf::from(value()?)),
+                "--data" => flags.data = Some(PathBuf::from(value()?)),
                 "--nodes" => flags.nodes = Some(number(value()?)? as usize),
                 "--rounds" => flags.rounds = number(value()?)?,
                 "--records" => flags.records = number(value()?)?,
@@ -111,7 +125,13 @@ pub(crate) fn run(words: &[String]) -> Result<bool, String> {
         }
         None => return Ok(false),
     };
-    measure(&flags, &bin)?;
+    measure(
+        &flags,
+        Place {
+            bin,
+            data: flags.data.clone().unwrap_or_else(std::env::temp_dir),
+        },
+    )?;
     Ok(true)
 }
 

@@ -1,11 +1,11 @@
 //! Real nodes on this machine: started, measured from outside, ended.
 
 use super::metrics::{Sums, get};
-use super::pause;
+use super::{Place, pause};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,14 +42,14 @@ pub(super) fn clock() -> Instant {
 
 impl Network {
     /// Starts some nodes and waits until the network is at rest.
-    pub(super) fn start(bin: &Path, count: usize) -> Result<Self, String> {
-        let name = format!("p2p-figures-{}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
+    pub(super) fn start(place: Place, count: usize) -> Result<Self, String> {
+        let Place { bin, data } = place;
+        let directory = data.join(format!("p2p-figures-{}", std::process::id()));
         std::fs::create_dir_all(&directory)
             .map_err(|why| format!("cannot make {}: {why}", directory.display()))?;
         let mut network = Self {
             nodes: Vec::new(),
-            bin: bin.to_owned(),
+            bin,
             directory,
         };
         for number in 0..count {
@@ -65,7 +65,7 @@ impl Network {
             }
             Ok(true)
         })?;
-        eprintln!("{count} nodes of {} are at rest", bin.display());
+        eprintln!("{count} nodes of {} are at rest", network.bin.display());
         Ok(network)
     }
 

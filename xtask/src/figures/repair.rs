@@ -2,8 +2,7 @@
 
 use super::metrics::Sums;
 use super::network::{Network, clock};
-use super::{Flags, pause};
-use std::path::Path;
+use super::{Flags, Place, pause};
 use std::time::Duration;
 
 /// Nodes of the network unless told otherwise.
@@ -15,9 +14,9 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-pub(super) fn measure(flags: &Flags, bin: &Path) -> Result<(), String> {
+pub(super) fn measure(flags: &Flags, place: Place) -> Result<(), String> {
     let nodes = flags.nodes.unwrap_or(NODES);
-    let mut network = Network::start(bin, nodes)?;
+    let mut network = Network::start(place, nodes)?;
     let keys = flags.records * nodes as u64 / REPLICAS;
     let all = (keys * REPLICAS) as f64;
     eprintln!("putting {keys} values of 100 bytes");
