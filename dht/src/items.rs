@@ -9,8 +9,9 @@ use crate::view::Member;
 use crate::{Dht, Meta, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Duration, Fault, Hlc, Item, KeyRouter};
 
-/// Most records that are asked for in one message.
-pub(crate) const MAX_WANTED: usize = 256;
+/// Most records that are asked for in one message. Of small ones so many fill it, and far away the
+/// pace is that of one message a round trip.
+pub(crate) const MAX_WANTED: usize = 512;
 /// Bytes of records a second that a root exchanges with one replica, both directions together: a
 /// third of a link of 100 Mbit/s, so that users' messages find room, and 14 GB in an hour.
 const REPAIR_BYTES_PER_S: u64 = 4 << 20;
@@ -92,6 +93,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             walk.pushed = handled;
             walk.pushed_bytes = bytes_of(&items);
             walk.wanted = want.len();
+            walk.sent = cx.now;
         }
         let message = StoreMessage::SyncItems {
             req,
@@ -186,7 +188,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         walk.push.drain(..walk.pushed.min(walk.push.len()));
         walk.pushed = 0;
         walk.wanted = 0;
-        let pause = pause_after(moved.0, moved.1);
+        // What the journey and the other disk took counts: far away it is longer than the pause.
+        let taken = cx.now.since(walk.sent);
+        let pause = Duration(pause_after(moved.0, moved.1).0.saturating_sub(taken.0));
         if pause < LEAST_PAUSE {
             return self.next_items(cx, at);
         }

@@ -53,6 +53,8 @@ pub(crate) struct Walk {
     pub(crate) want: VecDeque<Position>,
     /// How many of them are asked for.
     pub(crate) wanted: usize,
+    /// When the records in flight were sent for: the pace counts from then.
+    pub(crate) sent: Time,
 }
 
 /// What is in flight.
@@ -198,6 +200,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             pushed_bytes: 0,
             want: VecDeque::new(),
             wanted: 0,
+            sent: cx.now,
         };
         if let Some(member) = self.member_mut(at) {
             member.walk = Some(Box::new(walk));
