@@ -8,6 +8,7 @@ mod leases;
 mod metrics;
 mod network;
 mod repair;
+mod start;
 
 use crate::steps::{cargo, root, step};
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 Measure the store with real processes on this machine.
 
-Usage: cargo xtask figures groups|repair|leases [FLAGS]
+Usage: cargo xtask figures groups|repair|leases|start [FLAGS]
 
   groups   How puts a second and the size of a commit grow with the puts in flight (16 nodes)
              --in-flight C,…    [1,4,16,64,256]
@@ -27,6 +28,9 @@ Usage: cargo xtask figures groups|repair|leases [FLAGS]
   leases   CPU of a network that renews the leases of one node, over one lease
              --leases N         [100000]
              --lease SECONDS    [1800]
+  start    A node with many records is killed: the time until it serves again, and its memory
+             --records N        [100000]
+             --rounds N         [3]
 
   --nodes N    [16; leases: 4]
   --bin DIR    The programs to measure; otherwise the release build is made and taken
@@ -109,12 +113,13 @@ fn number(text: &str) -> Result<u64, String> {
 /// Runs the verb.
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let Some((figure, words)) = words.split_first() else {
-        return Err("name a figure: groups, repair or leases; see --help".to_owned());
+        return Err("name a figure: groups, repair, leases or start; see --help".to_owned());
     };
     let measure = match figure.as_str() {
         "groups" => groups::measure,
         "repair" => repair::measure,
         "leases" => leases::measure,
+        "start" => start::measure,
         unknown => return Err(format!("no figure `{unknown}`; see --help")),
     };
     let flags = Flags::parse(words)?;
