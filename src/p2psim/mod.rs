@@ -2,8 +2,8 @@
 //!
 //! Four experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
 //! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
-//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All are functions of their arguments and a seed; the binary
-//! only prints what they give.
+//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
@@ -13,8 +13,8 @@ pub mod faults;
 mod growth;
 mod invariants;
 pub mod lookup;
-mod overlays;
 pub mod loss;
+mod overlays;
 pub mod paper;
 mod progress;
 pub mod scenario;

@@ -1,14 +1,16 @@
 //! Nodes that store, in a network that starts with correct tables.
 
-use chord::{Chord, ChordConfig, ChordTimer};
+use super::overlays::{Pace, Settings, Simulated};
 use dht::{Dht, DhtConfig, DhtMessage, DhtTimer, MemoryStore, StoreMessage};
 use overlay::lookup::{LookupConfig, RoutingTimer};
-use overlay::{Contact, Duration, KeyRouter, Time};
+use overlay::{Contact, Duration, Time};
 use sim::{World, address_of};
 
 /// A node that stores.
 pub(super) type Storing<R> = Dht<R, MemoryStore>;
 
+/// Entries in a successor list, for Chord: as shipped.
+const SUCCESSORS: usize = 8;
 /// The kind of messages that repair: comparisons of replicas, and the records that they move.
 pub(super) const REPAIR: usize = 1;
 /// The kind of all other messages.
@@ -20,26 +22,8 @@ const PHASES: u32 = 101;
 /// The first maintenance of all nodes falls into this span.
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
-/// A router whose tables can be built directly.
-pub(super) trait Prepared: KeyRouter + Sized {
-    /// The node at an index of a network, which is sorted by id.
-    fn prepared(contacts: &[Contact], at: usize) -> Self;
-    /// The timer with which its maintenance begins.
-    fn start() -> Self::Timer;
-}
-
-impl Prepared for Chord {
-    fn prepared(contacts: &[Contact], at: usize) -> Self {
-        chord::tables::correct(contacts, at, ChordConfig::default())
-    }
-
-    fn start() -> ChordTimer {
-        ChordTimer::Start
-    }
-}
-
 /// Fills an empty world with `count` nodes that have correct tables and begin to maintain them.
-pub(super) fn build<R: Prepared>(world: &mut World<Storing<R>>, count: usize, config: &DhtConfig) {
+pub(super) fn build<R: Simulated>(world: &mut World<Storing<R>>, count: usize, config: &DhtConfig) {
     let (mut ids, mut phases) = (world.dice(IDS), world.dice(PHASES));
     let contacts: Vec<Contact> = (0..count)
         .map(|node| Contact {
@@ -47,14 +31,20 @@ pub(super) fn build<R: Prepared>(world: &mut World<Storing<R>>, count: usize, co
             addr: address_of(node),
         })
         .collect();
+    let settings = Settings {
+        successors: SUCCESSORS,
+        pace: Pace::Shipped,
+        proximity: false,
+        lookup: LookupConfig::default(),
+    };
     let mut sorted = contacts.clone();
     sorted.sort_unstable();
     for contact in contacts {
         let at = sorted.partition_point(|other| other.id < contact.id);
         let node = world.add(contact.id, |_| {
-            let router = R::prepared(&sorted, at);
-            let lookup = LookupConfig::default();
-            let mut node = Dht::new(router, MemoryStore::on_disk(), config.clone(), lookup);
+            let router = R::correct(&sorted, at, &settings, None);
+            let (store, lookup) = (MemoryStore::on_disk(), settings.lookup.clone());
+            let mut node = Dht::new(router, store, config.clone(), lookup);
             node.assume_complete();
             node
         });

@@ -1,6 +1,7 @@
 //! The values of an experiment, and where they are.
 
-use super::super::storing::{Prepared, Storing};
+use super::super::overlays::Simulated;
+use super::super::storing::Storing;
 use bytes::Bytes;
 use dht::Store;
 use overlay::{Id, OwnedArc, Slot};
@@ -38,8 +39,8 @@ impl Keys {
     }
 
     /// Notes of which keys no replica is left, after deaths; gives how many there are.
-    pub(super) fn count_lost<R: Prepared>(&mut self, world: &World<Storing<R>>) -> usize {
-        self.first_open = 0;
+    pub(super) fn count_lost<R: Simulated>(&mut self, world: &World<Storing<R>>) -> usize {
+        self.look_again();
         for (id, survives) in self.ids.iter().zip(&mut self.survives) {
             let holds = |node: &Storing<R>| node.store().meta(*id, Slot::Value).is_some();
             *survives = world.live().any(|(_, node)| holds(node));
@@ -47,12 +48,17 @@ impl Keys {
         self.survives.iter().filter(|survives| !**survives).count()
     }
 
+    /// The next look is at all keys.
+    pub(super) const fn look_again(&mut self) {
+        self.first_open = 0;
+    }
+
     pub(super) fn survives(&self, number: usize) -> bool {
         self.survives.get(number).copied().unwrap_or_default()
     }
 
     /// Why not every surviving key is on all replicas that it should have; none when it is.
-    pub(super) fn incomplete<R: Prepared>(
+    pub(super) fn incomplete<R: Simulated>(
         &mut self,
         world: &World<Storing<R>>,
         replicas: usize,
@@ -91,6 +97,6 @@ impl Keys {
     }
 }
 
-fn peer_id<R: Prepared>(node: &Storing<R>) -> Id {
+fn peer_id<R: Simulated>(node: &Storing<R>) -> Id {
     overlay::Locate::me(node).id
 }

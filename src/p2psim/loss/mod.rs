@@ -19,6 +19,7 @@ use super::cli::{LossArgs, Overlay, Seeds};
 use super::progress::{Progress, print_cost};
 use super::write_json;
 use chord::Chord;
+use pastry::Pastry;
 use run::{Outcomes, Plan};
 use std::io::Write;
 use std::sync::Mutex;
@@ -104,6 +105,7 @@ fn run_with(args: &LossArgs) -> Result<(LossReport, std::time::Duration), RunErr
 fn one(args: &LossArgs, plan: &Plan, of: (u64, usize)) -> RunResult {
     let done = match args.overlay {
         Overlay::Chord => run::run::<Chord>(plan, of, replay(args, of)),
+        Overlay::Pastry => run::run::<Pastry>(plan, of, replay(args, of)),
     };
     done.map_err(|error| error.to_string())
 }

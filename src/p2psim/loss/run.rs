@@ -1,7 +1,8 @@
 //! One experiment: a network at rest, deaths, repair, and a last look at every key.
 
 use super::super::RunError;
-use super::super::storing::{self, Prepared, REPAIR, Storing};
+use super::super::overlays::Simulated;
+use super::super::storing::{self, REPAIR, Storing};
 use super::keys::Keys;
 use dht::DhtConfig;
 use overlay::{
@@ -53,7 +54,7 @@ pub(super) struct Outcomes {
 }
 
 /// Runs one seed with one number of deaths.
-pub(super) fn run<R: Prepared>(
+pub(super) fn run<R: Simulated>(
     plan: &Plan,
     (seed, dead): (u64, usize),
     replay: String,
@@ -62,8 +63,7 @@ pub(super) fn run<R: Prepared>(
     run.rest("the network at its start")?;
     run.put_all()?;
     run.rest("the network with all keys")?;
-    let quiet_until = run.world.now() + QUIET;
-    run.world.run_until(quiet_until)?;
+    run.quiet()?;
     let lost = run.kill(dead);
     let died = run.world.now();
     let before = *run.world.counters();
@@ -80,7 +80,7 @@ pub(super) fn run<R: Prepared>(
     })
 }
 
-struct Run<R: Prepared> {
+struct Run<R: Simulated> {
     world: World<Storing<R>>,
     keys: Keys,
     replicas: usize,
@@ -94,7 +94,7 @@ enum Ask {
     Get,
 }
 
-impl<R: Prepared> Run<R> {
+impl<R: Simulated> Run<R> {
     fn new(plan: &Plan, seed: u64, replay: String) -> Self {
         let mut config = sim::Config::new(seed);
         config.latency = plan.latency.clone();
@@ -148,6 +148,17 @@ impl<R: Prepared> Run<R> {
             self.world.run_until(until)?;
         }
         Ok(())
+    }
+
+    /// Lets time pass in which nothing happens: the replicas must stay where they are.
+    fn quiet(&mut self) -> Result<(), RunError> {
+        let until = self.world.now() + QUIET;
+        self.world.run_until(until)?;
+        self.keys.look_again();
+        match self.keys.incomplete(&self.world, self.replicas) {
+            None => Ok(()),
+            Some(why) => Err(self.wrong("a network at rest keeps all replicas", why)),
+        }
     }
 
     /// Kills random nodes at once; gives how many keys are lost.
