@@ -288,6 +288,15 @@ fn what_a_replica_survives_of_is_repaired_when_nodes_die_at_once() {
 }
 
 #[test]
+fn replicas_of_pastry_stay_and_are_repaired_too() {
+    let report = run_loss("--overlay pastry --nodes 12 --keys 60 --dead 1,2 --seeds 0..20");
+    for row in &report.dead {
+        assert_eq!((row.runs, row.runs_with_loss), (20, 0), "{row:?}");
+        assert!(row.repaired_s.max < 60.0, "{row:?}");
+    }
+}
+
+#[test]
 fn without_copies_what_a_dead_node_had_is_lost_and_not_called_absent() {
     let report = run_loss("--nodes 6 --keys 60 --dead 1 --replicas 1 --seeds 0..10");
     assert!(report.dead[0].lost_mean > 0.05, "{report:?}");
