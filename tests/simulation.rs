@@ -9,6 +9,7 @@ use p2pnode::p2psim::faults::history::{History, Operation};
 use p2pnode::p2psim::faults::weather::Weather;
 use p2pnode::p2psim::faults::{self, FaultsReport};
 use p2pnode::p2psim::lookup::{self, LookupReport};
+use p2pnode::p2psim::loss::{self, LossReport};
 use p2pnode::p2psim::paper;
 use std::process::{Command, Output};
 
@@ -45,6 +46,15 @@ fn faults_args(flags: &str) -> FaultsArgs {
         Experiment::Faults(args) => args,
         other => panic!("{other:?} is no hunt for faults"),
     }
+}
+
+fn run_loss(flags: &str) -> LossReport {
+    let Experiment::Loss(args) = parse(&format!("p2psim loss {flags}")) else {
+        panic!("{flags} is no loss");
+    };
+    let report = loss::run(&args).expect("the experiment runs");
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    report
 }
 
 fn p2psim(line: &str) -> Output {
@@ -274,6 +284,48 @@ fn wrong_use_is_told_and_ends_with_two() {
         assert!(text.contains(told), "{line}: {text}");
         assert!(output.stdout.is_empty(), "{line}");
     }
+}
+
+#[test]
+fn what_a_replica_survives_of_is_repaired_when_nodes_die_at_once() {
+    let report = run_loss("--nodes 8 --keys 60 --dead 1,3 --seeds 0..40");
+    let [one, three] = report.dead.as_slice() else {
+        panic!("two numbers of deaths: {report:?}");
+    };
+    assert_eq!((one.runs, one.runs_with_loss), (40, 0), "{one:?}");
+    assert_eq!((one.lost_worst, one.expected), (0.0, 0.0));
+    // Three given nodes of eight are the dead ones once in 56: 8 arcs of that, in 1 of 7 runs.
+    assert!((1..20).contains(&three.runs_with_loss), "{three:?}");
+    let off = (three.lost_mean - three.expected).abs();
+    assert!(off < 4.0 * three.lost_error, "{three:?}");
+    for row in [one, three] {
+        assert!(row.repaired_s.max < 60.0, "{row:?}");
+        assert!(row.messages.mean > 0.0 && row.bytes.mean > 60.0, "{row:?}");
+    }
+    let again = run_loss("--nodes 8 --keys 60 --dead 1,3 --seeds 0..40 --jobs 2");
+    assert_eq!(again.trace_hash, report.trace_hash);
+}
+
+#[test]
+fn replicas_of_pastry_stay_and_are_repaired_too() {
+    let report = run_loss("--overlay pastry --nodes 12 --keys 60 --dead 1,2 --seeds 0..20");
+    for row in &report.dead {
+        assert_eq!((row.runs, row.runs_with_loss), (20, 0), "{row:?}");
+        assert!(row.repaired_s.max < 60.0, "{row:?}");
+    }
+}
+
+#[test]
+fn without_copies_what_a_dead_node_had_is_lost_and_not_called_absent() {
+    let report = run_loss("--nodes 6 --keys 60 --dead 1 --replicas 1 --seeds 0..10");
+    assert!(report.dead[0].lost_mean > 0.05, "{report:?}");
+}
+
+#[test]
+fn two_nodes_must_be_left() {
+    let output = p2psim("loss --nodes 4 --dead 3 --seeds 0..1");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("two must be left"));
 }
 
 #[test]

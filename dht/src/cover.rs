@@ -75,7 +75,8 @@ impl Covers {
     }
 
     /// The root says that this node is a full copy: this replaces what others, and what the same
-    /// root earlier, have said about the arc. Says whether that is news.
+    /// root earlier, have said about the arc. Of its other arcs it says nothing: a root may have
+    /// several, each with replicas of its own. Says whether that is news.
     pub(crate) fn complete(&mut self, root: Id, done: &SyncDone, now: Time) -> bool {
         // Messages may overtake each other.
         if self.is_retired(root, done.view) {
@@ -93,13 +94,13 @@ impl Covers {
         }
         let before = std::mem::take(&mut self.list);
         for cover in before {
-            // What the same root said about this arc earlier is over, and so is what another root
-            // said, once this one knows that it has everything. What is left of an arc stays.
+            // What anybody said about this arc earlier is over once this root knows that it has
+            // everything. What is left of an arc stays.
             let replaced = cover.quorum == 0 || done.quorum > 0;
-            let left = match (cover.root == root, replaced) {
-                (true, _) if cover.quorum == 0 || done.quorum > 0 => SmallVec::new(),
-                (_, true) => subtract(cover.arc, done.arc),
-                (_, false) => SmallVec::from_slice(&[cover.arc]),
+            let left = if replaced {
+                subtract(cover.arc, done.arc)
+            } else {
+                SmallVec::from_slice(&[cover.arc])
             };
             if left.is_empty() && cover.root == root && cover.view != done.view {
                 self.note_retired(root, cover.view);
@@ -286,4 +287,39 @@ const fn valid_for(seconds: u32) -> Duration {
         seconds
     };
     Duration::from_secs(seconds as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(view: u64, from: u64, to: u64) -> SyncDone {
+        SyncDone {
+            req: 1,
+            view,
+            arc: Arc {
+                from: Id::from_u64(from),
+                to: Id::from_u64(to),
+            },
+            quorum: 2,
+            valid_s: 60,
+            horizons: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_node_is_a_copy_of_all_arcs_of_one_root() {
+        let (mut covers, root) = (Covers::default(), Id::from_u64(50));
+        assert!(covers.complete(root, &done(1, 10, 20), Time::ZERO));
+        assert!(covers.complete(root, &done(2, 20, 30), Time::ZERO));
+        for (key, view) in [(15, 1), (25, 2)] {
+            let key = Id::from_u64(key);
+            assert_eq!(covers.of(key, Time::ZERO), Some((root, view)));
+        }
+        // A new view of an arc replaces the old one, and leaves the other arc alone.
+        assert!(covers.complete(root, &done(3, 5, 20), Time::ZERO));
+        assert_eq!(covers.list.len(), 2);
+        assert_eq!(covers.full_arc(root, 1, Time::ZERO), None);
+        assert!(covers.full_arc(root, 2, Time::ZERO).is_some());
+    }
 }

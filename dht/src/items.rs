@@ -9,8 +9,9 @@ use crate::view::Member;
 use crate::{Dht, DhtConfig, Meta, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Duration, Fault, Hlc, Item, KeyRouter};
 
-/// Most records that are asked for in one message.
-pub(crate) const MAX_WANTED: usize = 256;
+/// Most records that are asked for in one message. Of small ones so many fill it, and far away the
+/// pace is that of one message a round trip.
+pub(crate) const MAX_WANTED: usize = 512;
 /// Shorter pauses are not worth a timer.
 const LEAST_PAUSE: Duration = Duration::from_millis(2);
 
@@ -88,6 +89,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             walk.pushed = handled;
             walk.pushed_bytes = bytes_of(&items);
             walk.wanted = want.len();
+            walk.sent = cx.now;
         }
         let message = StoreMessage::SyncItems {
             req,
@@ -186,6 +188,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         walk.pushed = 0;
         walk.wanted = 0;
         walk.tally.add(done, moved.1 as u64);
+        // What the journey and the other disk took counts: far away it is longer than the pause.
+        let taken = cx.now.since(walk.sent);
+        let pause = Duration(pause.0.saturating_sub(taken.0));
         if pause < LEAST_PAUSE {
             return self.next_items(cx, at);
         }

@@ -56,6 +56,8 @@ pub(crate) struct Walk {
     pub(crate) wanted: usize,
     /// What was moved so far.
     pub(crate) tally: Tally,
+    /// When the records in flight were sent for: the pace counts from then.
+    pub(crate) sent: Time,
 }
 
 /// What is in flight.
@@ -202,6 +204,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             want: VecDeque::new(),
             wanted: 0,
             tally: Tally::default(),
+            sent: cx.now,
         };
         if let Some(member) = self.member_mut(at) {
             member.walk = Some(Box::new(walk));

@@ -36,4 +36,7 @@ pub struct Counters {
     pub inputs: u64,
     /// Messages sent by kind, as the world's classifier names them.
     pub sent_by_kind: [u64; MAX_KINDS],
+    /// Bytes of the messages that arrived, by kind; zero unless the trace is
+    /// [`Full`](crate::Trace::Full) and there is a classifier.
+    pub delivered_bytes_by_kind: [u64; MAX_KINDS],
 }

@@ -115,7 +115,12 @@ impl<M: Machine> World<M> {
         if self.config.trace == Trace::Full {
             self.buffer.clear();
             overlay::wire::encode_into(&message, &mut self.buffer);
-            self.counters.delivered_bytes += self.buffer.len() as u64;
+            let bytes = self.buffer.len() as u64;
+            self.counters.delivered_bytes += bytes;
+            if let Some(kind_of) = self.kind_of {
+                let kind = kind_of(&message).min(MAX_KINDS - 1);
+                self.counters.delivered_bytes_by_kind[kind] += bytes;
+            }
             self.trace.bytes(&self.buffer);
         }
         let from = self.slots[from].contact;

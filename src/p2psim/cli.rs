@@ -1,6 +1,7 @@
 //! The command line of `p2psim`.
 
 use clap::{Args, Parser, Subcommand};
+use overlay::MAX_REPLICAS;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -34,6 +35,9 @@ pub enum Experiment {
     Churn(ChurnArgs),
     /// Store and find while the network loses, copies, delays and splits, and nodes come and go.
     Faults(FaultsArgs),
+    /// Let nodes die at the same instant and never return: what is lost, and how soon the rest is
+    /// repaired.
+    Loss(LossArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {
@@ -282,6 +286,41 @@ pub struct FaultsArgs {
     #[arg(long, value_name = "FROM..TO", default_value = "0..20")]
     pub seeds: Seeds,
     /// Seeds that run at the same time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: u64,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim loss`.
+#[derive(Args, Clone, Debug)]
+pub struct LossArgs {
+    /// The overlay.
+    #[arg(long, default_value_t)]
+    pub overlay: Overlay,
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(3..=1_000))]
+    pub nodes: u64,
+    /// Values that are put before.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub keys: u64,
+    /// Bytes of a value.
+    #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u64).range(0..=65_536))]
+    pub value_size: u64,
+    /// How many nodes die at once; each number is an experiment of its own.
+    #[arg(long, value_name = "D,…", value_delimiter = ',', default_value = "1,2,3", value_parser = clap::value_parser!(u64).range(1..=998))]
+    pub dead: Vec<u64>,
+    /// The seeds to run for each number, the last one excluded.
+    #[arg(long, value_name = "FROM..TO", default_value = "0..100")]
+    pub seeds: Seeds,
+    /// Replicas of each record; a write and a read take more than half of them.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_REPLICAS)))]
+    pub replicas: u8,
+    /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
+    #[arg(long, value_name = "FILE")]
+    pub latency: Option<PathBuf>,
+    /// Runs that go on at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     pub jobs: u64,
     /// Print one JSON document.

@@ -1,9 +1,9 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Three experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
-//! in which nodes come and go all the time, and [`faults`] hunts for seeds under which something
-//! that was promised does not hold. All are functions of their arguments and a seed; the binary
-//! only prints what they give.
+//! Four experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
+//! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
+//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
@@ -13,10 +13,12 @@ pub mod faults;
 mod growth;
 mod invariants;
 pub mod lookup;
+pub mod loss;
 mod overlays;
 pub mod paper;
 mod progress;
 pub mod scenario;
+mod storing;
 mod tally;
 
 use clap::Parser;
@@ -56,6 +58,14 @@ pub enum RunError {
         path: String,
         /// Why.
         cause: sim::MatrixError,
+    },
+    /// Fewer than two would be left.
+    #[error("{dead} of {nodes} nodes cannot die: two must be left; lower --dead or raise --nodes")]
+    TooManyDead {
+        /// How many are to die.
+        dead: u64,
+        /// How many there are.
+        nodes: u64,
     },
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
@@ -112,6 +122,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Lookup(args) => lookup::command(&args, &mut out),
         Experiment::Churn(args) => churn::command(&args, &mut out),
         Experiment::Faults(args) => faults::command(&args, &mut out),
+        Experiment::Loss(args) => loss::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)

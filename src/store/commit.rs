@@ -183,6 +183,9 @@ impl Committer {
         metrics
             .queue_depth
             .sub(i64::try_from(group.len()).unwrap_or(0));
+        let weight: usize = group.iter().map(Op::weight).sum();
+        let waiting = &self.shared.waiting;
+        waiting.fetch_sub(weight as u64, Ordering::Relaxed);
     }
 
     /// A full disk is waited for; after any other failure nothing that is in memory can be

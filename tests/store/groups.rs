@@ -3,7 +3,7 @@
 use crate::handle::{Handle, item, node};
 use dht::{Store, StoreFull};
 use overlay::{Id, Slot};
-use p2pnode::store::{OpenError, StoreOptions};
+use p2pnode::store::{OpenError, StoreOptions, WAITING_BYTES};
 
 #[test]
 fn groups_grow_with_the_load() {
@@ -36,6 +36,21 @@ fn groups_grow_with_the_load() {
         commits <= 500,
         "5,000 writes at once took {commits} commits"
     );
+}
+
+#[test]
+fn what_is_committed_does_not_wait_any_more() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut disk = Handle::open(&temp.path().join("store")).unwrap();
+    // All together weigh more than may wait at one time.
+    for clock in 0..=WAITING_BYTES >> 20 {
+        assert_eq!(disk.store.room(), Ok(()), "after {clock} MiB");
+        let key = Id::from_u64(clock % 4);
+        let value = item(key, Slot::Value, clock + 1, Some(1 << 20));
+        disk.store.write(value);
+        disk.settle();
+    }
+    assert_eq!(disk.store.room(), Ok(()));
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Record {
             Request::Insert { key, .. } | Request::Search { key, .. } => resources.insert(*key),
             _ => false,
         };
-        self.history.began(op, node, request, now);
+        self.history.began(op, client as u32, node, request, now);
         self.clients.insert(op, client);
         op
     }

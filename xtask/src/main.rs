@@ -4,6 +4,7 @@
 //! has only Rust. Each verb is one file.
 
 mod chores;
+mod figures;
 mod packages;
 mod steps;
 mod survive;
@@ -19,12 +20,13 @@ The project's chores.
 Usage: cargo xtask VERB [FLAGS]
 
 Verbs:
-  test     Install what the tests need, then build and run all of them, doc tests included
-  wasm     Check that the pure crates build where there is no operating system
-  ci       Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
-  survive  Kill, stop, add, remove and cut off real nodes while clients write and read
-  deny     Check licences, advisories and sources of all dependencies with cargo-deny
-  help     Show this text
+  test      Install what the tests need, then build and run all of them, doc tests included
+  wasm      Check that the pure crates build where there is no operating system
+  ci        Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
+  survive   Kill, stop, add, remove and cut off real nodes while clients write and read
+  figures   Measure the store with real processes: group commit, repair, leases
+  deny      Check licences, advisories and sources of all dependencies with cargo-deny
+  help      Show this text
 
 `cargo xtask VERB --help` explains a verb and its flags.
 ";
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let (help, run): (&str, fn(&[String]) -> Outcome) = match verb.as_str() {
         "test" => (test::HELP, test::run),
         "wasm" => (chores::WASM_HELP, chores::wasm),
+        "figures" => (figures::HELP, figures::run),
         "ci" => (chores::CI_HELP, chores::ci),
         "survive" => (survive::HELP, survive::run),
         "deny" => (chores::DENY_HELP, chores::deny),

@@ -106,9 +106,9 @@ pub(super) async fn run(asking: Asking, args: BenchArgs, json: bool) -> Result<A
         let done = done.map_err(CtlError::Local)?;
         sessions = done.sessions;
         lost.extend(done.lost);
-        if phase.measured {
-            tables.extend(done.meter.tables(phase.name));
-        }
+        let found = done.meter.tables(phase.name).into_iter();
+        // What was not stored beforehand is missing in every figure after it.
+        tables.extend(found.filter(|table| phase.measured || table.errors() > 0));
         if sessions.is_empty() {
             break;
         }

@@ -37,7 +37,7 @@ impl Table {
         self.meter.latency_ns.len()
     }
 
-    fn errors(&self) -> u64 {
+    pub(super) fn errors(&self) -> u64 {
         self.meter.errors.values().sum()
     }
 
