@@ -92,6 +92,7 @@ fn get(key: Id) -> Request {
     Request::Get {
         key,
         consistency: Consistency::Quorum,
+        at_least: None,
     }
 }
 

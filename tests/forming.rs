@@ -97,6 +97,7 @@ impl Forming {
                 let get = Request::Get {
                     key: *key,
                     consistency: Consistency::Quorum,
+                    at_least: None,
                 };
                 let op = self.world.call(*reader, get);
                 self.gets.insert(op, (*key, until));

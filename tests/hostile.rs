@@ -110,6 +110,7 @@ async fn lives(node: &NodeHandle) {
         .call(Request::Get {
             key,
             consistency: Consistency::One,
+            at_least: None,
         })
         .await
     {

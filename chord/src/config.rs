@@ -66,6 +66,9 @@ pub struct ChordConfig {
     /// Whether the ring is maintained at all. `false`: no timer is ever armed, and silence of a
     /// peer changes nothing (the paper's experiment with stabilisation stopped). Default true.
     pub maintain: bool,
+    /// A bug to be found by a test. Default none.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::PlantedBug>,
 }
 
 impl Default for ChordConfig {
@@ -79,6 +82,8 @@ impl Default for ChordConfig {
             tries: 5,
             min_timeout: Duration::from_millis(100),
             maintain: true,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
         }
     }
 }

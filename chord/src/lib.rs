@@ -34,6 +34,7 @@ mod lookup;
 mod message;
 mod near;
 mod node;
+mod planted;
 mod rectify;
 pub mod reunite;
 pub mod ring;
@@ -47,6 +48,8 @@ pub use join::{MAX_JOIN_LOOKUPS, MAX_JOIN_QUERIES};
 pub use message::{ChordMessage, ChordTimer};
 pub use near::ALTERNATES;
 pub use node::Chord;
+#[cfg(feature = "planted-bugs")]
+pub use planted::PlantedBug;
 pub use rectify::MAX_NOTIFIED;
 pub use ring::Ring;
 pub use step::MAX_PENDING;

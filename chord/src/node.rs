@@ -6,6 +6,7 @@ use crate::fingers::Fingers;
 use crate::join::Joining;
 use crate::message::{self, ChordMessage, ChordTimer};
 use crate::near::Survey;
+use crate::planted::PlantedBug;
 use crate::reunite::Lost;
 use crate::step::{Purpose, Step};
 use crate::ticker::Ticker;
@@ -158,6 +159,9 @@ impl Chord {
     ) -> R {
         let before = self.ring.clone();
         let result = transition(&mut self.ring);
+        if self.config.has_bug(PlantedBug::UnorderedList) {
+            self.ring.swap_first();
+        }
         self.announce(cx, &before);
         result
     }

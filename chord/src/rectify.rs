@@ -8,6 +8,7 @@
 //! [`KeyRouter::next_hops`]: overlay::KeyRouter::next_hops
 
 use crate::node::{Chord, Doubt, Phase};
+use crate::planted::PlantedBug;
 use crate::ring::AfterNotify;
 use crate::step::Purpose;
 use overlay::{Contact, Cx};
@@ -29,6 +30,9 @@ impl Chord {
         }
         if self.ring.successors().is_empty() {
             self.start_step(cx, notifier, Purpose::Meet);
+            return;
+        }
+        if self.config.has_bug(PlantedBug::SkipRectify) && self.ring.predecessor().is_some() {
             return;
         }
         let known_dead = self.doubt == Doubt::Dead;

@@ -192,6 +192,13 @@ impl Ring {
         self.predecessor = None;
     }
 
+    /// Spoils the order of the list: only a planted bug does that.
+    pub(crate) fn swap_first(&mut self) {
+        if self.successors.len() > 1 {
+            self.successors.swap(0, 1);
+        }
+    }
+
     /// This node.
     #[must_use]
     pub const fn me(&self) -> Contact {

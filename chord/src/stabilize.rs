@@ -8,6 +8,7 @@
 
 use crate::message::ChordMessage;
 use crate::node::{Chord, Doubt, Phase};
+use crate::planted::PlantedBug;
 use crate::ring::AfterSuccessor;
 use crate::step::Purpose;
 use crate::ticker::RETRY;
@@ -64,6 +65,11 @@ impl Chord {
         self.history.successor_answered(&self.ring, list);
         self.lost.forget(successor.id);
         match next {
+            AfterSuccessor::AskPredecessor(candidate)
+                if self.config.has_bug(PlantedBug::AdoptUnasked) =>
+            {
+                self.change(cx, |ring| ring.from_predecessor(candidate, &[candidate]));
+            }
             AfterSuccessor::AskPredecessor(candidate) if !self.departed.contains(&candidate.id) => {
                 let purpose = Purpose::Predecessor { reunion: false };
                 self.start_step(cx, candidate, purpose);
@@ -110,6 +116,10 @@ impl Chord {
         list: &[Contact],
         reunion: bool,
     ) {
+        let list = match self.config.has_bug(PlantedBug::SkipEntries) {
+            true => list.get(list.len().saturating_sub(1)..).unwrap_or_default(),
+            false => list,
+        };
         let notify = self.change(cx, |ring| ring.from_predecessor(candidate, list));
         if reunion && notify.is_some_and(|notified| notified.id == candidate.id) {
             cx.emit(RouterEvent::Ring(RingChange::Reunited(candidate)));

@@ -37,6 +37,9 @@ pub struct DhtConfig {
     /// The same in records. Each costs a write and a share of a flush on one side, about 20 µs.
     /// Default 10,000, so that a repair takes a fifth of a core there.
     pub repair_records_per_s: u64,
+    /// A bug to be found by a test. Default none.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::PlantedBug>,
 }
 
 /// The least rate, in bytes a second, at which records may be set to move: slower than 64 KiB a
@@ -56,6 +59,8 @@ impl Default for DhtConfig {
             presume_lost: Duration::from_secs(600),
             repair_bytes_per_s: 4 << 20,
             repair_records_per_s: 10_000,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::durable::Then;
 use crate::machine::Due;
 use crate::message::{HandOffResult, RenewResult, Replicate, WriteResult};
+use crate::planted::PlantedBug;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Time, Version};
 use smallvec::SmallVec;
@@ -141,6 +142,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let replicas = self.views.iter().find(|view| view.arc.contains(key));
         let waiting: SmallVec<[Contact; 3]> = replicas
             .and_then(|view| view.replicas.get(1..))
+            .filter(|_| !self.config.has_bug(PlantedBug::AckAlone))
             .map(SmallVec::from_slice)
             .unwrap_or_default();
         let coordinated = Coordinated {
@@ -258,6 +260,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     pub(crate) fn forget_coordinated(&mut self, number: u64) {
+        if self.config.has_bug(PlantedBug::KeepFinished) {
+            return;
+        }
         let done = self.coordinated.remove(&number);
         if let Some(Asker::Repair { key }) = done.map(|done| done.asker) {
             self.repairs.under_way.remove(&key);

@@ -5,6 +5,7 @@ use crate::coordinate::{Asker, MAX_COORDINATED, Task};
 use crate::horizon::{hides_others, is_dead};
 use crate::message::HandOffResult;
 use crate::parked::Parked;
+use crate::planted::PlantedBug;
 use crate::view::View;
 use crate::{Dht, Meta, Position, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Item, KeyRouter, Version};
@@ -38,7 +39,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let result = HandOffResult::Busy;
             return self.post(cx, from, StoreMessage::HandedOff { req, result });
         };
-        if items.is_empty() {
+        if items.is_empty() || self.config.has_bug(PlantedBug::SkipHandOver) {
             let result = HandOffResult::Stored;
             return self.post(cx, from, StoreMessage::HandedOff { req, result });
         }

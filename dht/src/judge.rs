@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::horizon::is_dead;
 use crate::message::{Evidence, PartSum, Proof, RangeAnswer, SyncTold};
+use crate::planted::PlantedBug;
 use crate::ranges::{FAN_OUT, LIST_RECORDS, Range, order};
 use crate::view::{Member, View};
 use crate::{Dht, Position, Store};
@@ -170,6 +171,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .range(arc, range.after, &mut |key, slot, record| {
                 let position = (key, slot);
                 if !range.contains(arc, position) {
+                    return false;
+                }
+                if looked == 1 && self.config.has_bug(PlantedBug::SkipRange) {
                     return false;
                 }
                 if looked == MAX_QUEUED {

@@ -9,6 +9,7 @@ use crate::arcs::clockwise;
 use crate::checks::BATCH_BYTES;
 use crate::machine::Due;
 use crate::message::{RenewMany, RenewResult, Renewal};
+use crate::planted::PlantedBug;
 use crate::read::WRITE_PATIENCE;
 use crate::renewals::MAX_RENEWALS;
 use crate::write::{Kind, WriteWork};
@@ -58,6 +59,11 @@ impl Leases {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.leases.len()
+    }
+
+    /// How many batches are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.batches.len()
     }
 
     /// Why a call would exceed the limit.
@@ -215,7 +221,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     pub(crate) fn leases_due(&mut self, cx: &mut Cx<'_, Self>) {
-        let is_member = self.routing.router().is_member();
+        let is_member =
+            self.routing.router().is_member() && !self.config.has_bug(PlantedBug::NoRenewal);
         while self.leases.batches.len() < MAX_BATCHES {
             let Some((at, place)) = self.leases.by_time.first().copied() else {
                 break;

@@ -46,6 +46,7 @@ mod message;
 mod op;
 mod parked;
 mod progress;
+mod planted;
 mod proof;
 mod ranges;
 mod read;
@@ -54,6 +55,7 @@ mod remembered;
 mod renewals;
 mod repair;
 mod replica;
+mod resting;
 mod status;
 mod store;
 mod strays;
@@ -77,5 +79,7 @@ pub use message::{
     SyncDone, SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
+#[cfg(feature = "planted-bugs")]
+pub use planted::PlantedBug;
 pub use repair::CAUGHT_UP_WITHIN;
 pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};

@@ -1,6 +1,7 @@
 //! Calls under way at their origin: finding the root, waiting, and the one final answer.
 
 use crate::machine::Due;
+use crate::planted::PlantedBug;
 use crate::read::ReadWork;
 use crate::write::WriteWork;
 use crate::{Dht, Store};
@@ -95,7 +96,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             | Request::LeaveWithin { .. } => return,
         };
         let work = match call {
-            Request::Get { consistency, .. } => Work::Read(ReadWork::value(consistency)),
+            Request::Get {
+                consistency,
+                at_least,
+                ..
+            } => Work::Read(ReadWork::value(consistency, at_least)),
             Request::Search {
                 limit, consistency, ..
             } => Work::Read(ReadWork::holders(limit, consistency)),
@@ -311,6 +316,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(op) = self.ops.get(&number) else {
             return;
         };
+        if self.config.has_bug(PlantedBug::NeverAnswer) {
+            return;
+        }
         let key = op.key;
         match &op.work {
             Work::Read(read) => {
@@ -355,6 +363,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.deadlines.clear(Due::Op(number));
         if let Work::Write(write) = &op.work {
             self.lease_written(cx, op.key, write, &reply);
+        }
+        if self.config.has_bug(PlantedBug::AnswerTwice) {
+            let reply = reply.clone();
+            cx.emit(Notice::Done { op: op.who, reply });
         }
         cx.emit(Notice::Done { op: op.who, reply });
     }

@@ -3,6 +3,7 @@
 use crate::machine::Due;
 use crate::message::{Body, Read, ReadData, ReadReply, Standing, Wanted};
 use crate::op::Work;
+use crate::planted::PlantedBug;
 pub(crate) use crate::reading::ReadWork;
 use crate::reading::{Asked, State, Verdict};
 use crate::replica::set_mark;
@@ -20,9 +21,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Asks the root and as many other replicas as must answer.
     pub(crate) fn start_reading(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let quorum = self.config.read_quorum;
+        let forgets = self.config.has_bug(PlantedBug::IgnoreSession);
         let Some((op, read)) = self.read_of(number) else {
             return;
         };
+        read.at_least = read.at_least.filter(|_| !forgets);
         read.asked.clear();
         let needed = read.needed(quorum, op.len());
         self.ask_replicas(cx, number, needed);
@@ -151,6 +154,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             asked.version = Some(seen.version);
             self.clock.observe(seen.version.clock, cx.wall);
         }
+        if self.config.has_bug(PlantedBug::OlderValue) {
+            read.value = None;
+        }
         read.merge(from, data, collected, cx.wall);
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let key = op.key;
@@ -191,6 +197,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let is_silent = |peer: Id| self.routing.is_suspect(peer, cx.now);
         let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
         let horizon = Hlc::at(WallMs(cx.wall.0.saturating_sub(grace_ms)));
+        if self.config.has_bug(PlantedBug::AbsentWithoutProof) && read.found_nothing(cx.wall) {
+            return self.finish_read(cx, number, Outcome::Absent, None);
+        }
         match read.verdict(&op.replicas, quorum, (cx.wall, horizon), &is_silent) {
             Verdict::Found => self.finish_read(cx, number, Outcome::Found, None),
             Verdict::Absent => self.finish_read(cx, number, Outcome::Absent, None),
@@ -296,12 +305,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let (answered, asked) = (read.answered() as u32, read.asked.len() as u32);
         let found = outcome == Outcome::Found;
+        let first = usize::from(self.config.has_bug(PlantedBug::MadeUpValue));
         let reply = match read.what {
             Wanted::Value => {
-                let seen = read.value.take().filter(|_| found).map(|(seen, _)| seen);
+                let seen = read.value.take().map(|(seen, _)| seen);
+                let seen = seen.filter(|_| outcome != Outcome::Unknown);
                 let version = seen.as_ref().map(|seen| seen.version);
-                let value = seen.and_then(|seen| match seen.body {
-                    Body::Bytes(bytes) => Some(bytes),
+                let value = seen.filter(|_| found).and_then(|seen| match seen.body {
+                    Body::Bytes(bytes) => Some(bytes.slice(first.min(bytes.len())..)),
                     Body::Tombstone | Body::Withheld => None,
                 });
                 Reply::Got(GetReport {

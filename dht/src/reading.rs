@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 pub(crate) struct ReadWork {
     pub(crate) what: Wanted,
     pub(crate) consistency: Consistency,
+    /// What the client has seen before: an older answer is none.
+    pub(crate) at_least: Option<Version>,
     /// Who was asked in this attempt.
     pub(crate) asked: SmallVec<[Asked; 3]>,
     /// The newest version seen, over all attempts, and where.
@@ -85,8 +87,11 @@ pub(crate) enum Verdict {
 }
 
 impl ReadWork {
-    pub(crate) fn value(consistency: Consistency) -> Self {
-        Self::new(Wanted::Value, consistency)
+    pub(crate) fn value(consistency: Consistency, at_least: Option<Version>) -> Self {
+        Self {
+            at_least,
+            ..Self::new(Wanted::Value, consistency)
+        }
     }
 
     pub(crate) fn holders(limit: u32, consistency: Consistency) -> Self {
@@ -97,6 +102,7 @@ impl ReadWork {
         Self {
             what,
             consistency,
+            at_least: None,
             asked: SmallVec::new(),
             value: None,
             holders: BTreeMap::new(),
@@ -130,9 +136,22 @@ impl ReadWork {
         self.asked.iter().filter(answered).count()
     }
 
+    /// Whether what the replicas have is older than what the client has seen before. Nothing at all
+    /// is not older when somebody who has nothing testifies that all up to that version is over.
+    fn is_behind(&self) -> bool {
+        let Some(at_least) = self.at_least else {
+            return false;
+        };
+        let newest = self.value.as_ref().map(|(seen, _)| seen.version);
+        let is_over = |(upto, _): &(Hlc, BTreeSet<SocketAddr>)| at_least.clock <= *upto;
+        newest < Some(at_least) && !self.collected.values().any(is_over)
+    }
+
     /// Where the read stands, for a person.
     pub(crate) fn progress(&self) -> String {
-        let seen = if self.value.is_some() || !self.holders.is_empty() {
+        let seen = if self.is_behind() {
+            "; what they have is older than the version that was seen before"
+        } else if self.value.is_some() || !self.holders.is_empty() {
             "; some replica has a version, too few confirm it"
         } else {
             ""
@@ -217,6 +236,11 @@ impl ReadWork {
         }
     }
 
+    /// Whether somebody has answered, and nobody who did has anything.
+    pub(crate) fn found_nothing(&self, wall: WallMs) -> bool {
+        self.answered() > 0 && !self.found_something(wall)
+    }
+
     fn found_something(&self, wall: WallMs) -> bool {
         match self.what {
             Wanted::Value => self.value.as_ref().is_some_and(|(seen, _)| {
@@ -240,6 +264,7 @@ impl ReadWork {
     /// Found: the newest version, once the root and enough others have answered, or, when the root
     /// is silent, enough full copies under one view of it. Absent: only when the root holds everything that was acknowledged,
     /// and enough full copies of its present view say the same.
+    /// Neither: while what is there is older than what the client has seen before.
     /// What was written before `horizon` is found only when one of them, or all, have answered: else
     /// all may have been away while it was deleted.
     /// `is_silent` says whether a node did not answer a moment ago.
@@ -271,7 +296,9 @@ impl ReadWork {
             .asked
             .iter()
             .any(|asked| matches!(asked.state, State::Waiting { .. }));
-        if self.found_something(wall) {
+        if self.is_behind() {
+            // No answer for this client: others are asked, then again, then it is told so.
+        } else if self.found_something(wall) {
             if !self.testified && (unasked || waiting) && self.found_old(wall, horizon) {
                 return if unasked {
                     Verdict::AskMore

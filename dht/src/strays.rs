@@ -40,6 +40,13 @@ pub(crate) struct Strays {
     began: Time,
 }
 
+impl Strays {
+    /// Whether a hand-over is under way, as a number.
+    pub(crate) const fn under_way(&self) -> usize {
+        !matches!(self.stage, Stage::Resting) as usize
+    }
+}
+
 #[derive(Debug, Default)]
 enum Stage {
     #[default]

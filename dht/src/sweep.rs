@@ -7,6 +7,7 @@ use crate::checks::is_garbage;
 use crate::collect::{BATCH, Batch, MAX_BATCHES};
 use crate::horizon::hides_others;
 use crate::machine::Due;
+use crate::planted::PlantedBug;
 use crate::{Dht, Position, Store};
 use overlay::{Arc, Cx, Duration, Hlc, Id, KeyRouter, Version};
 
@@ -43,15 +44,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.deadlines.set(Due::Sweep, cx.now + STEP);
         }
         let (wall, grace_s) = (cx.wall, self.config.tombstone_grace_s);
+        let drops_tombstones = self.config.has_bug(PlantedBug::DropTombstones);
         let (mut ended, mut looked, mut last) = (Vec::new(), 0, None);
         self.store
             .range(Arc::whole(Id::MAX), self.swept, &mut |key, slot, record| {
                 looked += 1;
                 last = Some((key, slot));
-                let hides = hides_others(slot, record, wall);
+                let early = record.is_tombstone() && drops_tombstones;
+                let hides = hides_others(slot, record, wall) && !early;
                 // No horizon may pass what was written within the grace period.
                 let old = record.version.clock.wall().plus_secs(grace_s) < wall;
-                if is_garbage(slot, record, wall, grace_s) && (old || !hides) {
+                if early || is_garbage(slot, record, wall, grace_s) && (old || !hides) {
                     ended.push(Ended {
                         position: (key, slot),
                         version: record.version,

@@ -92,7 +92,14 @@ fn every_consistency_is_served() {
             panic!("{reply:?}")
         };
         assert!(report.replicas_durable >= durable, "{report:?}");
-        let reply = world.ask(id, Request::Get { key, consistency });
+        let reply = world.ask(
+            id,
+            Request::Get {
+                key,
+                consistency,
+                at_least: None,
+            },
+        );
         let Reply::Got(report) = reply else {
             panic!("{reply:?}")
         };

@@ -55,6 +55,7 @@ fn a_full_network_refuses_puts_and_takes_deletes() {
         Request::Get {
             key: key(3),
             consistency: Consistency::Quorum,
+            at_least: None,
         },
     ) else {
         panic!("no answer");

@@ -129,7 +129,7 @@ fn likely_call(script: &mut Script<'_>) -> Request {
         _ => Consistency::All,
     };
     match kind % 8 {
-        0 => Request::Get { key, consistency },
+        0 => Request::Get { key, consistency, at_least: None },
         1 => Request::Search {
             key,
             limit: number.into(),

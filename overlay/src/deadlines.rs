@@ -72,6 +72,11 @@ impl<K: Ord + Copy> Deadlines<K> {
         Some(key)
     }
 
+    /// The keys that have a deadline, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.by_key.keys()
+    }
+
     /// Number of pending deadlines.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -79,6 +79,10 @@ pub enum Request {
         key: Id,
         /// How many replicas must answer.
         consistency: Consistency,
+        /// The newest version that the client has read or written: an older answer, or one that
+        /// cannot be told from an older one, is [`Outcome::Unknown`]. So what a client that
+        /// carries it along reads never goes backwards, whichever nodes it asks.
+        at_least: Option<Version>,
     },
     /// Say that a peer holds a resource; this node renews the lease until it is removed.
     Insert {
@@ -172,7 +176,8 @@ pub struct GetReport {
     pub outcome: Outcome,
     /// The value, when found.
     pub value: Option<Bytes>,
-    /// Its version, when found.
+    /// Its version, when found; when absent, that of the deletion, or of the value whose time is
+    /// over, as long as it is kept.
     pub version: Option<Version>,
     /// Replicas that answered.
     pub replicas_answered: u32,

@@ -162,6 +162,11 @@ pub(super) struct GetArgs {
     #[arg(long, value_name = "F")]
     pub(super) out: Option<PathBuf>,
 
+    /// Take nothing older than this version, which put, get or delete has printed: then the answer
+    /// is unknown (exit code 3) rather than a step back, through whichever node
+    #[arg(long, value_name = "V")]
+    pub(super) at_least: Option<Version>,
+
     /// How many replicas must answer
     #[arg(long, value_enum, default_value_t)]
     pub(super) consistency: Wanted,

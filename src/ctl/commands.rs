@@ -213,6 +213,7 @@ pub(super) async fn get(
     let request = Request::Get {
         key: key.id,
         consistency: args.consistency.into(),
+        at_least: args.at_least,
     };
     let Reply::Got(report) = asking.data_once(request).await? else {
         return Err(wrong_answer_of("get"));

@@ -113,6 +113,7 @@ pub(super) async fn read(
     let ask = |item: &Item| Request::Get {
         key: Id::of(&item.key),
         consistency: Consistency::Quorum,
+        at_least: None,
     };
     let judge = |item: &Item, reply| match reply {
         Reply::Got(report) => match (report.outcome, report.value) {

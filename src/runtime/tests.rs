@@ -267,6 +267,7 @@ async fn get(node: &NodeHandle, key: Id) -> Option<Bytes> {
         .call(Request::Get {
             key,
             consistency: Consistency::One,
+            at_least: None,
         })
         .await
     {

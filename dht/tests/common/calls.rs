@@ -43,6 +43,7 @@ pub fn get(key: Id) -> Request {
     Request::Get {
         key,
         consistency: Consistency::Quorum,
+        at_least: None,
     }
 }
 

@@ -91,6 +91,17 @@ pub struct Routing<R: KeyRouter> {
 }
 
 impl<R: KeyRouter> Routing<R> {
+    /// What is under way here, by name; each is zero when nobody looks anything up.
+    pub fn under_way(&self) -> impl Iterator<Item = (&'static str, usize)> + use<R> {
+        [
+            ("lookups", self.origins.len()),
+            ("requests passed on", self.relays.len()),
+            ("questions of iterative lookups", self.walks.len()),
+            ("deadlines of lookups", self.deadlines.len()),
+        ]
+        .into_iter()
+    }
+
     /// The lookup over a router.
     #[must_use]
     pub fn new(router: R, config: LookupConfig) -> Self {

@@ -219,6 +219,7 @@ impl Share {
             Kind::Get => Request::Get {
                 key: id,
                 consistency: Consistency::Quorum,
+                at_least: None,
             },
         })
     }

@@ -4,9 +4,9 @@
 //! need. It remembers the versions that it was told, and uses them, new and outdated, as
 //! conditions. Some keys are written with conditions only: what they hold can be judged exactly.
 
-use super::history::Operation;
+use super::history::{History, Operation};
 use bytes::Bytes;
-use overlay::{Condition, Consistency, Id, Reply, Request, Version};
+use overlay::{Condition, Consistency, Id, Reply, Request, Time, Version};
 use sim::Dice;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +34,19 @@ pub(super) struct Asked {
     pub(super) client: u32,
     pub(super) node: usize,
     pub(super) request: Request,
+}
+
+impl Asked {
+    /// The same as a client asks that carries along what it has seen, as one in two does: the
+    /// answer must not be older.
+    pub(super) fn in_session(mut self, history: &History, now: Time) -> Self {
+        if let Request::Get { key, at_least, .. } = &mut self.request
+            && self.client.is_multiple_of(2)
+        {
+            *at_least = history.newest_seen(self.client, *key, now);
+        }
+        self
+    }
 }
 
 /// One client.
@@ -178,7 +191,11 @@ impl Clients {
             _ => Condition::Always,
         };
         match dice.below(100) {
-            0..=44 => Request::Get { key, consistency },
+            0..=44 => Request::Get {
+                key,
+                consistency,
+                at_least: None,
+            },
             45..=88 => self.put(key, consistency, condition),
             _ => Request::Delete {
                 key,
@@ -207,7 +224,11 @@ impl Clients {
             let consistency = quorum_mostly(dice);
             let condition = clients.condition(client, key, dice);
             match (dice.below(10), condition) {
-                (0..=3, _) => Request::Get { key, consistency },
+                (0..=3, _) => Request::Get {
+                    key,
+                    consistency,
+                    at_least: None,
+                },
                 (4 | 5, Condition::Version(_)) => Request::Delete {
                     key,
                     holder: None,
@@ -301,8 +322,11 @@ impl Clients {
         let values = (0..KEYS).map(value_key);
         let values = values.chain((0..GUARDED_KEYS).map(guarded_key));
         let gets = values.flat_map(|key| {
-            [Consistency::Quorum, Consistency::All]
-                .map(|consistency| Request::Get { key, consistency })
+            [Consistency::Quorum, Consistency::All].map(|consistency| Request::Get {
+                key,
+                consistency,
+                at_least: None,
+            })
         });
         let searches = (0..KEYS).map(move |number| Request::Search {
             key: holder_key(number),

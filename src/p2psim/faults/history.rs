@@ -200,6 +200,19 @@ impl History {
         ops.filter_map(|op| self.operations.get(op))
     }
 
+    /// The newest version of a value that a client knew of: read, or written and acknowledged.
+    #[must_use]
+    pub fn newest_seen(&self, client: u32, key: Id, before: Time) -> Option<Version> {
+        let those = self.on(key).filter(|op| op.client == client);
+        let versions = those.filter_map(|op| match op.answer.as_ref()? {
+            (ended, _) if *ended > before => None,
+            (_, Reply::Got(report)) => report.version,
+            _ if op.writes_value() => op.acknowledged().map(|done| done.version),
+            _ => None,
+        });
+        versions.max()
+    }
+
     /// The keys that operations named.
     pub fn keys(&self) -> impl Iterator<Item = Id> {
         self.by_key.keys().copied()
