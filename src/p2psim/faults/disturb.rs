@@ -15,7 +15,8 @@ const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const STORM: (u64, u64) = (300_000, 500_000);
 /// Longest delay of a node whose process gets too little time.
 const SLOWEST: Duration = Duration::from_millis(400);
-/// Longest delay of a disk that does something else.
+/// Delay of a disk that does much else, and its longest delay.
+const SLOW_DISK: Duration = Duration::from_millis(1_000);
 const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
@@ -137,6 +138,14 @@ impl Run {
         self.swarm.members().len() > 1
     }
 
+    /// All nodes lose power at the same instant; all come back.
+    pub(super) fn crash_all(&mut self) -> Result<(), Box<Violation>> {
+        let members = self.swarm.members();
+        members
+            .into_iter()
+            .try_for_each(|node| self.crash(node, true))
+    }
+
     /// Several nodes lose power at the same instant, maybe all of them; all come back.
     fn crash_many(&mut self) -> Result<(), Box<Violation>> {
         self.some_members(2)
@@ -176,12 +185,20 @@ impl Run {
     fn begin_spell(&mut self, trouble: Trouble, node: usize) {
         self.in_spell = true;
         self.swarm.weather.troubled();
+        let is_last = trouble == Trouble::SlowDisk && self.swarm.dice.below(2) == 0;
         match trouble {
             Trouble::Partition | Trouble::OneWay | Trouble::Block => self.split(trouble, node),
             Trouble::Storm => self.storm(),
             Trouble::SlowDisk => {
-                let by = self.swarm.dice.span(Duration::ZERO, SLOWEST_DISK);
-                self.swarm.world.set_slow_disk(node, by);
+                // All are slow when power is about to be cut: then much is not committed.
+                let (nodes, least) = match is_last {
+                    true => (self.swarm.members(), SLOW_DISK),
+                    false => (self.some_members(1), Duration::ZERO),
+                };
+                for node in nodes {
+                    let by = self.swarm.dice.span(least, SLOWEST_DISK);
+                    self.swarm.world.set_slow_disk(node, by);
+                }
             }
             Trouble::FullDisk => {
                 for node in self.some_members(1) {
@@ -200,6 +217,9 @@ impl Run {
             }
         }
         let length = self.swarm.dice.span(SPELL.0, SPELL.1);
+        if is_last {
+            self.plan(length, Action::PowerCut);
+        }
         self.plan(length, Action::EndOfSpell);
     }
 

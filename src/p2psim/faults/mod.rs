@@ -7,11 +7,15 @@ pub mod checks;
 mod clients;
 mod disturb;
 pub mod history;
+mod machines;
 mod profile;
+mod rest;
 mod run;
 mod swarm;
 pub mod weather;
 
+pub use machines::Machines;
+pub use rest::{REPLICAS_EQUAL_WITHIN, Rest};
 pub use run::{SeedReport, run_seed};
 
 use super::cli::{FaultsArgs, Seeds};
@@ -78,7 +82,7 @@ pub struct FaultsReport {
 
 /// Runs the seeds, prints the result, and says whether all promises held.
 pub(super) fn command(args: &FaultsArgs, out: &mut dyn Write) -> Result<bool, RunError> {
-    let (report, wall) = run_with(args, &checks::all);
+    let (report, wall) = run_with(args, &checks::all, &Machines::default());
     if args.json {
         write_json(out, &report)?;
     } else {
@@ -93,12 +97,13 @@ pub fn run(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
 ) -> FaultsReport {
-    run_with(args, make_checks).0
+    run_with(args, make_checks, &Machines::default()).0
 }
 
 fn run_with(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
+    machines: &Machines,
 ) -> (FaultsReport, std::time::Duration) {
     let Seeds { from, to } = args.seeds;
     let progress = Mutex::new(Progress::new("seeds", to - from));
@@ -112,7 +117,7 @@ fn run_with(
                     if seed >= to {
                         return;
                     }
-                    let result = run_seed(seed, args.nodes, make_checks());
+                    let result = run_seed(seed, args.nodes, machines, make_checks());
                     if let Ok(mut results) = results.lock() {
                         results.push((seed, result));
                     }

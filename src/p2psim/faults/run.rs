@@ -10,8 +10,10 @@
 use super::checks::{Check, End};
 use super::clients::{Asked, Clients};
 use super::history::{History, Operation};
+use super::machines::Machines;
+use super::rest::Rest;
 use super::swarm::Swarm;
-use overlay::{Duration, Notice, Reply, Time};
+use overlay::{Duration, Notice, Reply, Request, Time};
 use sim::{Agenda, Dice, Violation};
 
 /// A node joins within this time, whatever the network does.
@@ -68,6 +70,7 @@ pub(super) enum Action {
     Operation,
     Disturb,
     EndOfSpell,
+    PowerCut,
     ComeBack(usize),
     Join,
     Look,
@@ -85,13 +88,15 @@ pub(super) struct Run {
     pub(super) full_disks: u64,
 }
 
-/// Runs one seed with the given checks. Without `nodes`, the seed chooses the size of the network.
+/// Runs one seed with the given settings and checks. Without `nodes`, the seed chooses the size of
+/// the network.
 ///
 /// # Errors
 /// The first promise or invariant that did not hold.
 pub fn run_seed(
     seed: u64,
     nodes: Option<u64>,
+    machines: &Machines,
     checks: Vec<Box<dyn Check>>,
 ) -> Result<SeedReport, Box<Violation>> {
     let size = nodes.map_or_else(String::new, |nodes| format!(" --nodes {nodes}"));
@@ -100,7 +105,7 @@ pub fn run_seed(
         seed + 1
     );
     let nodes = nodes.unwrap_or_else(|| draw_size(seed)) as usize;
-    let mut swarm = Swarm::new(seed, replay);
+    let mut swarm = Swarm::new(seed, machines.clone(), replay);
     let clients = Clients::new(&mut swarm.dice);
     let mut run = Run {
         swarm,
@@ -156,7 +161,7 @@ impl Run {
     }
 
     /// Lets the world go on until `until`, taking in what nodes tell.
-    fn pass(&mut self, until: Time) -> Result<(), Box<Violation>> {
+    pub(super) fn pass(&mut self, until: Time) -> Result<(), Box<Violation>> {
         while !self.swarm.world.advance(until).map_err(Box::new)? {
             for node in self.swarm.world.take_failed_syncs() {
                 self.disk_failed(node)?;
@@ -244,16 +249,22 @@ impl Run {
                 self.plan(wait, Action::Operation);
                 let members = self.swarm.members();
                 for asked in self.clients.next(&members, &mut self.swarm.dice) {
-                    self.ask(asked);
+                    let now = self.swarm.world.now();
+                    self.ask(asked.in_session(&self.history, now));
                 }
             }
             Action::Look => {
                 self.plan(LOOK_EVERY, Action::Look);
                 self.swarm.join_waiting();
-                self.look();
+                let now = self.swarm.world.now();
+                let was_calm = self.swarm.weather.is_calm_since(now);
+                if self.look() && !was_calm && self.swarm.dice.below(2) == 0 {
+                    self.inspect();
+                }
             }
             Action::Disturb => self.disturb()?,
             Action::EndOfSpell => self.end_spell(),
+            Action::PowerCut => self.crash_all()?,
             Action::ComeBack(node) => self.swarm.come_back(node),
             Action::Join => {
                 self.swarm.join();
@@ -270,6 +281,25 @@ impl Run {
             self.swarm.weather.settled(now);
         }
         is_settled
+    }
+
+    /// Calm has returned: somebody looks at every key, so that what went wrong is seen before it is
+    /// written over.
+    fn inspect(&mut self) {
+        for request in Clients::last_reads() {
+            self.ask_somebody(request);
+        }
+    }
+
+    fn ask_somebody(&mut self, request: Request) {
+        let members = self.swarm.members();
+        if let Some((client, node)) = self.clients.somebody(&members, &mut self.swarm.dice) {
+            self.ask(Asked {
+                client,
+                node,
+                request,
+            });
+        }
     }
 
     fn ask(&mut self, asked: Asked) {
@@ -299,23 +329,19 @@ impl Run {
             self.pass(now + LOOK_EVERY)?;
         }
         let now = self.swarm.world.now();
+        let unequal = self.compare_replicas()?;
         self.pass(now + LEASES_END_WITHIN)?;
         let reads_began = self.swarm.world.now();
         for request in Clients::last_reads() {
-            let members = self.swarm.members();
-            if let Some((client, node)) = self.clients.somebody(&members, &mut self.swarm.dice) {
-                self.ask(Asked {
-                    client,
-                    node,
-                    request,
-                });
-            }
+            self.ask_somebody(request);
             let now = self.swarm.world.now();
             self.pass(now + Duration::from_millis(200))?;
         }
         self.pass(self.swarm.world.now() + ANSWER_WITHIN)?;
+        let left_over = self.watch_rest()?;
         let end = End {
             reads_began,
+            rest: Rest { unequal, left_over },
             stopped: self.swarm.stopped.clone(),
         };
         for check in &mut self.checks {

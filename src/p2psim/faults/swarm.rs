@@ -1,13 +1,13 @@
 //! The nodes of a run: founding, joining, leaving, crashing, and whether all is repaired.
 
+use super::machines::Machines;
 use super::profile::Profile;
 use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
-use chord::{Chord, ChordConfig};
-use dht::{Dht, DhtConfig, MemoryStore, Store};
-use overlay::lookup::LookupConfig;
-use overlay::{Contact, Locate, OpId, Reply, Request, Time, WriteSeq};
+use chord::Chord;
+use dht::{Dht, MemoryStore, Store};
+use overlay::{Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,7 @@ pub(super) struct Swarm {
     pub(super) dice: Dice,
     pub(super) profile: Profile,
     pub(super) weather: Weather,
+    machines: Machines,
     stages: BTreeMap<usize, Stage>,
     /// When the nodes at each index stopped.
     pub(super) stopped: Vec<Vec<Time>>,
@@ -60,7 +61,7 @@ pub(super) struct Swarm {
 }
 
 impl Swarm {
-    pub(super) fn new(seed: u64, replay: String) -> Self {
+    pub(super) fn new(seed: u64, machines: Machines, replay: String) -> Self {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
         let profile = Profile::draw(&mut dice, &mut config);
@@ -75,6 +76,7 @@ impl Swarm {
             dice,
             profile,
             weather: Weather::default(),
+            machines,
             stages: BTreeMap::new(),
             stopped: Vec::new(),
             crashes: 0,
@@ -103,19 +105,6 @@ impl Swarm {
         self.coverage.get()
     }
 
-    fn build(successors: usize, store: MemoryStore) -> impl FnOnce(Contact) -> Node {
-        move |me| {
-            let chord = Chord::new(
-                me,
-                ChordConfig {
-                    successors,
-                    ..ChordConfig::default()
-                },
-            );
-            Dht::new(chord, store, DhtConfig::default(), LookupConfig::default())
-        }
-    }
-
     /// Starts the first node.
     pub(super) fn found(&mut self) {
         let node = self.add();
@@ -125,7 +114,8 @@ impl Swarm {
 
     fn add(&mut self) -> usize {
         let id = self.dice.id();
-        let build = Self::build(self.profile.successors, MemoryStore::on_disk());
+        let store = MemoryStore::on_disk();
+        let build = self.machines.node(self.profile.successors, store);
         let node = self.world.add(id, build);
         self.stopped.push(Vec::new());
         let clock = self.profile.clock(&mut self.dice);
@@ -151,7 +141,7 @@ impl Swarm {
         let store = self.disks.remove(&node);
         let mut store = store.unwrap_or_else(MemoryStore::on_disk);
         store.set_disk_full(self.full.contains(&node));
-        let build = Self::build(self.profile.successors, store);
+        let build = self.machines.node(self.profile.successors, store);
         self.world.restart(node, contact.id, build);
         self.join_again(node);
     }
@@ -244,7 +234,10 @@ impl Swarm {
         };
         if keeps_disk {
             let uncertain = store.last_write().0.saturating_sub(durable.0);
-            let torn = self.dice.below(uncertain + 1);
+            let torn = match self.dice.below(2) {
+                0 => 0,
+                _ => self.dice.below(uncertain + 1),
+            };
             store.crash(WriteSeq(durable.0 + torn));
             self.disks.insert(node, store);
         }

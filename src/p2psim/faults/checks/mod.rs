@@ -3,12 +3,17 @@
 mod absence;
 mod answered;
 mod conditional;
+mod deleted;
+mod digests;
 mod durable;
 mod fresh;
 mod holders;
+mod leaks;
+mod session;
 mod written;
 
 use super::history::{History, Operation};
+use super::rest::Rest;
 use super::weather::Weather;
 use overlay::Time;
 
@@ -53,6 +58,8 @@ pub trait Check {
 pub struct End {
     /// When the last reads began.
     pub reads_began: Time,
+    /// What was found while nothing happened any more.
+    pub rest: Rest,
     /// When the nodes at each index stopped: one that has come back may stop again.
     pub stopped: Vec<Vec<Time>>,
 }
@@ -84,7 +91,11 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(absence::NoFalseAbsence),
         Box::new(fresh::NewestInCalm),
         Box::new(conditional::OneOfSeveral),
+        Box::new(session::NeverBackwards),
+        Box::new(deleted::StaysDeleted),
         Box::new(durable::NothingLost),
         Box::new(holders::HoldersKept),
+        Box::new(digests::ReplicasEqual),
+        Box::new(leaks::NothingLeaks),
     ]
 }

@@ -1,0 +1,198 @@
+//! The checkers of `p2psim faults` are tested themselves: each planted bug is found by the check
+//! that is there for it, within [`SEEDS`] seeds.
+//!
+//! The bugs are compiled in because the root package asks for the feature `planted-bugs` of `chord`
+//! and `dht` among its dev-dependencies; no other build has them.
+
+use p2pnode::p2psim::faults::checks::{self, Check};
+use p2pnode::p2psim::faults::{Machines, run_seed};
+
+/// Each bug is found within so many seeds.
+const SEEDS: u64 = 200;
+
+/// Runs seeds until `check` finds something whose text begins with `text`.
+fn is_found(machines: &Machines, check: &str, text: &str) {
+    let alone = || -> Vec<Box<dyn Check>> {
+        let all = checks::all().into_iter();
+        all.filter(|known| known.name() == check).collect()
+    };
+    for seed in 0..SEEDS {
+        let Err(violation) = run_seed(seed, None, machines, alone()) else {
+            continue;
+        };
+        // Other invariants are checked always: what they find is not what is asked for here.
+        if violation.invariant == check && violation.text.starts_with(text) {
+            println!("found within {} seeds: {violation}", seed + 1);
+            return;
+        }
+        println!("seed {seed}: {}: {}", violation.invariant, violation.text);
+    }
+    panic!("not found by `{check}` within {SEEDS} seeds");
+}
+
+mod store {
+    use super::{Machines, is_found};
+    use dht::{DhtConfig, PlantedBug};
+
+    fn found(bug: PlantedBug, check: &str) {
+        let dht = DhtConfig {
+            planted: Some(bug),
+            ..DhtConfig::default()
+        };
+        let machines = Machines {
+            dht,
+            ..Machines::default()
+        };
+        is_found(&machines, check, "");
+    }
+
+    #[test]
+    fn a_write_that_is_acknowledged_before_its_commit_is_lost() {
+        found(PlantedBug::AckBeforeCommit, "nothing acknowledged is lost");
+    }
+
+    #[test]
+    fn a_write_that_one_node_alone_acknowledges_is_lost() {
+        found(PlantedBug::AckAlone, "nothing acknowledged is lost");
+    }
+
+    #[test]
+    fn a_key_whose_tombstone_is_dropped_early_comes_back() {
+        found(PlantedBug::DropTombstones, "no deleted key comes back");
+    }
+
+    #[test]
+    fn what_is_not_handed_over_is_lost() {
+        found(PlantedBug::SkipHandOver, "nothing acknowledged is lost");
+    }
+
+    #[test]
+    fn what_is_not_brought_together_is_called_absent() {
+        found(PlantedBug::SkipComparison, "no false absence");
+    }
+
+    #[test]
+    fn replicas_that_are_not_brought_together_differ() {
+        found(PlantedBug::SkipComparison, "replicas become equal");
+    }
+
+    #[test]
+    fn a_part_of_a_range_that_is_not_compared_differs() {
+        found(PlantedBug::SkipRange, "replicas become equal");
+    }
+
+    #[test]
+    fn an_absence_without_proof_is_false() {
+        found(PlantedBug::AbsentWithoutProof, "no false absence");
+    }
+
+    #[test]
+    fn a_second_answer_is_noticed() {
+        found(
+            PlantedBug::AnswerTwice,
+            "every call is answered exactly once",
+        );
+    }
+
+    #[test]
+    fn a_missing_answer_is_noticed() {
+        found(
+            PlantedBug::NeverAnswer,
+            "every call is answered exactly once",
+        );
+    }
+
+    #[test]
+    fn an_older_value_is_noticed() {
+        found(
+            PlantedBug::OlderValue,
+            "in calm the newest acknowledged write counts",
+        );
+    }
+
+    #[test]
+    fn a_session_that_is_ignored_goes_backwards() {
+        found(
+            PlantedBug::IgnoreSession,
+            "what a client reads never goes backwards",
+        );
+    }
+
+    #[test]
+    fn of_several_writes_with_one_condition_two_are_done() {
+        found(
+            PlantedBug::IgnoreCondition,
+            "of several writes with one condition one is done",
+        );
+    }
+
+    #[test]
+    fn a_holder_whose_lease_is_not_renewed_is_missed() {
+        found(
+            PlantedBug::NoRenewal,
+            "holders are listed as long as their leases",
+        );
+    }
+
+    #[test]
+    fn a_holder_whose_lease_does_not_end_is_noticed() {
+        found(
+            PlantedBug::EndlessLease,
+            "holders are listed as long as their leases",
+        );
+    }
+
+    #[test]
+    fn a_write_that_is_never_forgotten_leaks() {
+        found(PlantedBug::KeepFinished, "nothing leaks");
+    }
+
+    #[test]
+    fn a_value_that_nobody_wrote_is_noticed() {
+        found(
+            PlantedBug::MadeUpValue,
+            "a read gives only what was written",
+        );
+    }
+}
+
+mod ring {
+    use super::{Machines, is_found};
+    use chord::{ChordConfig, PlantedBug};
+
+    fn found(bug: PlantedBug, check: &str, text: &str) {
+        let chord = ChordConfig {
+            planted: Some(bug),
+            ..ChordConfig::default()
+        };
+        let machines = Machines {
+            chord,
+            ..Machines::default()
+        };
+        is_found(&machines, check, text);
+    }
+
+    #[test]
+    fn without_rectify_the_ring_does_not_become_whole() {
+        found(
+            PlantedBug::SkipRectify,
+            "without faults the ring becomes whole",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_successor_adopted_by_hearsay_may_be_dead() {
+        found(PlantedBug::AdoptUnasked, "the ring", "live successor");
+    }
+
+    #[test]
+    fn lists_with_gaps_leave_too_few_principals() {
+        found(PlantedBug::SkipEntries, "the ring", "principals");
+    }
+
+    #[test]
+    fn a_list_out_of_order_is_noticed() {
+        found(PlantedBug::UnorderedList, "the ring", "ordered lists");
+    }
+}
