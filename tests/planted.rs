@@ -4,6 +4,7 @@
 //! The bugs are compiled in because the root package asks for the feature `planted-bugs` of `chord`
 //! and `dht` among its dev-dependencies; no other build has them.
 
+use p2pnode::p2psim::cli::Overlay;
 use p2pnode::p2psim::faults::checks::{self, Check};
 use p2pnode::p2psim::faults::{Machines, run_seed};
 
@@ -17,7 +18,7 @@ fn is_found(machines: &Machines, check: &str, text: &str) {
         all.filter(|known| known.name() == check).collect()
     };
     for seed in 0..SEEDS {
-        let Err(violation) = run_seed(seed, None, machines, alone()) else {
+        let Err(violation) = run_seed(Overlay::Chord, seed, None, machines, alone()) else {
             continue;
         };
         // Other invariants are checked always: what they find is not what is asked for here.

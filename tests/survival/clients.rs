@@ -188,7 +188,11 @@ impl Client {
                     condition,
                 }
             }
-            Wish::Get(key) => Request::Get { key, consistency },
+            Wish::Get(key) => Request::Get {
+                key,
+                consistency,
+                at_least: None,
+            },
             Wish::Delete(key) => delete(key, None),
             Wish::Remove(key, holder) => delete(key, Some(holder)),
             Wish::Search(key) => Request::Search {
@@ -227,7 +231,11 @@ impl Client {
 pub(crate) fn read_of(key: Id, is_value: bool) -> Request {
     let consistency = Consistency::Quorum;
     if is_value {
-        Request::Get { key, consistency }
+        Request::Get {
+            key,
+            consistency,
+            at_least: None,
+        }
     } else {
         Request::Search {
             key,

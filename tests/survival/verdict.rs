@@ -187,6 +187,8 @@ struct Round {
 async fn round(cluster: &Rc<Cluster>, reads: Reads) -> Round {
     let end = End {
         reads_began: cluster.record.borrow().now(),
+        // Of real processes nobody sees the insides.
+        rest: Default::default(),
         stopped: cluster.stops(),
     };
     let mut round = Round {

@@ -1,6 +1,7 @@
 //! What goes wrong in a run: crashes, power cuts, partitions, storms, slow nodes, bad disks.
 
 use super::run::{Action, LOOK_EVERY, Run};
+use crate::p2psim::overlays::Simulated;
 use overlay::Duration;
 use sim::{Chance, Dice, Violation};
 
@@ -92,7 +93,7 @@ impl Troubles {
     }
 }
 
-impl Run {
+impl<R: Simulated> Run<R> {
     /// Disturbs the network, once the last disturbance is repaired.
     pub(super) fn disturb(&mut self) -> Result<(), Box<Violation>> {
         if self.in_spell || !self.look() {

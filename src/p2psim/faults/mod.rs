@@ -117,7 +117,7 @@ fn run_with(
                     if seed >= to {
                         return;
                     }
-                    let result = run_seed(seed, args.nodes, machines, make_checks());
+                    let result = run_seed(args.overlay, seed, args.nodes, machines, make_checks());
                     if let Ok(mut results) = results.lock() {
                         results.push((seed, result));
                     }

@@ -1,7 +1,8 @@
 //! The network at rest: replicas become equal, and nothing stays under way.
 
 use super::run::Run;
-use overlay::{Duration, Id, Locate, Time};
+use crate::p2psim::overlays::Simulated;
+use overlay::{Arc, Duration, Id, Locate, Time};
 use sim::Violation;
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub struct Rest {
     pub left_over: Vec<String>,
 }
 
-impl Run {
+impl<R: Simulated> Run<R> {
     /// Waits until the replicas of every arc have been equal once; gives those that have not.
     ///
     /// Leases are renewed all the time, and a renewal reaches replicas one after another: so each arc
@@ -39,7 +40,7 @@ impl Run {
         while !unequal.is_empty() && self.now() < end {
             self.pass(self.now() + LOOK_EVERY)?;
             let now = self.unequal();
-            unequal.retain(|root, _| now.contains_key(root));
+            unequal.retain(|part, _| now.contains_key(part));
         }
         Ok(unequal.into_values().collect())
     }
@@ -48,8 +49,8 @@ impl Run {
         self.swarm.world.now()
     }
 
-    /// The roots whose replicas differ, and how.
-    fn unequal(&self) -> BTreeMap<Id, String> {
+    /// The arcs whose replicas differ, by root, and how.
+    fn unequal(&self) -> BTreeMap<(Id, Arc), String> {
         let world = &self.swarm.world;
         let machine = |id: Id| {
             let mut live = world.live().map(|(_, machine)| machine);
@@ -67,7 +68,7 @@ impl Run {
                     let text = format!(
                         "the replicas of {arc:?}, whose root is node {node}, differ: {sums:?}"
                     );
-                    found.insert(Locate::me(root).id, text);
+                    found.insert((Locate::me(root).id, arc), text);
                 }
             }
         }

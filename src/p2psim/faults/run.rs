@@ -13,7 +13,11 @@ use super::history::{History, Operation};
 use super::machines::Machines;
 use super::rest::Rest;
 use super::swarm::Swarm;
+use crate::p2psim::cli::Overlay;
+use crate::p2psim::overlays::Simulated;
+use chord::Chord;
 use overlay::{Duration, Notice, Reply, Request, Time};
+use pastry::Pastry;
 use sim::{Agenda, Dice, Violation};
 
 /// A node joins within this time, whatever the network does.
@@ -76,8 +80,8 @@ pub(super) enum Action {
     Look,
 }
 
-pub(super) struct Run {
-    pub(super) swarm: Swarm,
+pub(super) struct Run<R: Simulated> {
+    pub(super) swarm: Swarm<R>,
     pub(super) history: History,
     pub(super) clients: Clients,
     pub(super) checks: Vec<Box<dyn Check>>,
@@ -94,6 +98,7 @@ pub(super) struct Run {
 /// # Errors
 /// The first promise or invariant that did not hold.
 pub fn run_seed(
+    overlay: Overlay,
     seed: u64,
     nodes: Option<u64>,
     machines: &Machines,
@@ -101,11 +106,23 @@ pub fn run_seed(
 ) -> Result<SeedReport, Box<Violation>> {
     let size = nodes.map_or_else(String::new, |nodes| format!(" --nodes {nodes}"));
     let replay = format!(
-        "p2psim faults --overlay chord{size} --seeds {seed}..{}",
+        "p2psim faults --overlay {overlay}{size} --seeds {seed}..{}",
         seed + 1
     );
     let nodes = nodes.unwrap_or_else(|| draw_size(seed)) as usize;
-    let mut swarm = Swarm::new(seed, machines.clone(), replay);
+    match overlay {
+        Overlay::Chord => run_on::<Chord>((seed, nodes), machines, checks, replay),
+        Overlay::Pastry => run_on::<Pastry>((seed, nodes), machines, checks, replay),
+    }
+}
+
+fn run_on<R: Simulated>(
+    (seed, nodes): (u64, usize),
+    machines: &Machines,
+    checks: Vec<Box<dyn Check>>,
+    replay: String,
+) -> Result<SeedReport, Box<Violation>> {
+    let mut swarm: Swarm<R> = Swarm::new(seed, machines.clone(), replay);
     let clients = Clients::new(&mut swarm.dice);
     let mut run = Run {
         swarm,
@@ -155,7 +172,7 @@ fn draw_size(seed: u64) -> u64 {
     SIZES.0 + above().min(above())
 }
 
-impl Run {
+impl<R: Simulated> Run<R> {
     fn violation(&self, check: &str, node: Option<usize>, text: String) -> Box<Violation> {
         Box::new(self.swarm.world.violation(check, node, text))
     }

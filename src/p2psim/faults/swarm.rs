@@ -5,7 +5,6 @@ use super::profile::Profile;
 use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
-use chord::Chord;
 use dht::{Dht, MemoryStore, Store};
 use overlay::{Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
@@ -14,15 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A node that stores.
-pub(super) type Node = Dht<Chord, MemoryStore>;
-
-impl HasRouter for Node {
-    type Router = Chord;
-
-    fn router(&self) -> &Chord {
-        self.routing().router()
-    }
-}
+pub(super) type Node<R> = Dht<R, MemoryStore>;
 
 /// The stream of entropy that the plan of a run draws from.
 const PLAN: u32 = 1;
@@ -38,8 +29,8 @@ enum Stage {
 }
 
 /// The nodes and what is known about them.
-pub(super) struct Swarm {
-    pub(super) world: World<Node>,
+pub(super) struct Swarm<R: Simulated> {
+    pub(super) world: World<Node<R>>,
     pub(super) oracle: SharedOracle,
     pub(super) dice: Dice,
     pub(super) profile: Profile,
@@ -60,16 +51,16 @@ pub(super) struct Swarm {
     coverage: Rc<Cell<Coverage>>,
 }
 
-impl Swarm {
+impl<R: Simulated> Swarm<R> {
     pub(super) fn new(seed: u64, machines: Machines, replay: String) -> Self {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
         let profile = Profile::draw(&mut dice, &mut config);
         let mut world = World::new(config);
         world.set_replay(replay);
-        let oracle = SharedOracle::new(Oracle::new(Chord::OWNERSHIP));
+        let oracle = SharedOracle::new(Oracle::new(R::OWNERSHIP));
         world.watch(Box::new(Track::new(oracle.clone())));
-        let coverage = Chord::watch(&mut world, oracle.clone(), Scope::UnderPremises);
+        let coverage = R::watch(&mut world, oracle.clone(), Scope::UnderPremises);
         let mut swarm = Self {
             world,
             oracle,
@@ -115,7 +106,7 @@ impl Swarm {
     fn add(&mut self) -> usize {
         let id = self.dice.id();
         let store = MemoryStore::on_disk();
-        let build = self.machines.node(self.profile.successors, store);
+        let build = self.machines.node::<R>(self.profile.successors, store);
         let node = self.world.add(id, build);
         self.stopped.push(Vec::new());
         let clock = self.profile.clock(&mut self.dice);
@@ -141,7 +132,7 @@ impl Swarm {
         let store = self.disks.remove(&node);
         let mut store = store.unwrap_or_else(MemoryStore::on_disk);
         store.set_disk_full(self.full.contains(&node));
-        let build = self.machines.node(self.profile.successors, store);
+        let build = self.machines.node::<R>(self.profile.successors, store);
         self.world.restart(node, contact.id, build);
         self.join_again(node);
     }
@@ -312,6 +303,6 @@ impl Swarm {
                 return Some(format!("the replica sets of node {node} are not complete"));
             }
         }
-        Chord::whole(&self.world, &oracle).err()
+        R::whole(&self.world, &oracle).err()
     }
 }

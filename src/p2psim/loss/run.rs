@@ -242,7 +242,11 @@ impl<R: Simulated> Run<R> {
         let key = self.keys.ids[number];
         let consistency = Consistency::Quorum;
         match ask {
-            Ask::Get => Request::Get { key, consistency },
+            Ask::Get => Request::Get {
+                key,
+                consistency,
+                at_least: None,
+            },
             Ask::Put => Request::Put {
                 key,
                 value: self.keys.value(number),

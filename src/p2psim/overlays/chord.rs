@@ -1,6 +1,7 @@
 //! Chord, simulated.
 
 use super::{HasRouter, PAPER_PERIOD, Pace, Scope, Settings, Simulated};
+use crate::p2psim::faults::Machines;
 use crate::p2psim::invariants::{Coverage, RingInvariants, SharedOracle, Standing, ring};
 use chord::{Chord, ChordConfig, ChordTimer, Period};
 use overlay::{Contact, Duration, Id};
@@ -30,6 +31,14 @@ impl Simulated for Chord {
 
     fn fresh(me: Contact, settings: &Settings) -> Self {
         Self::new(me, config(settings))
+    }
+
+    fn with_machines(me: Contact, machines: &Machines, successors: usize) -> Self {
+        let config = ChordConfig {
+            successors,
+            ..machines.chord.clone()
+        };
+        Self::new(me, config)
     }
 
     fn correct(

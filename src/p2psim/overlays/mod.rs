@@ -3,7 +3,9 @@
 mod chord;
 mod pastry;
 
+use super::faults::Machines;
 use super::invariants::{Coverage, SharedOracle, Standing};
+use dht::{Dht, MemoryStore};
 use overlay::lookup::{LookupConfig, Routing, RoutingMessage, RoutingTimer};
 use overlay::{Contact, Duration, Id, KeyRouter, Machine, Time};
 use sim::{Latency, Oracle, Ownership, World, address_of};
@@ -40,6 +42,9 @@ pub(super) trait Simulated: KeyRouter + Sized + 'static {
 
     /// A node that has not joined yet.
     fn fresh(me: Contact, settings: &Settings) -> Self;
+
+    /// A node that has not joined yet, for the hunt for faults; `successors` are Chord's.
+    fn with_machines(me: Contact, machines: &Machines, successors: usize) -> Self;
 
     /// The node `contacts[at]` of a network with correct tables. With `rtt`, which takes indices
     /// of `contacts`, tables are chosen by proximity as far as the overlay does that.
@@ -99,6 +104,14 @@ impl<R: Simulated> HasRouter for Node<R> {
 
     fn router(&self) -> &R {
         Self::router(self)
+    }
+}
+
+impl<R: Simulated> HasRouter for Dht<R, MemoryStore> {
+    type Router = R;
+
+    fn router(&self) -> &R {
+        self.routing().router()
     }
 }
 

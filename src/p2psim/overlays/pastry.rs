@@ -1,6 +1,7 @@
 //! Pastry, simulated.
 
 use super::{HasRouter, Pace, Scope, Settings, Simulated};
+use crate::p2psim::faults::Machines;
 use crate::p2psim::invariants::{Coverage, LeafInvariants, SharedOracle, Standing};
 use overlay::{Contact, Duration, KeyRouter};
 use pastry::invariants::{entries_share_their_rows_prefix, leaf_sets_are_the_neighbours};
@@ -22,6 +23,10 @@ impl Simulated for Pastry {
 
     fn fresh(me: Contact, settings: &Settings) -> Self {
         Self::new(me, config(settings))
+    }
+
+    fn with_machines(me: Contact, machines: &Machines, _successors: usize) -> Self {
+        Self::new(me, machines.pastry.clone())
     }
 
     fn correct(
