@@ -102,9 +102,6 @@ impl Covers {
             } else {
                 SmallVec::from_slice(&[cover.arc])
             };
-            if left.is_empty() && cover.root == root && cover.view != done.view {
-                self.note_retired(root, cover.view);
-            }
             self.list
                 .extend(left.into_iter().map(|arc| Cover { arc, ..cover }));
         }
@@ -131,31 +128,23 @@ impl Covers {
     }
 
     /// Under this view of its root this node is no full copy any more, whatever still comes; the
-    /// records stay for now. Says whether it ever was a copy under it, as far as it knows.
+    /// records stay for now. Says whether it knows that root at all.
     pub(crate) fn retire(&mut self, root: Id, view: u64) -> bool {
         if self.is_retired(root, view) {
             return true;
         }
-        let mut was_copy = false;
-        let mut those = self.list.iter_mut();
-        while let Some(cover) = those.find(|cover| cover.root == root && cover.view == view) {
-            cover.full = false;
-            was_copy = true;
+        let mut knows_root = false;
+        for cover in self.list.iter_mut().filter(|cover| cover.root == root) {
+            cover.full &= cover.view != view;
+            knows_root = true;
         }
-        if was_copy {
-            self.note_retired(root, view);
+        if knows_root {
+            if self.retired.len() >= MAX_COVERS {
+                self.retired.pop_front();
+            }
+            self.retired.push_back((root, view));
         }
-        was_copy
-    }
-
-    fn note_retired(&mut self, root: Id, view: u64) {
-        if self.is_retired(root, view) {
-            return;
-        }
-        if self.retired.len() >= MAX_COVERS {
-            self.retired.pop_front();
-        }
-        self.retired.push_back((root, view));
+        knows_root
     }
 
     fn is_retired(&self, root: Id, view: u64) -> bool {

@@ -8,10 +8,10 @@
 //! prove anything: with N = 3 and W = 2, one of the two. A root that reaches none of them cannot
 //! know; it decides again when the copies have expired.
 //!
-//! A copy that becomes a full copy under the new view forgets the old one, which is the promise, so
-//! that in the usual case, where one replica changes at a time, nothing more is asked. Others are
-//! asked when there is something to decide, after W members of the new view have confirmed: until
-//! then what they know may be needed.
+//! A copy is asked for its promise once it is a full copy under the new view, so that in the usual
+//! case, where one replica changes at a time, nothing is missing when there is something to decide.
+//! Those that are no replicas any more are asked then, after W members of the new view have
+//! confirmed: until that what they know may be needed.
 //!
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
@@ -75,6 +75,14 @@ impl Earlier {
         }
     }
 
+    /// What to ask those that have not promised.
+    fn questions(&self, req: u64, key: Id) -> impl Iterator<Item = (Contact, Retire)> {
+        let view = self.view;
+        let open = |peer: &&Contact| !self.silent.contains(&peer.id);
+        let open = self.copies.iter().filter(open);
+        open.map(move |peer| (*peer, Retire { req, key, view }))
+    }
+
     /// How many promises are missing.
     fn missing(&self) -> usize {
         self.needed.saturating_sub(self.silent.len())
@@ -82,13 +90,6 @@ impl Earlier {
 }
 
 impl View {
-    /// A member is a full copy under this view, and no longer under an earlier one.
-    pub(crate) fn forgets_earlier(&mut self, copy: Id) {
-        for earlier in &mut self.earlier {
-            earlier.note(copy);
-        }
-    }
-
     /// How many promises of copies under earlier views this root lacks to decide about a key.
     pub(crate) fn promises_missing(&self, key: Id, now: Time) -> usize {
         let open = self.earlier.iter().filter(|it| it.counts_for(key, now));
@@ -127,18 +128,28 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         view.is_some_and(|view| view.promises_missing(key, now) == 0)
     }
 
-    /// Asks the copies under earlier views for their promise.
+    /// Asks the copies under earlier views for their promise, before a decision about a key.
     pub(crate) fn ask_to_retire(&mut self, cx: &mut Cx<'_, Self>, req: u64, key: Id) {
-        let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
+        let view = self.views.iter().find(|view| view.arc.contains(key));
+        let earlier = view.into_iter().flat_map(|view| &view.earlier);
+        let open = earlier.filter(|it| it.counts_for(key, cx.now));
+        let questions = open.flat_map(|it| it.questions(req, key)).collect();
+        self.post_retire(cx, questions);
+    }
+
+    /// Asks a member of a view, which is a full copy under it now, for its promise.
+    pub(crate) fn ask_member_to_retire(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
+        let Some((view, member)) = self.member(at) else {
             return;
         };
-        let mut questions = Vec::new();
-        for earlier in view.earlier.iter().filter(|it| it.counts_for(key, cx.now)) {
-            let view = earlier.view;
-            let open = |peer: &&Contact| !earlier.silent.contains(&peer.id);
-            let copies = earlier.copies.iter().filter(open);
-            questions.extend(copies.map(|peer| (*peer, Retire { req, key, view })));
-        }
+        let copy = member.contact.id;
+        let open = view.earlier.iter().filter(|it| !it.is_over(cx.now));
+        let questions = open.flat_map(|it| it.questions(0, it.arc.to));
+        let questions = questions.filter(|(peer, _)| peer.id == copy).collect();
+        self.post_retire(cx, questions);
+    }
+
+    fn post_retire(&mut self, cx: &mut Cx<'_, Self>, questions: Vec<(Contact, Retire)>) {
         for (peer, question) in questions {
             self.post(cx, peer, StoreMessage::Retire(question));
         }
@@ -150,7 +161,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let is_mine = self.views.iter().any(|view| view.arc.contains(key));
         let claimant = self.covers.claimant(from.id, view, key);
         let claimed_by = is_mine.then(|| self.my().id).or(claimant);
-        // One that was never such a copy, or has forgotten it, cannot say what it said to others.
+        // One that knows nothing of this root may have forgotten what it said to others.
         if claimed_by.is_none() && !self.covers.retire(from.id, view) {
             return;
         }

@@ -297,10 +297,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         member.compared = true;
         member.covered = true;
         member.since = Some(walk.began);
-        let copy = member.contact.id;
-        if walk.quorum > 0 {
-            view.forgets_earlier(copy);
-        }
         for (arc, horizon) in view.prove(&proving) {
             self.horizons.set(arc, horizon);
         }
@@ -328,6 +324,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 member.next_at = cx.now;
                 member.failures = 0;
             }
+        }
+        if walk.quorum > 0 {
+            self.ask_member_to_retire(cx, at);
         }
         self.collect_ready(cx);
         self.schedule_sync(cx);
