@@ -8,6 +8,7 @@ use super::record::{
     Malformed, Place, decode_place, decode_record, encode_place, encode_record, is_apart,
 };
 use super::seal::Seal;
+use super::tables;
 use bytes::Bytes;
 use dht::Meta;
 use fjall::compaction::Leveled;
@@ -127,6 +128,7 @@ impl Engine {
         if !dir.join(ENGINE_VERSION_FILE).is_file() {
             return Err(lacks("file `engine/version`"));
         }
+        tables::check(dir)?;
         let database = Self::database(dir)?;
         for name in [RECORDS, BODIES, SEAL] {
             if !database.keyspace_exists(name) {

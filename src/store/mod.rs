@@ -34,6 +34,7 @@ mod recover;
 mod seal;
 mod shared;
 mod space;
+mod tables;
 
 pub use disk::DiskStore;
 pub use error::{CloseError, OpenError};
