@@ -35,8 +35,8 @@ pub(crate) struct Leaving {
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Begins to leave, or sets another end to it.
-    pub(crate) fn leave(&mut self, cx: &mut Cx<'_, Self>, op: OpId, within: Option<Duration>) {
-        let until = within.map(|within| cx.now + within);
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_, Self>, op: OpId, within_s: Option<u32>) {
+        let until = within_s.map(|seconds| cx.now + Duration::from_secs(seconds.into()));
         let refused = if !self.routing.router().is_member() {
             Some(Failure::NotMember)
         } else if let Some(leaving) = &mut self.leaving {

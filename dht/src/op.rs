@@ -71,10 +71,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Request::Create => return self.create(cx, op),
             Request::Join { via } => return self.join(cx, op, via),
             Request::Leave => return self.leave(cx, op, None),
-            Request::LeaveWithin { seconds } => {
-                let within = Duration::from_secs(seconds.into());
-                return self.leave(cx, op, Some(within));
-            }
+            Request::LeaveWithin { seconds } => return self.leave(cx, op, Some(seconds)),
             _ => {}
         }
         if let Some(failure) = self.reject(&call) {
@@ -90,10 +87,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             | Request::Search { key, .. }
             | Request::Delete { key, .. }
             | Request::Locate { key, .. } => *key,
-            Request::Create
-            | Request::Join { .. }
-            | Request::Leave
-            | Request::LeaveWithin { .. } => return,
+            // Those of the membership are on their way already.
+            _ => return,
         };
         let work = match call {
             Request::Get {
