@@ -12,7 +12,7 @@ use crate::arcs::{intersect, subtract, subtract_from};
 use crate::message::{Evidence, Proof};
 use overlay::{Arc, Id};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one node knows, after its records were brought together with the root's.
 pub(crate) struct Testimony<'a> {
@@ -25,10 +25,10 @@ const MAX_STEPS: usize = 1_024;
 
 /// What stays unproven for the root `me`, whose own testimony is among those given.
 pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>]) -> Vec<Arc> {
-    let mut parts = parts.to_vec();
-    for held in held_by_roots(me, testimonies) {
-        parts = subtract_from(&parts, held);
-    }
+    let mut parts: Vec<Arc> = parts
+        .iter()
+        .flat_map(|part| not_held_by_roots(me, *part, testimonies))
+        .collect();
     // Arcs by what they are copies of: (root, view, quorum) to (witness, arc).
     let mut copies: BTreeMap<Proof, Vec<(Id, Arc)>> = BTreeMap::new();
     for testimony in testimonies {
@@ -56,6 +56,7 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
 }
 
 /// A stretch of the past that somebody has testified to, and where to look on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Thread {
     arc: Arc,
     /// Who was the root next; none is `me`.
@@ -64,45 +65,78 @@ struct Thread {
     through: SmallVec<[usize; 2]>,
 }
 
-/// The arcs for which a root that held everything has testified, and each that followed it. When
-/// `me` was the root before and passed the arc on, those who had it then must testify too.
-fn held_by_roots(me: Id, testimonies: &[Testimony<'_>]) -> Vec<Arc> {
-    let tenures = |of: Option<Id>| {
-        let those = testimonies
-            .iter()
-            .filter(move |found| of.is_none_or(|id| found.witness == id));
-        those.flat_map(|found| {
-            found.evidence.iter().filter_map(|known| match known.proof {
-                Proof::Held { complete, next } => Some((found.witness, known.arc, complete, next)),
-                Proof::Member { .. } => None,
-            })
-        })
-    };
-    let passed_on: Vec<(Arc, Id)> = tenures(Some(me))
-        .filter_map(|(_, arc, _, next)| Some((arc, next.filter(|next| *next != me)?)))
+/// The time of one root in a part.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Tenure {
+    root: Id,
+    arc: Arc,
+    complete: bool,
+    next: Option<Id>,
+}
+
+/// All that is said of tenures in a part, each once.
+fn tenures_in(part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Tenure> {
+    let mut tenures = Vec::new();
+    for testimony in testimonies {
+        for known in testimony.evidence {
+            let Proof::Held { complete, next } = known.proof else {
+                continue;
+            };
+            tenures.extend(intersect(known.arc, part).into_iter().map(|arc| Tenure {
+                root: testimony.witness,
+                arc,
+                complete,
+                next,
+            }));
+        }
+    }
+    tenures.sort_unstable();
+    tenures.dedup();
+    tenures
+}
+
+/// What is left of a part without the arcs for which a root that held everything has testified,
+/// and each that followed it. When `me` was the root before and passed the arc on, those who had
+/// it then must testify too.
+fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Arc> {
+    let tenures = tenures_in(part, testimonies);
+    let passed_on: Vec<(Arc, Id)> = tenures
+        .iter()
+        .filter(|tenure| tenure.root == me)
+        .filter_map(|tenure| Some((tenure.arc, tenure.next.filter(|next| *next != me)?)))
         .collect();
     let at = |arc: Arc, next: Option<Id>| {
         let same = |tenure: &(Arc, Id)| tenure.0 == arc && Some(tenure.1) == next;
         passed_on.iter().position(same)
     };
-    let complete = tenures(None).filter(|(_, _, complete, _)| *complete);
+    let complete = tenures.iter().filter(|tenure| tenure.complete);
     let mut open: Vec<Thread> = complete
-        .map(|(witness, arc, _, next)| Thread {
-            arc,
-            next,
-            through: (witness == me)
-                .then(|| at(arc, next))
+        .map(|tenure| Thread {
+            arc: tenure.arc,
+            next: tenure.next,
+            through: (tenure.root == me)
+                .then(|| at(tenure.arc, tenure.next))
                 .flatten()
                 .into_iter()
                 .collect(),
         })
         .collect();
-    let mut held = Vec::new();
+    let mut seen: BTreeSet<Thread> = open.iter().cloned().collect();
+    let mut left = vec![part];
     for _ in 0..MAX_STEPS {
-        let Some(Thread { arc, next, through }) = open.pop() else {
+        let Some(Thread { arc, next, through }) = open.pop().filter(|_| !left.is_empty()) else {
             break;
         };
-        let Some(next) = next.filter(|next| *next != me) else {
+        let mut found = Vec::new();
+        if let Some(next) = next.filter(|next| *next != me) {
+            for tenure in tenures.iter().filter(|tenure| tenure.root == next) {
+                found.extend(intersect(tenure.arc, arc).into_iter().map(|arc| Thread {
+                    arc,
+                    next: tenure.next,
+                    through: through.clone(),
+                }));
+            }
+        } else {
             let mut here = vec![arc];
             for (number, (tenure, then)) in passed_on.iter().enumerate() {
                 if through.contains(&number) {
@@ -111,24 +145,23 @@ fn held_by_roots(me: Id, testimonies: &[Testimony<'_>]) -> Vec<Arc> {
                 let mut through = through.clone();
                 through.push(number);
                 here = subtract_from(&here, *tenure);
-                open.extend(intersect(*tenure, arc).into_iter().map(|arc| Thread {
+                found.extend(intersect(*tenure, arc).into_iter().map(|arc| Thread {
                     arc,
                     next: Some(*then),
                     through: through.clone(),
                 }));
             }
-            held.extend(here);
-            continue;
-        };
-        for (_, tenure, _, then) in tenures(Some(next)) {
-            open.extend(intersect(tenure, arc).into_iter().map(|arc| Thread {
-                arc,
-                next: then,
-                through: through.clone(),
-            }));
+            for held in here {
+                left = subtract_from(&left, held);
+            }
         }
+        open.extend(
+            found
+                .into_iter()
+                .filter(|thread| seen.insert(thread.clone())),
+        );
     }
-    held
+    left
 }
 
 /// The pieces of `parts` that lie in the arcs of at least `quorum` different witnesses.

@@ -286,6 +286,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 })
             }));
         }
+        own_evidence.sort_by_key(|evidence| (evidence.arc, evidence.proof));
+        own_evidence.dedup();
         own_evidence.truncate(MAX_EVIDENCE);
         let members = replicas
             .iter()
