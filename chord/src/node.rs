@@ -321,28 +321,6 @@ impl Chord {
         }
     }
 
-    /// A peer was silent, or cannot be reached.
-    fn on_doubt(&mut self, cx: &mut Cx<'_, Self>, peer: Contact) {
-        if !self.config.maintain || !matches!(self.phase, Phase::Member) {
-            return;
-        }
-        if self.fingers.suspect(peer.id) {
-            self.hurry(cx);
-        }
-        if self
-            .ring
-            .predecessor()
-            .is_some_and(|known| known.id == peer.id)
-            && matches!(self.doubt, Doubt::None | Doubt::Unheard)
-        {
-            self.doubt = Doubt::Suspected;
-        }
-        if self.ring.knows(peer.id) {
-            self.quicken();
-            self.hurry(cx);
-        }
-    }
-
     fn on_timer(&mut self, cx: &mut Cx<'_, Self>, timer: ChordTimer) {
         match timer {
             ChordTimer::Start => self.start(cx),

@@ -2,8 +2,8 @@
 
 use crate::Period;
 use crate::message::ChordTimer;
-use crate::node::Chord;
-use overlay::{Cx, Duration, Time};
+use crate::node::{Chord, Doubt, Phase};
+use overlay::{Contact, Cx, Duration, Time};
 
 /// How soon a node asks again that was pending, or tries again when it was busy itself. Our
 /// choice: a few round trips of a local network, spread so that two nodes do not meet again.
@@ -75,6 +75,28 @@ impl Chord {
             self.config.stabilize.draw(cx.rng)
         };
         self.schedule(cx, delay);
+    }
+
+    /// A peer was silent, or cannot be reached.
+    pub(crate) fn on_doubt(&mut self, cx: &mut Cx<'_, Self>, peer: Contact) {
+        if !self.config.maintain || !matches!(self.phase, Phase::Member) {
+            return;
+        }
+        if self.fingers.suspect(peer.id) {
+            self.hurry(cx);
+        }
+        if self
+            .ring
+            .predecessor()
+            .is_some_and(|known| known.id == peer.id)
+            && matches!(self.doubt, Doubt::None | Doubt::Unheard)
+        {
+            self.doubt = Doubt::Suspected;
+        }
+        if self.ring.knows(peer.id) {
+            self.quicken();
+            self.hurry(cx);
+        }
     }
 
     /// Stabilises as soon as it is polite, because of a doubt about a neighbour.

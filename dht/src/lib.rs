@@ -39,6 +39,7 @@ mod judge;
 mod kept;
 mod leases;
 mod leave;
+mod locate;
 mod machine;
 mod membership;
 mod memory;

@@ -5,10 +5,10 @@ use crate::planted::PlantedBug;
 use crate::read::ReadWork;
 use crate::write::WriteWork;
 use crate::{Dht, Store};
-use overlay::lookup::{Located, LookupError, LookupRequest, Mode, RoutingCall};
+use overlay::lookup::{Located, LookupError, LookupRequest, RoutingCall};
 use overlay::{
-    Contact, Cx, Duration, Failure, Id, Input, KeyRouter, LocateReport, Machine, Notice, OpId,
-    Reply, Request, Time,
+    Contact, Cx, Duration, Failure, Id, Input, KeyRouter, Machine, Notice, OpId, Reply, Request,
+    Time,
 };
 use smallvec::SmallVec;
 
@@ -139,35 +139,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         self.ops.insert(number, Box::new(op));
         self.resolve(cx, number);
-    }
-
-    fn start_locate(&mut self, cx: &mut Cx<'_, Self>, op: OpId, key: Id, iterative: bool) {
-        let number = self.draw_number(cx);
-        let op = Op {
-            who: op,
-            key,
-            // The lookup gives up by itself, and says why.
-            deadline: Time(u64::MAX),
-            stage: Stage::Looking,
-            pauses: 0,
-            denials: 0,
-            replicas: Replicas::new(),
-            work: Work::Locate,
-        };
-        self.ops.insert(number, Box::new(op));
-        let mode = if iterative {
-            Mode::Iterative
-        } else {
-            Mode::Recursive
-        };
-        let request = LookupRequest {
-            mode,
-            trace: true,
-            fresh: true,
-            exact: true,
-            ..LookupRequest::new(key)
-        };
-        self.look_up(cx, number, request);
     }
 
     pub(crate) fn look_up(&mut self, cx: &mut Cx<'_, Self>, number: u64, what: LookupRequest) {
@@ -328,22 +299,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.fail(cx, number, Failure::NoRoute { key, reason });
             }
         }
-    }
-
-    fn finish_locate(&mut self, cx: &mut Cx<'_, Self>, number: u64, found: Located) {
-        let path = if found.path.is_empty() {
-            vec![found.owner]
-        } else {
-            found.path
-        };
-        let report = LocateReport {
-            key: found.key,
-            replicas: found.replicas,
-            path,
-            hops: found.hops,
-            timeouts: found.timeouts,
-        };
-        self.finish(cx, number, Reply::Located(report));
     }
 
     pub(crate) fn fail(&mut self, cx: &mut Cx<'_, Self>, number: u64, failure: Failure) {

@@ -1,0 +1,59 @@
+//! Calls that only ask where a key belongs, and by which way.
+
+use crate::op::{Op, Replicas, Stage, Work};
+use crate::{Dht, Store};
+use overlay::lookup::{Located, LookupRequest, Mode};
+use overlay::{Cx, Id, KeyRouter, LocateReport, OpId, Reply, Time};
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    pub(crate) fn start_locate(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        op: OpId,
+        key: Id,
+        iterative: bool,
+    ) {
+        let number = self.draw_number(cx);
+        let op = Op {
+            who: op,
+            key,
+            // The lookup gives up by itself, and says why.
+            deadline: Time(u64::MAX),
+            stage: Stage::Looking,
+            pauses: 0,
+            denials: 0,
+            replicas: Replicas::new(),
+            work: Work::Locate,
+        };
+        self.ops.insert(number, Box::new(op));
+        let mode = if iterative {
+            Mode::Iterative
+        } else {
+            Mode::Recursive
+        };
+        let request = LookupRequest {
+            mode,
+            trace: true,
+            fresh: true,
+            exact: true,
+            ..LookupRequest::new(key)
+        };
+        self.look_up(cx, number, request);
+    }
+
+    pub(crate) fn finish_locate(&mut self, cx: &mut Cx<'_, Self>, number: u64, found: Located) {
+        let path = if found.path.is_empty() {
+            vec![found.owner]
+        } else {
+            found.path
+        };
+        let report = LocateReport {
+            key: found.key,
+            replicas: found.replicas,
+            path,
+            hops: found.hops,
+            timeouts: found.timeouts,
+        };
+        self.finish(cx, number, Reply::Located(report));
+    }
+}
