@@ -138,17 +138,25 @@ fn churn_is_survived() {
     assert!(report.lookups > 200, "{report:?}");
 }
 
-#[test]
-fn the_promises_hold_under_two_hundred_seeds() {
+/// Hunts with all checks, which must all pass.
+fn hunt(flags: &str) -> FaultsReport {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let flags = format!("--seeds 0..200 --jobs {jobs}");
-    let report = faults::run(&faults_args(&flags), &checks::all);
+    let report = faults::run(
+        &faults_args(&format!("{flags} --jobs {jobs}")),
+        &checks::all,
+    );
     let failures: Vec<String> = report
         .failures
         .iter()
         .map(|failure| format!("{}\nreplay: {}", failure.text, failure.replay))
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    report
+}
+
+#[test]
+fn the_promises_hold_under_two_hundred_seeds() {
+    let report = hunt("--seeds 0..200");
     assert!(
         report.acknowledged > 10_000 && report.crashes > 50,
         "{report:?}"
@@ -201,7 +209,7 @@ fn the_document_of_a_lookup_has_the_contracts_keys() {
         keys.join(" ")
     };
     let expected =
-        "correct failed hops latency_ms lookups messages nodes timeouts trace_hash wrong";
+        "correct failed hops latency_ms lookups messages nodes stretch timeouts trace_hash wrong";
     assert_eq!(keys(&document), expected);
     assert_eq!(keys(&document["hops"]), "max mean p1 p50 p99");
     assert_eq!(keys(&document["timeouts"]), "mean p99");
@@ -267,7 +275,7 @@ fn a_seed_chooses_the_size_and_naming_it_is_the_same_run() {
 #[test]
 fn wrong_use_is_told_and_ends_with_two() {
     for (line, told) in [
-        ("lookup --overlay pastry", "chord only"),
+        ("lookup --overlay gnutella", "does not simulate gnutella"),
         ("lookup --nodes 0", "--nodes"),
         ("lookup --fail 1.5", "from 0 to 0.99"),
         (

@@ -1,7 +1,8 @@
 //! Of several writes with the same condition one is done, and one that is refused changes nothing.
 //!
 //! This holds among conditional writes in any weather, also while two nodes take themselves for
-//! responsible: a replica confirms only one of them. An ordinary write that the other of those two
+//! responsible: a replica confirms only one of them. Only a node that was left alone, the last of its
+//! network as far as it knows, decides alone (1 of 1 replicas, says its answer). An ordinary write that the other of those two
 //! acknowledges at that moment may be missed; so those count in calm only. A condition also misses
 //! writes of which all replicas have been gone for ten minutes; no run goes that far. A conditional
 //! write that was not acknowledged may appear at any time, and then be deleted: no deletion that
@@ -76,7 +77,8 @@ fn excludes(history: &History, first: &Operation, second: &Operation, weather: &
     let (Some(done), Some(later)) = (first.acknowledged(), second.acknowledged()) else {
         return false;
     };
-    if done.version == later.version {
+    // A node that was left alone decides alone: the survivor of a pair prefers to serve.
+    if done.version == later.version || was_alone(first) || was_alone(second) {
         return false;
     }
     let is_before = done.ended < second.began;
@@ -95,6 +97,15 @@ fn excludes(history: &History, first: &Operation, second: &Operation, weather: &
             let (from, to) = (first.began.min(second.began), later.ended.max(done.ended));
             is_put && (both || is_before && counts) && !may_be_deleted(history, first, from, to)
         }
+    }
+}
+
+/// Whether the write was acknowledged by a node that was the only replica.
+fn was_alone(write: &Operation) -> bool {
+    match &write.answer {
+        Some((_, Reply::Put(report))) => report.replicas == 1,
+        Some((_, Reply::Deleted(report))) => report.replicas == 1,
+        _ => false,
     }
 }
 
