@@ -42,7 +42,6 @@ mod leave;
 mod locate;
 mod machine;
 mod membership;
-mod memory;
 mod message;
 mod op;
 mod parked;
@@ -58,7 +57,6 @@ mod repair;
 mod replica;
 mod resting;
 mod status;
-mod store;
 mod strays;
 mod summary;
 mod sweep;
@@ -72,7 +70,6 @@ pub use cover::MAX_COVERS;
 pub use fingerprint::Sum;
 pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
-pub use memory::MemoryStore;
 pub use message::{
     ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen, Horizon,
     PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
@@ -80,7 +77,7 @@ pub use message::{
     SyncDone, SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
+pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};
 #[cfg(feature = "planted-bugs")]
 pub use planted::PlantedBug;
 pub use repair::CAUGHT_UP_WITHIN;
-pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};

@@ -15,12 +15,14 @@ mod id;
 mod locate;
 pub mod lookup;
 mod machine;
+mod memory;
 mod neighbours;
 mod quorums;
 mod record;
 mod router;
 mod rtt;
 mod status;
+mod store;
 mod time;
 pub mod wire;
 
@@ -33,6 +35,7 @@ pub use locate::{
     Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request, SearchReport,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
+pub use memory::MemoryStore;
 pub use neighbours::Neighbours;
 pub use quorums::{MAX_REPLICAS, QuorumError, Quorums};
 pub use record::{
@@ -46,4 +49,5 @@ pub use rtt::{
     INITIAL_TIMEOUT, MAX_MEASURED_PEERS, MAX_TIMEOUT, MIN_TIMEOUT, RttEstimator, RttTable,
 };
 pub use status::{MAX_MOVEMENTS, Movement, PeerInfo, Purpose, Status, WaitsFor};
+pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
 pub use time::{Duration, Time, WallMs};

@@ -1,7 +1,7 @@
 //! A store in memory, that can forget what was not durable.
 
 use crate::store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
-use overlay::{Arc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
+use crate::{Arc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Bound;

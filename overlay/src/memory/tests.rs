@@ -1,8 +1,8 @@
 //! The store in memory.
 
 use super::*;
+use crate::{Hlc, Version};
 use bytes::Bytes;
-use overlay::{Hlc, Version};
 
 fn item(key: u64, clock: u64, body: Option<&'static [u8]>) -> Item {
     let version = Version {

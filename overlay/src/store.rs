@@ -1,6 +1,6 @@
 //! The boundary to whatever keeps the records.
 
-use overlay::{Arc, Hlc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
+use crate::{Arc, Hlc, Id, Item, LoadSeq, Record, Slot, Version, WallMs, WriteSeq};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 
