@@ -27,11 +27,9 @@
 //! conditional write that ends without an answer may still appear.
 
 use crate::coordinate::{FIRST_CHECK, LAST_CHECK};
-use crate::former::Former;
 use crate::machine::Due;
-use crate::message::{Confirm, Confirmation, Evidence, Proof, Write, WriteResult};
+use crate::message::{Confirm, Confirmation, Write, WriteResult};
 use crate::planted::PlantedBug;
-use crate::view::Unproven;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Id, KeyRouter, Slot, Time, Version, WallMs};
 use smallvec::SmallVec;
@@ -280,33 +278,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Another node has claimed what this one takes for its own: it may have acknowledged writes
     /// there, so that the arc has to be proven complete again, under a new view.
     pub(crate) fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, by: Id) {
-        let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
+        let view = self.views.iter().position(|view| view.arc.contains(key));
+        let Some((at, whole)) = view.and_then(|at| Some((at, self.views.get(at)?.arc))) else {
             return;
         };
-        // What this root held until then counts, together with the word of the one that followed.
-        let mut proven = vec![view.arc];
-        for hole in &view.unproven {
-            proven = crate::arcs::subtract_from(&proven, hole.arc);
-        }
-        let proof = Proof::Held {
-            complete: true,
-            next: Some(by),
-        };
-        // Should the arc go to the other for good, it needs to hear of that from here.
-        let tenures = proven.iter().map(|arc| Former::passed_to(*arc, by, cx.now));
-        self.former.extend(tenures);
-        let evidence = proven.into_iter().map(|arc| Evidence::new(arc, proof));
-        view.own_evidence = self.horizons.annotate(evidence.collect());
-        view.called_witnesses = false;
-        view.id = cx.rng.next_u64();
-        view.unproven = vec![Unproven {
-            arc: view.arc,
-            since: cx.now,
-        }];
-        view.members.retain(|member| member.replica);
-        for member in &mut view.members {
-            *member = crate::view::Member::new(member.contact, true, cx.now);
-        }
-        self.deadlines.set(Due::Sync, cx.now);
+        self.doubt(cx, at, &[whole], by);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::arcs::{intersect, subtract_from};
 use crate::message::{Evidence, Proof};
+use crate::tenure::Notice;
 use crate::view::MAX_EVIDENCE;
 use crate::{Dht, Store};
 use overlay::{Arc, Duration, Id, KeyRouter, Time};
@@ -23,10 +24,14 @@ pub(crate) struct Former {
     passed_on: bool,
     /// Whether some of its records were handed over and dropped since.
     handed: bool,
+    /// Whether others had had it since it first came here: then its tenure proves nothing.
+    broken: bool,
+    /// When its present root is told, unless that asks.
+    pub(crate) notice: Notice,
 }
 
 impl Former {
-    const fn new(arc: Arc, complete: bool, since: Time) -> Self {
+    fn new(arc: Arc, complete: bool, since: Time) -> Self {
         Self {
             arc,
             since,
@@ -34,11 +39,13 @@ impl Former {
             taken_by: None,
             passed_on: false,
             handed: false,
+            broken: false,
+            notice: Notice::first(since),
         }
     }
 
     /// A complete tenure that ended when somebody else claimed the arc.
-    pub(crate) const fn passed_to(arc: Arc, claimant: Id, since: Time) -> Self {
+    pub(crate) fn passed_to(arc: Arc, claimant: Id, since: Time) -> Self {
         Self {
             taken_by: Some(claimant),
             ..Self::new(arc, true, since)
@@ -89,6 +96,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 kept.extend(complete.map(|arc| Former::new(arc, true, now)));
             }
             for arc in broken {
+                let shared = unproven.iter().flat_map(|lost| intersect(*lost, *arc));
+                kept.extend(shared.map(|arc| Former {
+                    broken: true,
+                    ..Former::new(arc, false, now)
+                }));
                 unproven = subtract_from(&unproven, *arc);
             }
             kept.extend(unproven.into_iter().map(|arc| Former::new(arc, false, now)));
@@ -96,6 +108,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let excess = kept.len().saturating_sub(MAX_FORMER);
         kept.drain(..excess);
         self.former = kept;
+        self.schedule_notice(now);
     }
 
     /// What this node knows about an arc that `claimant` is the root of now, for the proof of
@@ -114,7 +127,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let passed_on = former.passed_on || taken_by != Some(claimant);
             // To one who took over, lost the part to another, and claims it again, our word is
             // worth nothing: the other may have taken writes since.
-            let counts = !(former.passed_on && taken_by == Some(claimant));
+            let counts = !former.broken && !(former.passed_on && taken_by == Some(claimant));
             for arc in intersect(former.arc, arc) {
                 if counts && now.since(former.since) <= kept_for {
                     evidence.push(Evidence::new(arc, proof));

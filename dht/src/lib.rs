@@ -61,6 +61,7 @@ mod strays;
 mod summary;
 mod sweep;
 mod sync;
+mod tenure;
 mod view;
 mod write;
 

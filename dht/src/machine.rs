@@ -17,6 +17,7 @@ use crate::progress::Tally;
 use crate::remembered::Remembered;
 use crate::repair::Repairs;
 use crate::strays::Strays;
+use crate::tenure::Tenures;
 use crate::view::View;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
@@ -72,6 +73,7 @@ pub struct Dht<R: KeyRouter, S: Store> {
     /// What is to be collected.
     pub(crate) batches: Vec<Batch>,
     pub(crate) strays: Strays,
+    pub(crate) tenures: Tenures,
     /// How far the sweep has come.
     pub(crate) swept: Option<Position>,
     pub(crate) leases: Leases,
@@ -99,6 +101,8 @@ pub(crate) enum Due {
     Sync,
     /// Records that do not belong here.
     Strays,
+    /// To tell the root of a part that this node was its root.
+    Notice,
     /// Records that have ended.
     Sweep,
     /// Leases to renew.
@@ -155,6 +159,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             horizons: Horizons::default(),
             batches: Vec::new(),
             strays: Strays::default(),
+            tenures: Tenures::default(),
             swept: None,
             leases: Leases::default(),
             leaving: None,
@@ -292,6 +297,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 view,
                 claimed_by,
             } => self.retired(cx, from, (req, key, view), claimed_by),
+            StoreMessage::Tenure { arc } => self.tenure_told(cx, from, arc),
             StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
             StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),
@@ -307,6 +313,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Due::Deciding(number) => self.deciding_due(cx, number),
                 Due::Sync => self.sync_due(cx),
                 Due::Strays => self.strays_due(cx),
+                Due::Notice => self.notice_due(cx),
                 Due::Sweep => self.sweep_due(cx),
                 Due::Leases => self.leases_due(cx),
                 Due::Renewals(number) => self.renewals_due(cx, number),

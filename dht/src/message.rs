@@ -145,6 +145,11 @@ pub enum StoreMessage {
         /// Who has claimed the key before; none when the copy does what it was asked to.
         claimed_by: Option<Id>,
     },
+    /// Former root to the present one: I was the root of this until now, and nobody has asked me.
+    Tenure {
+        /// Which keys.
+        arc: Arc,
+    },
 }
 
 /// What a read is after.

@@ -171,7 +171,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.look_up(cx, number, LookupRequest::new(key));
     }
 
-    /// A lookup has ended: for a call, or for strays.
+    /// A lookup has ended: for a call, for renewals, for a notice, or for strays.
     pub(crate) fn located(
         &mut self,
         cx: &mut Cx<'_, Self>,
@@ -180,7 +180,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     ) {
         let Some(op) = self.ops.get_mut(&number) else {
             let found = result.ok();
-            if !self.renewals_located(cx, number, found.as_ref()) {
+            if !self.renewals_located(cx, number, found.as_ref())
+                && !self.notice_located(cx, number, found.as_ref())
+            {
                 self.strays_located(cx, number, found);
             }
             return;

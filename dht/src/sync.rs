@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 /// Most nodes beyond the replicas that are asked for what they know of an arc: its next neighbours,
 /// among whom is the former root even when several nodes have joined at the same time.
-const MAX_WITNESSES: usize = 8;
+pub(crate) const MAX_WITNESSES: usize = 8;
 /// The least time that an answer may take; the replica may have to flush its disk first.
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How often one question is asked before the comparison is given up.

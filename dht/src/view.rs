@@ -68,9 +68,11 @@ pub(crate) struct Member {
 }
 
 /// What it takes to judge what is proven.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Proving {
     me: Id,
+    /// Who was a root beside this one.
+    rivals: Vec<Id>,
     now: Time,
     presume_lost: Duration,
     /// When a grace period that begins now ends.
@@ -116,6 +118,33 @@ impl View {
         (members - write_quorum.min(members) + 1) as u8
     }
 
+    /// Takes parts of the arc for unproven, under a new id that the caller draws; of what was proven
+    /// there before, only this evidence counts.
+    pub(crate) fn reopen(&mut self, parts: &[Arc], evidence: Vec<Evidence>, now: Time) {
+        for part in parts {
+            let known = std::mem::take(&mut self.own_evidence).into_iter();
+            let left = known.flat_map(|known| {
+                let left = crate::arcs::subtract(known.arc, *part).into_iter();
+                left.map(move |arc| Evidence {
+                    arc,
+                    ..known.clone()
+                })
+            });
+            self.own_evidence = left.collect();
+            let holes = std::mem::take(&mut self.unproven).into_iter();
+            let left = holes.flat_map(|hole| {
+                let left = crate::arcs::subtract(hole.arc, *part).into_iter();
+                left.map(move |arc| Unproven { arc, ..hole })
+            });
+            self.unproven = left.collect();
+            self.unproven.push(Unproven {
+                arc: *part,
+                since: now,
+            });
+        }
+        self.own_evidence.extend(evidence);
+    }
+
     /// Judges again what is proven, after a comparison; returns what is new, with its horizon.
     pub(crate) fn prove(&mut self, proving: &Proving) -> Vec<(Arc, Horizon)> {
         let Proving {
@@ -123,8 +152,14 @@ impl View {
             now,
             presume_lost,
             grace_ends,
+            ..
         } = *proving;
-        if self.unproven.is_empty() {
+        // A rival that is alive is heard first.
+        let waits = |member: &Member| {
+            let is_open = !member.compared && member.failures == 0;
+            is_open && proving.rivals.contains(&member.contact.id)
+        };
+        if self.unproven.is_empty() || self.members.iter().any(waits) {
             return Vec::new();
         }
         let compared = self.members.iter().filter(|member| member.compared);
@@ -138,6 +173,11 @@ impl View {
             witness: me,
             evidence: &self.own_evidence,
         });
+        let rivals = self.rivals_heard(&proving.rivals);
+        testimonies.extend(rivals.iter().map(|(witness, evidence)| Testimony {
+            witness: *witness,
+            evidence,
+        }));
         let all_compared = self.replicas().all(|member| member.compared);
         let (mut left, mut proven) = (Vec::new(), Vec::new());
         for Unproven { arc, since } in &self.unproven {
@@ -167,6 +207,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn proving(&self, cx: &Cx<'_, Self>) -> Proving {
         Proving {
             me: self.my().id,
+            rivals: self.tenures.rivals().map(|rival| rival.id).collect(),
             now: cx.now,
             presume_lost: self.config.presume_lost,
             grace_ends: cx.wall.plus_secs(self.config.tombstone_grace_s),
@@ -304,6 +345,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             own_evidence,
             earlier: self.earlier_views(before, arc, cx.now),
         };
+        self.call_rivals(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {
             self.horizons.set(arc, horizon);
         }

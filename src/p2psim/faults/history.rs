@@ -18,6 +18,8 @@ pub struct Operation {
     pub answer: Option<(Time, Reply)>,
     /// Whether its node crashed or left before it answered.
     pub is_orphan: bool,
+    /// Whether it wrote while two live nodes took themselves for the root of its key.
+    pub is_contested: bool,
 }
 
 /// What an operation did to the value of its key, if it was acknowledged.
@@ -149,6 +151,7 @@ impl History {
             began: now,
             answer: None,
             is_orphan: false,
+            is_contested: false,
         };
         if let Some(key) = operation.key() {
             self.by_key.entry(key).or_default().push(op);
@@ -180,6 +183,13 @@ impl History {
     pub fn orphan(&mut self, node: usize) {
         for operation in self.operations.values_mut() {
             operation.is_orphan |= operation.node == node && operation.answer.is_none();
+        }
+    }
+
+    /// Notes that a write had two roots to go to.
+    pub fn contest(&mut self, op: OpId) {
+        if let Some(operation) = self.operations.get_mut(&op) {
+            operation.is_contested = true;
         }
     }
 

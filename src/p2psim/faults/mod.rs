@@ -67,6 +67,9 @@ pub struct FaultsReport {
     pub failed_syncs: u64,
     /// Conditional writes that were refused.
     pub conflicts: u64,
+    /// Writes that were acknowledged while two live nodes took themselves for the root, without a
+    /// partition.
+    pub contested: u64,
     /// Events at nodes, under the seeds that passed.
     pub events: u64,
     /// Those after which Zave's invariant was checked: the premises of the theorem held. After the
@@ -154,6 +157,7 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
         full_disks: 0,
         failed_syncs: 0,
         conflicts: 0,
+        contested: 0,
         events: 0,
         events_checked: 0,
         simulated_h: 0.0,
@@ -175,6 +179,7 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
                 report.full_disks += one.full_disks;
                 report.failed_syncs += one.failed_syncs;
                 report.conflicts += one.conflicts;
+                report.contested += one.contested;
                 report.events += one.events;
                 report.events_checked += one.events_checked;
                 report.simulated_h += one.simulated.0 as f64 / 3.6e9;
@@ -217,6 +222,7 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         "full disks",
         "failed syncs",
         "conflicts",
+        "two roots",
         "hours",
         "ring checked",
     ];
@@ -232,6 +238,7 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         report.full_disks,
         report.failed_syncs,
         report.conflicts,
+        report.contested,
     ];
     let hours = format!("{:.1}", report.simulated_h);
     let share = report.events_checked as f64 / report.events.max(1) as f64;

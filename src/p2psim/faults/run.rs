@@ -59,6 +59,9 @@ pub struct SeedReport {
     pub failed_syncs: u64,
     /// Conditional writes that were refused.
     pub conflicts: u64,
+    /// Writes that were acknowledged while two live nodes took themselves for the root, without a
+    /// partition.
+    pub contested: u64,
     /// Events at nodes.
     pub events: u64,
     /// Those after which Zave's invariant was checked: the premises of the theorem held.
@@ -152,6 +155,7 @@ fn run_on<R: Simulated>(
         full_disks: run.full_disks,
         failed_syncs: run.swarm.world.counters().failed_syncs,
         conflicts: conflicts as u64,
+        contested: run.contested() as u64,
         events: coverage.events,
         events_checked: coverage.checked,
         operations: run.history.all().count() as u64,
@@ -199,10 +203,28 @@ impl<R: Simulated> Run<R> {
                 answered.map_err(|text| {
                     self.violation("every call is answered exactly once", Some(told.node), text)
                 })?;
+                self.note_rivals(op);
                 self.judge(told.node, op)?;
             }
         }
         Ok(())
+    }
+
+    /// Notes it when a write may go, or may have gone, to either of two roots.
+    fn note_rivals(&mut self, op: overlay::OpId) {
+        let write = self.history.get(op).filter(|op| op.writes_value());
+        let key = write.and_then(Operation::key);
+        if key.is_some_and(|key| self.swarm.has_rivals(key)) {
+            self.history.contest(op);
+        }
+    }
+
+    /// How many acknowledged writes had two roots, apart from partitions.
+    fn contested(&self) -> usize {
+        let done = self.history.all().filter(|op| op.is_contested);
+        let done = done.filter_map(|op| Some((op.began, op.acknowledged()?.ended)));
+        done.filter(|(from, to)| !self.swarm.weather.was_split(*from, *to))
+            .count()
     }
 
     fn judge(&mut self, node: usize, op: overlay::OpId) -> Result<(), Box<Violation>> {
@@ -328,6 +350,7 @@ impl<R: Simulated> Run<R> {
         let now = self.swarm.world.now();
         let op = self.swarm.world.call(node, request.clone());
         self.history.began(op, client, node, request, now);
+        self.note_rivals(op);
     }
 
     /// Nothing fails any more: everything must come right.

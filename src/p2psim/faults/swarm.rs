@@ -6,7 +6,7 @@ use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
 use dht::{Dht, MemoryStore, Store};
-use overlay::{Locate, OpId, Reply, Request, Time, WriteSeq};
+use overlay::{Id, Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,6 +274,13 @@ impl<R: Simulated> Swarm<R> {
             }
             _ => None,
         }
+    }
+
+    /// Whether two nodes that are up take themselves for the root of a key.
+    pub(super) fn has_rivals(&self, key: Id) -> bool {
+        let nodes = (0..self.world.node_count()).filter_map(|node| self.world.node(node));
+        let roots = nodes.filter(|node| node.arcs().any(|(arc, _)| arc.contains(key)));
+        roots.count() > 1
     }
 
     /// Why the ring is not whole, or some replica set not complete; none when all is well.

@@ -10,6 +10,8 @@ pub struct Weather {
     splits: Vec<(Time, Option<Time>)>,
     /// Since when the ring is whole, every replica set complete, and nobody comes or goes.
     calm_since: Option<Time>,
+    /// When that was last the case.
+    whole_at: Option<Time>,
 }
 
 impl Weather {
@@ -32,6 +34,13 @@ impl Weather {
             end.get_or_insert(now);
         }
         self.calm_since.get_or_insert(now);
+        self.whole_at = Some(now);
+    }
+
+    /// Whether the ring was whole, and every replica set complete, at some time in `from..=to`.
+    #[must_use]
+    pub fn was_whole(&self, from: Time, to: Time) -> bool {
+        self.whole_at.is_some_and(|at| from <= at && at <= to)
     }
 
     /// Whether a partition is in force, or not all of its consequences are repaired.
