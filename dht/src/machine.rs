@@ -19,7 +19,7 @@ use crate::repair::Repairs;
 use crate::strays::Strays;
 use crate::view::View;
 use crate::{DhtConfig, Position, Store};
-use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
+use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
     Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
     Time, WriteSeq,
@@ -337,6 +337,11 @@ impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
     type Timer = DhtTimer<R::Timer>;
     type Call = Request;
     type Event = Notice;
+
+    /// What routers say to each other is; lookups are as many as their users want.
+    fn is_urgent(message: &Self::Message) -> bool {
+        matches!(message, DhtMessage::Routing(RoutingMessage::Router(_)))
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         self.seen = cx.now;
