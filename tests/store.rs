@@ -16,6 +16,8 @@ mod full;
 mod groups;
 #[path = "store/handle.rs"]
 mod handle;
+#[path = "store/killed.rs"]
+mod killed;
 #[path = "store/model.rs"]
 mod model;
 #[path = "store/start.rs"]

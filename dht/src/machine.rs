@@ -20,7 +20,7 @@ use crate::strays::Strays;
 use crate::tenure::Tenures;
 use crate::view::View;
 use crate::{DhtConfig, Position, Store};
-use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingTimer};
+use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
     Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
     Time, WriteSeq,
@@ -344,6 +344,11 @@ impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
     type Timer = DhtTimer<R::Timer>;
     type Call = Request;
     type Event = Notice;
+
+    /// What routers say to each other is; lookups are as many as their users want.
+    fn is_urgent(message: &Self::Message) -> bool {
+        matches!(message, DhtMessage::Routing(RoutingMessage::Router(_)))
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         self.seen = cx.now;

@@ -39,6 +39,13 @@ pub trait Machine: Sized {
     /// Takes one input, changes the state, and pushes effects into `cx.out`.
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>);
 
+    /// Whether a message must not wait behind others to the same peer: it keeps the network whole,
+    /// as the question whether a neighbour is alive does. Such messages must be few and small.
+    fn is_urgent(message: &Self::Message) -> bool {
+        let _ = message;
+        false
+    }
+
     /// The latest write that the machine made to its store. The driver makes all writes up to it
     /// durable together and says so with [`Input::Durable`]. A machine without a store never
     /// writes.

@@ -1,6 +1,7 @@
 //! Letting connections in.
 
 use super::door::{Admission, Pass};
+use super::lanes::Lanes;
 use super::transport::CloseCode;
 use super::{Shared, connection};
 use crate::control::CONTROL_ALPN;
@@ -78,6 +79,7 @@ async fn handshake<M: Machine + 'static>(
     } else if id == shared.me.id {
         connection.close(CloseCode::Oneself.into(), b"");
     } else {
-        connection::run(shared, connection, id, connection::peer_queue(), pass).await;
+        let lanes = Arc::new(Lanes::new());
+        connection::run(shared, connection, id, lanes, pass).await;
     }
 }

@@ -1,22 +1,23 @@
 //! One connection with a peer: a reader, a writer, and how it ends.
 //!
-//! Each side opens one unidirectional stream that lives as long as the connection: the first byte
-//! says [`STREAM_FRAMES`], then come frames, each a length (32 bits, little endian) and a message;
-//! the first frame is a [`Hello`]. A message above `wire::MAX_FRAME_BYTES` gets a stream of its
-//! own: the byte [`STREAM_LARGE`], then the message alone.
+//! Each side opens two unidirectional streams that live as long as the connection. The first byte of
+//! one says [`STREAM_FRAMES`], then come frames, each a length (32 bits, little endian) and a message;
+//! the first frame is a [`Hello`]. The other, [`STREAM_URGENT`], has frames of what must not wait
+//! behind those. A message above `wire::MAX_FRAME_BYTES` gets a stream of its own: the byte
+//! [`STREAM_LARGE`], then the message alone.
 //!
 //! A peer that sends anything else is counted by cause, and its connection is closed.
 
 use super::door::Pass;
 use super::frames::{FrameSplitter, FrameTooLong};
+use super::lanes::{Lane, Lanes};
 use super::peer::{Handle, Inbound, Lost};
-use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::CloseCode;
-use super::{LARGE_READS_PER_PEER, Shared};
+use super::{LARGE_READS_PER_PEER, Shared, writer};
 use bytes::Bytes;
 use overlay::wire::{self, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES};
 use overlay::{Contact, Id, Machine, Quorums};
-use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, RecvStream};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,8 +29,10 @@ use tokio::sync::Semaphore;
 pub const STREAM_FRAMES: u8 = 0;
 /// First byte of a stream that carries one large message.
 pub const STREAM_LARGE: u8 = 1;
-/// The version in a [`Hello`].
-pub const PROTOCOL_VERSION: u16 = 1;
+/// First byte of the stream that carries frames which must not wait behind others.
+pub const STREAM_URGENT: u8 = 2;
+/// The version in a [`Hello`]. Since 2 there are streams of urgent frames.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// How long a peer may take to send its first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,24 +87,20 @@ struct Peer<M: Machine> {
     shared: Arc<Shared<M>>,
     handle: Arc<Handle>,
     has_frames: AtomicBool,
+    has_urgent: AtomicBool,
     large: Semaphore,
 }
 
-/// Serves a connection until it ends. Its `queue` is what it sends.
+/// Serves a connection until it ends. Its `lanes` are what it sends.
 pub(crate) async fn run<M: Machine + 'static>(
     shared: Arc<Shared<M>>,
     connection: Connection,
     id: Id,
-    queue: Arc<FrameQueue>,
+    lanes: Arc<Lanes>,
     pass: Pass,
 ) {
-    let handle = Arc::new(Handle::new(shared.next_connection(), id, connection, queue));
+    let handle = Arc::new(Handle::new(shared.next_connection(), id, connection, lanes));
     serve(shared, handle, pass).await;
-}
-
-/// A queue for a connection that was accepted.
-pub(crate) fn peer_queue() -> Arc<FrameQueue> {
-    Arc::new(FrameQueue::new(Limits::PEER))
 }
 
 /// Serves a connection until it ends.
@@ -110,19 +109,27 @@ pub(crate) async fn serve<M: Machine + 'static>(
     handle: Arc<Handle>,
     pass: Pass,
 ) {
+    // Before anything that may come on either stream.
     if shared
-        .inbox
+        .urgent
         .send(Inbound::Up(Arc::clone(&handle)))
         .await
         .is_err()
     {
         return;
     }
-    shared.spawn(write(Arc::clone(&shared), Arc::clone(&handle)));
+    for lane in [Lane::Data, Lane::Urgent] {
+        shared.spawn(writer::write(
+            Arc::clone(&shared),
+            Arc::clone(&handle),
+            lane,
+        ));
+    }
     let peer = Arc::new(Peer {
         shared: Arc::clone(&shared),
         handle: Arc::clone(&handle),
         has_frames: AtomicBool::new(false),
+        has_urgent: AtomicBool::new(false),
         large: Semaphore::new(LARGE_READS_PER_PEER),
     });
     let hello = Arc::clone(&peer);
@@ -136,7 +143,7 @@ pub(crate) async fn serve<M: Machine + 'static>(
             Err(error) => break error,
         }
     };
-    handle.queue.close();
+    handle.lanes.close();
     let lost = handle.lost(&end);
     if lost == Lost::Suddenly {
         tracing::debug!(peer = %handle.id.short(), %end, "connection lost");
@@ -161,53 +168,6 @@ impl Handle {
             _ => Lost::Suddenly,
         }
     }
-}
-
-/// Writes what the queue could not send at once, everything that is ready.
-async fn write<M: Machine + 'static>(shared: Arc<Shared<M>>, handle: Arc<Handle>) {
-    let Ok(mut stream) = handle.connection.open_uni().await else {
-        return;
-    };
-    if stream.write_all(&shared.greeting).await.is_err() {
-        return;
-    }
-    let mut batch = Batch {
-        stream: Some(stream),
-        ..Batch::default()
-    };
-    while handle.queue.take(&mut batch).await {
-        for message in batch.large.drain(..) {
-            let handle = Arc::clone(&handle);
-            shared.metrics.bytes_out.inc_by(message.len() as u64);
-            shared.spawn(async move {
-                let length = message.len();
-                // A failure is the connection's end, which its reader sees.
-                let _ = write_large(&handle.connection, message).await;
-                handle.queue.large_done(length);
-            });
-        }
-        if batch.frames.is_empty() {
-            continue;
-        }
-        shared.metrics.bytes_out.inc_by(batch.frames.len() as u64);
-        handle.touch(shared.clock.now());
-        let Some(stream) = &mut batch.stream else {
-            return;
-        };
-        if stream.write_all(&batch.frames).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn write_large(connection: &Connection, message: Vec<u8>) -> Result<(), quinn::WriteError> {
-    let mut stream: SendStream = connection.open_uni().await?;
-    // Small messages go first.
-    let _ = stream.set_priority(-1);
-    stream.write_all(&[STREAM_LARGE]).await?;
-    stream.write_chunk(message.into()).await?;
-    let _ = stream.finish();
-    Ok(())
 }
 
 impl<M: Machine + 'static> Peer<M> {
@@ -252,7 +212,8 @@ impl<M: Machine + 'static> Peer<M> {
     async fn read(&self, mut stream: RecvStream) {
         let mut kind = [0];
         let result = match stream.read_exact(&mut kind).await {
-            Ok(()) if kind == [STREAM_FRAMES] => self.read_frames(stream).await,
+            Ok(()) if kind == [STREAM_FRAMES] => self.read_frames(stream, Lane::Data).await,
+            Ok(()) if kind == [STREAM_URGENT] => self.read_frames(stream, Lane::Urgent).await,
             Ok(()) if kind == [STREAM_LARGE] => self.read_large(stream).await,
             Ok(()) => Err(Broken::Stream),
             Err(quinn::ReadExactError::FinishedEarly(_)) => Err(Broken::Truncated),
@@ -263,9 +224,17 @@ impl<M: Machine + 'static> Peer<M> {
         }
     }
 
-    async fn read_frames(&self, mut stream: RecvStream) -> Result<(), Broken> {
-        if self.has_frames.swap(true, Ordering::Relaxed) {
+    async fn read_frames(&self, mut stream: RecvStream, lane: Lane) -> Result<(), Broken> {
+        let known = match lane {
+            Lane::Data => &self.has_frames,
+            Lane::Urgent => &self.has_urgent,
+        };
+        if known.swap(true, Ordering::Relaxed) {
             return Err(Broken::Stream);
+        }
+        if lane == Lane::Urgent {
+            // It may overtake the one with the introduction.
+            self.introduced().await?;
         }
         let mut splitter = FrameSplitter::new(MAX_FRAME_BYTES);
         let mut pieces: [Bytes; PIECES_AT_ONCE] = std::array::from_fn(|_| Bytes::new());
@@ -285,7 +254,7 @@ impl<M: Machine + 'static> Peer<M> {
             }
             self.shared.metrics.bytes_in.inc_by(bytes as u64);
             self.handle.touch(self.shared.clock.now());
-            self.deliver(messages).await?;
+            self.deliver(messages, lane).await?;
         }
     }
 
@@ -317,7 +286,7 @@ impl<M: Machine + 'static> Peer<M> {
         self.handle.contact.set(contact).map_err(|_| Broken::Hello)
     }
 
-    async fn deliver(&self, messages: Vec<M::Message>) -> Result<(), Broken> {
+    async fn deliver(&self, messages: Vec<M::Message>, lane: Lane) -> Result<(), Broken> {
         let Some(from) = self.handle.contact.get().copied() else {
             return Ok(());
         };
@@ -325,11 +294,8 @@ impl<M: Machine + 'static> Peer<M> {
             return Ok(());
         }
         let batch = Inbound::Messages { from, messages };
-        self.shared
-            .inbox
-            .send(batch)
-            .await
-            .map_err(|_| Broken::Gone)
+        let inbox = self.shared.inbox(lane);
+        inbox.send(batch).await.map_err(|_| Broken::Gone)
     }
 
     async fn read_large(&self, mut stream: RecvStream) -> Result<(), Broken> {
@@ -348,6 +314,6 @@ impl<M: Machine + 'static> Peer<M> {
         self.shared.metrics.bytes_in.inc_by(message.len() as u64);
         self.handle.touch(self.shared.clock.now());
         let message = wire::decode(&message).map_err(|_| Broken::Malformed)?;
-        self.deliver(vec![message]).await
+        self.deliver(vec![message], Lane::Data).await
     }
 }

@@ -1,7 +1,7 @@
 //! Dialling a peer.
 
+use super::lanes::Lanes;
 use super::peer::Inbound;
-use super::queue::FrameQueue;
 use super::transport::CloseCode;
 use super::{Shared, connection};
 use crate::tls;
@@ -79,9 +79,9 @@ pub(crate) async fn introduce<M: Machine + 'static>(
     addr: SocketAddr,
 ) -> Result<Contact, DialError> {
     let (connection, id) = connect(shared, addr).await?;
-    let queue = connection::peer_queue();
+    let lanes = Arc::new(Lanes::new());
     let number = shared.next_connection();
-    let handle = Arc::new(super::peer::Handle::new(number, id, connection, queue));
+    let handle = Arc::new(super::peer::Handle::new(number, id, connection, lanes));
     shared.spawn(connection::serve(
         Arc::clone(shared),
         Arc::clone(&handle),
@@ -120,12 +120,12 @@ fn why_refused(end: ConnectionError) -> DialError {
 pub(crate) async fn dial<M: Machine + 'static>(
     shared: Arc<Shared<M>>,
     to: Contact,
-    queue: Arc<FrameQueue>,
+    lanes: Arc<Lanes>,
 ) {
     let pass = shared.door.dialled();
     let error = match connect(&shared, to.addr).await {
         Ok((connection, id)) if id == to.id => {
-            return connection::run(shared, connection, id, queue, pass).await;
+            return connection::run(shared, connection, id, lanes, pass).await;
         }
         Ok((connection, id)) => {
             connection.close(CloseCode::WrongId.into(), b"");
@@ -146,7 +146,7 @@ pub(crate) async fn dial<M: Machine + 'static>(
         .inbox
         .send(Inbound::DialFailed {
             to,
-            queue,
+            lanes,
             wrong_id,
         })
         .await;

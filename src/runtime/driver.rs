@@ -1,7 +1,8 @@
 //! The task that owns the machine.
 //!
 //! It waits for messages, calls and timers, takes everything that is ready up to a batch, hands
-//! each to the machine and carries out the effects. After the batch the writes of the store are
+//! each to the machine and carries out the effects; what is urgent first, and again between others,
+//! and the answer to that leaves at once. After the batch the writes of the store are
 //! made durable together and reported, and only then the queues of the links are sent: one write
 //! for all messages of a batch to one peer.
 
@@ -12,7 +13,7 @@ use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
 use super::peer::Inbound;
 use super::timers::{Alarm, Timers};
-use super::{Clock, Command, Shared};
+use super::{Clock, Command, Shared, URGENT_BATCHES};
 use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody, StatusReport};
 use overlay::{
     Contact, Cx, Effect, Input, LoadSeq, Locate, Notice, Outbox, Request, Time, WriteSeq,
@@ -72,6 +73,7 @@ pub(super) struct ProcessInfo {
 
 /// Where the driver's inputs come from.
 pub(crate) struct Sources<M: Locate> {
+    pub(crate) urgent: mpsc::Receiver<Inbound<M>>,
     pub(crate) inbox: mpsc::Receiver<Inbound<M>>,
     pub(crate) commands: mpsc::Receiver<Command>,
 }
@@ -108,6 +110,7 @@ impl<M: Locate + 'static> Driver<M> {
     pub(crate) async fn run(mut self, mut sources: Sources<M>) -> Stopped {
         let mut events = Vec::with_capacity(BATCH);
         let mut commands = Vec::with_capacity(BATCH);
+        let mut first = Vec::with_capacity(URGENT_BATCHES);
         let mut alarm = Alarm::new(self.clock);
         let stopped = loop {
             if let Stage::Done(stopped) = &self.stage {
@@ -123,19 +126,25 @@ impl<M: Locate + 'static> Driver<M> {
                     .commands
                     .poll_recv_many(cx, &mut commands, BATCH)
                     .is_ready();
+                let urgent = sources.urgent.poll_recv_many(cx, &mut first, BATCH);
                 let disk = self.disk.poll(cx).is_ready();
-                if inbox || calls || disk || alarm.poll(cx) {
+                if inbox || calls || disk || urgent.is_ready() || alarm.poll(cx) {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
                 }
             })
             .await;
+            for event in first.drain(..) {
+                self.take_event(event);
+            }
             for event in events.drain(..) {
                 self.take_event(event);
+                self.attend(&mut sources.urgent);
             }
             for command in commands.drain(..) {
                 self.take_command(command);
+                self.attend(&mut sources.urgent);
             }
             self.fire_timers();
             self.hear_disk();
@@ -145,6 +154,15 @@ impl<M: Locate + 'static> Driver<M> {
         };
         self.say_goodbye().await;
         stopped
+    }
+
+    /// Between two inputs of a batch: takes one that is urgent, if there is one, and lets the answer
+    /// out. One for each, so that neither kind keeps the other waiting for long.
+    fn attend(&mut self, urgent: &mut mpsc::Receiver<Inbound<M>>) {
+        if let Ok(event) = urgent.try_recv() {
+            self.take_event(event);
+            self.links.flush();
+        }
     }
 
     /// Lets the last messages out, then closes the connections.
@@ -188,12 +206,12 @@ impl<M: Locate + 'static> Driver<M> {
             }
             Inbound::DialFailed {
                 to,
-                queue,
+                lanes,
                 wrong_id,
             } => {
                 if self
                     .links
-                    .dial_failed(to, &queue, wrong_id, self.clock.now())
+                    .dial_failed(to, &lanes, wrong_id, self.clock.now())
                 {
                     self.peer_down(to);
                 }

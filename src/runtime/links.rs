@@ -4,8 +4,9 @@
 //! queue of a connection and goes on. Two nodes that dial each other at the same time end up with
 //! two connections; both are read, and the newer one is written to.
 
+use super::lanes::{Lane, Lanes};
 use super::peer::{Handle, Lost};
-use super::queue::{FrameQueue, Limits, Pushed};
+use super::queue::Pushed;
 use super::transport::CloseCode;
 use super::{Shared, dial};
 use overlay::{Contact, Duration, Fault, Id, Machine, Time};
@@ -44,12 +45,12 @@ struct Line {
 
 #[derive(Debug)]
 struct Link {
-    /// What is being sent: the queue of the newest connection, or of the dial under way.
-    queue: Arc<FrameQueue>,
+    /// What is being sent: over the newest connection, or that of the dial under way.
+    lanes: Arc<Lanes>,
     /// Oldest first.
     lines: SmallVec<[Line; MAX_CONNECTIONS_PER_PEER]>,
-    /// The queue of the dial under way.
-    dialling: Option<Arc<FrameQueue>>,
+    /// Those of the dial under way.
+    dialling: Option<Arc<Lanes>>,
 }
 
 /// All links, by the peer's id.
@@ -57,8 +58,8 @@ struct Link {
 pub(crate) struct Links<M: Machine> {
     shared: Arc<Shared<M>>,
     table: BTreeMap<Id, Link>,
-    /// Queues that got something.
-    dirty: Vec<Arc<FrameQueue>>,
+    /// Lanes that got something.
+    dirty: Vec<Arc<Lanes>>,
     refused: BTreeMap<Id, Time>,
     held_off: BTreeMap<Contact, Time>,
     dials: usize,
@@ -98,9 +99,9 @@ impl<M: Machine + 'static> Links<M> {
         let Some(link) = self.table.get(&to.id) else {
             return false;
         };
-        match link.queue.push(message) {
+        match link.lanes.push(message, Lane::of(M::is_urgent(message))) {
             Pushed::First => {
-                self.dirty.push(Arc::clone(&link.queue));
+                self.dirty.push(Arc::clone(&link.lanes));
                 if let Some(line) = link.lines.last() {
                     line.handle.touch(now);
                 }
@@ -121,25 +122,25 @@ impl<M: Machine + 'static> Links<M> {
             self.shared.metrics.drop_one("not_dialled");
             return false;
         }
-        let queue = Arc::new(FrameQueue::new(Limits::PEER));
-        let dialling = Some(Arc::clone(&queue));
+        let lanes = Arc::new(Lanes::new());
+        let dialling = Some(Arc::clone(&lanes));
         let link = Link {
-            queue: Arc::clone(&queue),
+            lanes: Arc::clone(&lanes),
             lines: SmallVec::new(),
             dialling,
         };
         self.table.insert(to.id, link);
         self.dials += 1;
         self.shared
-            .spawn(dial::dial(Arc::clone(&self.shared), to, queue));
+            .spawn(dial::dial(Arc::clone(&self.shared), to, lanes));
         true
     }
 
     /// Sends what was queued, to each peer all of it together.
     pub(crate) fn flush(&mut self) {
         let mut bytes = 0;
-        for queue in self.dirty.drain(..) {
-            bytes += queue.send() as u64;
+        for lanes in self.dirty.drain(..) {
+            bytes += lanes.send() as u64;
         }
         if bytes > 0 {
             self.shared.metrics.bytes_out.inc_by(bytes);
@@ -154,7 +155,7 @@ impl<M: Machine + 'static> Links<M> {
             return;
         }
         handle.touch(now);
-        let queue = Arc::clone(&handle.queue);
+        let lanes = Arc::clone(&handle.lanes);
         let line = Line {
             handle,
             received: 0,
@@ -164,7 +165,7 @@ impl<M: Machine + 'static> Links<M> {
         let id = line.handle.id;
         let Some(link) = self.table.get_mut(&id) else {
             let link = Link {
-                queue,
+                lanes,
                 lines: SmallVec::from_iter([line]),
                 dialling: None,
             };
@@ -174,15 +175,15 @@ impl<M: Machine + 'static> Links<M> {
         if link
             .dialling
             .as_ref()
-            .is_some_and(|dialled| Arc::ptr_eq(dialled, &queue))
+            .is_some_and(|dialled| Arc::ptr_eq(dialled, &lanes))
         {
             link.dialling = None;
             self.dials = self.dials.saturating_sub(1);
         } else if link.lines.is_empty() {
             // It came in while we were dialling: what waits for our dial need not wait.
-            link.queue.move_to(&queue);
+            link.lanes.move_to(&lanes);
         }
-        link.queue = queue;
+        link.lanes = lanes;
         if link.lines.len() >= MAX_CONNECTIONS_PER_PEER {
             let oldest = link.lines.remove(0);
             oldest
@@ -198,7 +199,7 @@ impl<M: Machine + 'static> Links<M> {
         link.lines
             .retain(|line| line.handle.number != handle.number);
         if let Some(line) = link.lines.last() {
-            link.queue = Arc::clone(&line.handle.queue);
+            link.lanes = Arc::clone(&line.handle.lanes);
             return None;
         }
         if link.dialling.is_some() {
@@ -216,12 +217,12 @@ impl<M: Machine + 'static> Links<M> {
     pub(crate) fn dial_failed(
         &mut self,
         to: Contact,
-        queue: &Arc<FrameQueue>,
+        lanes: &Arc<Lanes>,
         wrong_id: bool,
         now: Time,
     ) -> bool {
         self.dials = self.dials.saturating_sub(1);
-        queue.close();
+        lanes.close();
         if wrong_id {
             remember(&mut self.held_off, to, now + DIAL_AGAIN_AFTER, now);
         }
@@ -278,7 +279,7 @@ impl<M: Machine + 'static> Links<M> {
     pub(crate) fn is_drained(&self) -> bool {
         self.table
             .values()
-            .all(|link| link.lines.is_empty() || link.queue.is_empty())
+            .all(|link| link.lines.is_empty() || link.lanes.is_empty())
     }
 
     /// Closes every connection: this node leaves.

@@ -7,7 +7,7 @@
 //! The way of a message: a connection's reader decodes everything that has come and passes it on
 //! as one batch; the machine's task (`driver`) takes all batches that are ready, hands each message
 //! to the machine, and encodes what the machine sends straight into the queues of the links; then
-//! it writes each queue with one call. What a stream does not take at once is left to the writer
+//! it writes each queue with one call. What routers say goes by a lane of its own (`lanes`). What a stream does not take at once is left to the writer
 //! of its connection, for the machine's task never waits for a peer. When it falls behind, the inbox fills, readers wait in turn, and QUIC's flow
 //! control slows the peers down.
 
@@ -21,6 +21,7 @@ mod door;
 mod driver;
 pub(crate) mod frames;
 mod handle;
+mod lanes;
 mod leaving;
 mod links;
 mod node;
@@ -32,9 +33,10 @@ pub(crate) mod socket;
 mod tests;
 mod timers;
 pub(crate) mod transport;
+mod writer;
 
 pub use bootstrap::JOIN_PATIENCE;
-pub use connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES, STREAM_LARGE};
+pub use connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES, STREAM_LARGE, STREAM_URGENT};
 pub use dial::{DIAL_TIMEOUT, DialError};
 pub use disk::DiskLink;
 pub use door::{
@@ -68,6 +70,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 /// Batches that wait for the machine. A batch is at most some 43 KB of frames or one large
 /// message, so this is 11 MB of small messages; beyond it readers wait in turn.
 pub const INBOX_BATCHES: usize = 256;
+/// Batches of urgent messages, and news of connections, that wait for the machine. It takes all of
+/// them in one turn, so that a connection is known before what comes over it.
+pub const URGENT_BATCHES: usize = 256;
 /// Commands that wait for the machine; a client's batch is one.
 pub const COMMANDS: usize = 256;
 /// Large messages that are collected at a time from all peers: 128 MiB at most.
@@ -105,6 +110,8 @@ pub(crate) struct Shared<M: Machine> {
     pub(crate) endpoint: quinn::Endpoint,
     pub(crate) client: quinn::ClientConfig,
     pub(crate) inbox: mpsc::Sender<Inbound<M>>,
+    /// What the machine takes first.
+    pub(crate) urgent: mpsc::Sender<Inbound<M>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) door: Arc<door::Door>,
     pub(crate) clock: Clock,
@@ -118,6 +125,14 @@ impl<M: Machine> Shared<M> {
     /// A number for a new connection.
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where what came on this lane goes.
+    pub(crate) const fn inbox(&self, lane: lanes::Lane) -> &mpsc::Sender<Inbound<M>> {
+        match lane {
+            lanes::Lane::Urgent => &self.urgent,
+            lanes::Lane::Data => &self.inbox,
+        }
     }
 
     /// Starts a task on this node's runtime.

@@ -9,7 +9,9 @@ use super::handle::{NodeHandle, Stopped};
 use super::options::{NodeOptions, Site, StartError};
 use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::{self, CloseCode};
-use super::{COMMANDS, Clock, Command, INBOX_BATCHES, LARGE_READS, Shared, accept, socket};
+use super::{
+    COMMANDS, Clock, Command, INBOX_BATCHES, LARGE_READS, Shared, URGENT_BATCHES, accept, socket,
+};
 use crate::control::server::ClientContext;
 use crate::control::{CONTROL_ALPN, local};
 use crate::data_dir::DataDir;
@@ -221,12 +223,14 @@ impl Seat {
         let alpn = tls::peer_alpn(M::OVERLAY);
         let endpoint = open_endpoint(&prepared.identity, &alpn, prepared.udp)?;
         let (inbox, inbound) = mpsc::channel(INBOX_BATCHES);
+        let (urgent, first) = mpsc::channel(URGENT_BATCHES);
         let shared = Arc::new(Shared {
             me: prepared.me,
             overlay: M::OVERLAY,
             endpoint: endpoint.clone(),
             client: transport::client_config(&prepared.identity, alpn)?,
             inbox,
+            urgent,
             metrics: Arc::clone(&self.metrics),
             door: Door::new(),
             clock: Clock::start(),
@@ -250,6 +254,7 @@ impl Seat {
         let driver = Driver::new(machine, rng, Arc::clone(&shared), process, disk);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
+            urgent: first,
             inbox: inbound,
             commands: receiver,
         }));

@@ -1,6 +1,6 @@
 //! One connection with a peer as the machine's task sees it, and what it hears of it.
 
-use super::queue::FrameQueue;
+use super::lanes::Lanes;
 use overlay::{Contact, Id, Machine, Quorums, Time};
 use quinn::{Connection, VarInt};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) enum Inbound<M: Machine> {
     /// A peer could not be dialled.
     DialFailed {
         to: Contact,
-        queue: Arc<FrameQueue>,
+        lanes: Arc<Lanes>,
         wrong_id: bool,
     },
 }
@@ -44,7 +44,7 @@ pub(crate) struct Handle {
     /// The id that the peer proved.
     pub(crate) id: Id,
     pub(crate) connection: Connection,
-    pub(crate) queue: Arc<FrameQueue>,
+    pub(crate) lanes: Arc<Lanes>,
     /// Who the peer says it is, once it said so.
     pub(crate) contact: SetOnce<Contact>,
     /// What the peer has instead of our quorums, once it said so.
@@ -54,12 +54,12 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(number: u64, id: Id, connection: Connection, queue: Arc<FrameQueue>) -> Self {
+    pub(crate) fn new(number: u64, id: Id, connection: Connection, lanes: Arc<Lanes>) -> Self {
         Self {
             number,
             id,
             connection,
-            queue,
+            lanes,
             contact: SetOnce::new(),
             other_quorums: SetOnce::new(),
             last_active: AtomicU64::new(0),

@@ -38,6 +38,13 @@ impl Limits {
         bytes: 4 << 20,
         frame_bytes: MAX_FRAME_BYTES,
     };
+    /// To a peer, what must not wait: a router asks a neighbour a few things at a time, each at most
+    /// a few hundred bytes. What does not find room here would come too late.
+    pub(crate) const URGENT: Self = Self {
+        messages: 256,
+        bytes: 256 << 10,
+        frame_bytes: MAX_FRAME_BYTES,
+    };
     /// To a client: its requests in flight are bounded already; this bounds what a client that
     /// does not read can make us keep. Beyond it the connection is closed.
     pub(crate) const CLIENT: Self = Self {

@@ -1,5 +1,6 @@
 //! The driver at work under a toy machine: every node knows every other, and keeps what it is told.
 
+mod lanes;
 mod leaving;
 
 use super::{Node, NodeHandle, NodeOptions, StartError};
@@ -22,6 +23,7 @@ enum Message {
     Ask(u64, Id),
     Tell(u64, Option<Bytes>),
     Misbehave,
+    Urgent,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,8 @@ struct Toy {
     asked: BTreeMap<u64, (Id, usize)>,
     down: u64,
     member: bool,
+    /// How many values were there when something urgent came.
+    before_urgent: u64,
 }
 
 impl Toy {
@@ -45,6 +49,7 @@ impl Toy {
             asked: BTreeMap::new(),
             down: 0,
             member: false,
+            before_urgent: 0,
         }
     }
 
@@ -78,6 +83,7 @@ impl Toy {
             }
             Message::Tell(number, value) => self.told(cx, number, value),
             Message::Misbehave => cx.hang_up(from, Fault::Flood),
+            Message::Urgent => self.before_urgent = self.values.len() as u64,
         }
     }
 
@@ -157,6 +163,7 @@ impl Toy {
                 }
                 Self::done(cx, op, Reply::Failed(Failure::Busy(0)));
             }
+            Request::Search { .. } => lanes::flood(&self.members, cx, op),
             _ => Self::done(cx, op, Reply::Failed(Failure::Busy(0))),
         }
     }
@@ -184,6 +191,10 @@ impl Machine for Toy {
     type Timer = ();
     type Call = Request;
     type Event = Notice;
+
+    fn is_urgent(message: &Message) -> bool {
+        matches!(message, Message::Urgent)
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         match input {
@@ -222,7 +233,7 @@ impl Locate for Toy {
             peers: self.members.len() as u32,
             values: self.values.len() as u64,
             holders: self.down,
-            stored_bytes: 0,
+            stored_bytes: self.before_urgent,
             renewed_leases: 0,
             clocks_refused: 0,
             settled: true,

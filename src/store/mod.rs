@@ -32,6 +32,7 @@ mod queue;
 mod record;
 mod recover;
 mod seal;
+mod settle;
 mod shared;
 mod space;
 mod tables;

@@ -6,6 +6,7 @@ use super::format;
 use super::index::{Index, IndexBuilder};
 use super::record::Place;
 use super::seal::{Seal, Sum, Witness};
+use super::settle::settle;
 use dht::{Counts, Meta};
 use overlay::{Hlc, Id, Slot};
 use std::fs::{self, File};
@@ -79,6 +80,8 @@ pub(super) fn recover(dir: &Path, node: Id) -> Result<Recovered, OpenError> {
         create(dir, node)?;
     }
     format::check(dir, Some(node))?;
+    // What is seen from now on counts, so it must be on the disk.
+    settle(dir).map_err(|error| OpenError::io(dir, error))?;
     let found = check(dir)?;
     if found.is_confirmed {
         return Ok(found);

@@ -16,10 +16,10 @@ use std::process::Command;
 use std::sync::mpsc::sync_channel;
 
 /// What commits are appended to.
-const JOURNAL: &str = "engine/0.jnl";
-const DIR_VARIABLE: &str = "P2P_STORE_FAILING_DIR";
+pub(crate) const JOURNAL: &str = "engine/0.jnl";
+pub(crate) const DIR_VARIABLE: &str = "P2P_STORE_FAILING_DIR";
 /// The call of its kind that fails first; each commit makes one, and opening a few.
-const BEFORE: u64 = 20;
+pub(crate) const BEFORE: u64 = 20;
 /// Commits that it tries.
 const TRIED: u64 = 60;
 
@@ -129,7 +129,7 @@ fn journal(dir: &Path) -> u64 {
     dir.join(JOURNAL).metadata().unwrap().ino()
 }
 
-fn a_store(temp: &Path) -> std::path::PathBuf {
+pub(crate) fn a_store(temp: &Path) -> std::path::PathBuf {
     let dir = temp.join("store");
     Handle::open(&dir).unwrap().store.close().unwrap();
     dir
