@@ -71,6 +71,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) horizons: Horizons,
     /// What is to be collected.
     pub(crate) batches: Vec<Batch>,
+    /// Deletions that this node has collected.
+    pub(crate) collected: u64,
     pub(crate) strays: Strays,
     /// How far the sweep has come.
     pub(crate) swept: Option<Position>,
@@ -154,6 +156,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             covers: Covers::default(),
             horizons: Horizons::default(),
             batches: Vec::new(),
+            collected: 0,
             strays: Strays::default(),
             swept: None,
             leases: Leases::default(),

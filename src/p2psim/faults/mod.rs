@@ -6,6 +6,7 @@
 pub mod checks;
 mod clients;
 mod disturb;
+mod grace;
 pub mod history;
 mod machines;
 mod profile;
@@ -65,6 +66,11 @@ pub struct FaultsReport {
     pub full_disks: u64,
     /// Groups of writes that a disk failed to synchronise.
     pub failed_syncs: u64,
+    /// Deletions whose grace period ended and of which only a number remains, once for each root
+    /// that collected them.
+    pub collected: u64,
+    /// Nodes that came back after they had been away for longer than the grace period.
+    pub outstayed: u64,
     /// Conditional writes that were refused.
     pub conflicts: u64,
     /// Events at nodes, under the seeds that passed.
@@ -153,6 +159,8 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
         splits: 0,
         full_disks: 0,
         failed_syncs: 0,
+        collected: 0,
+        outstayed: 0,
         conflicts: 0,
         events: 0,
         events_checked: 0,
@@ -174,6 +182,8 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
                 report.splits += one.splits;
                 report.full_disks += one.full_disks;
                 report.failed_syncs += one.failed_syncs;
+                report.collected += one.collected;
+                report.outstayed += one.outstayed;
                 report.conflicts += one.conflicts;
                 report.events += one.events;
                 report.events_checked += one.events_checked;
@@ -216,6 +226,8 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         "splits",
         "full disks",
         "failed syncs",
+        "collected",
+        "away for long",
         "conflicts",
         "hours",
         "ring checked",
@@ -231,6 +243,8 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         report.splits,
         report.full_disks,
         report.failed_syncs,
+        report.collected,
+        report.outstayed,
         report.conflicts,
     ];
     let hours = format!("{:.1}", report.simulated_h);
