@@ -63,6 +63,11 @@ mod store {
     }
 
     #[test]
+    fn a_key_of_whose_deletion_nothing_remains_comes_back() {
+        found(PlantedBug::ForgetHorizon, "no deleted key comes back");
+    }
+
+    #[test]
     fn what_is_not_handed_over_is_lost() {
         found(PlantedBug::SkipHandOver, "nothing acknowledged is lost");
     }

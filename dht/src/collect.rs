@@ -8,6 +8,7 @@
 
 use crate::checks::MAX_ITEMS;
 use crate::message::SyncCollect;
+use crate::planted::PlantedBug;
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Cx, Hlc, KeyRouter, Time, Version};
 
@@ -56,13 +57,23 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
+    /// How many deletions this node has collected as a root: for simulations.
+    #[must_use]
+    pub const fn collected(&self) -> u64 {
+        self.collected
+    }
+
     /// Drops a batch here and at the replicas.
-    pub(crate) fn collect(&mut self, cx: &mut Cx<'_, Self>, batch: Batch) {
+    pub(crate) fn collect(&mut self, cx: &mut Cx<'_, Self>, mut batch: Batch) {
         let Some(view) = self.views.iter().find(|view| view.id == batch.view) else {
             return;
         };
         let arc = view.arc;
         let others: Vec<_> = view.replicas().map(|member| member.contact).collect();
+        let hides = batch.upto > Hlc::default();
+        if self.config.has_bug(PlantedBug::ForgetHorizon) {
+            batch.upto = Hlc::default();
+        }
         if batch.upto > Hlc::default() {
             self.horizons.raise(arc, batch.upto);
         }
@@ -73,6 +84,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.store.remove(position.0, position.1);
                 entries.push((position.0, position.1, version));
             }
+        }
+        if hides {
+            self.collected += entries.len() as u64;
         }
         for to in others {
             let collect = SyncCollect {

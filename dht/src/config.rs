@@ -23,7 +23,8 @@ pub struct DhtConfig {
     pub anti_entropy: Duration,
     /// How long a tombstone is kept at least, in seconds; it is collected once every replica has it,
     /// too. A node that was away for longer than this does not bring deleted keys back, and may lose
-    /// what only it had. Must be longer than clocks differ. Default 24 h.
+    /// what only it had. Must be longer than clocks differ, and
+    /// than `presume_lost` and handing over after a partition take together. Default 24 h.
     pub tombstone_grace_s: u64,
     /// After how long a root that took over an arc, and found too few of the replicas before it to
     /// know that it has everything, takes what is missing for lost. Until then a key that nobody

@@ -72,6 +72,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) horizons: Horizons,
     /// What is to be collected.
     pub(crate) batches: Vec<Batch>,
+    /// Deletions that this node has collected.
+    pub(crate) collected: u64,
     pub(crate) strays: Strays,
     pub(crate) tenures: Tenures,
     /// How far the sweep has come.
@@ -158,6 +160,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             covers: Covers::default(),
             horizons: Horizons::default(),
             batches: Vec::new(),
+            collected: 0,
             strays: Strays::default(),
             tenures: Tenures::default(),
             swept: None,

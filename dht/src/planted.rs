@@ -19,6 +19,8 @@ pub enum PlantedBug {
     AckAlone,
     /// Tombstones are collected at once, and nothing remains of them.
     DropTombstones,
+    /// Of deletions that are collected when their time has come, nothing remains.
+    ForgetHorizon,
     /// A root says that it has stored what was handed to it, and has not.
     SkipHandOver,
     /// Replicas count as brought together though no record was moved.

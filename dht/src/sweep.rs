@@ -74,7 +74,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     fn sort_out(&mut self, cx: &mut Cx<'_, Self>, ended: &[Ended]) {
         let (mut leases, mut hiding) = (Vec::new(), Vec::new());
         for view in self.views.iter().filter(|view| view.is_settled()) {
-            for hides in [false, true] {
+            // What may not be collected yet does not wait here: it is found again.
+            let barred = self.horizons.is_barred(view.arc, cx.wall);
+            for hides in [false, true]
+                .into_iter()
+                .filter(|hides| !(*hides && barred))
+            {
                 let those = ended
                     .iter()
                     .filter(|ended| ended.hides == hides && view.arc.contains(ended.position.0));

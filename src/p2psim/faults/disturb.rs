@@ -9,9 +9,9 @@ use sim::{Chance, Dice, Violation};
 /// that need not hold it, which notice when their old roots are silent for three comparisons (90
 /// s), and then hand it over. A store in memory that dies before has not lost what it promised
 /// when the others hold it; in this time they may not.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(150);
+pub(super) const HAND_OVER_WITHIN: Duration = Duration::from_secs(150);
 /// Shortest and longest partition, block, storm of losses, or trouble of a node or a disk.
-const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(25));
+pub(super) const SPELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(25));
 /// Most losses in a storm, and most copies and late messages.
 const STORM: (u64, u64) = (300_000, 500_000);
 /// Longest delay of a node whose process gets too little time.
@@ -19,6 +19,9 @@ const SLOWEST: Duration = Duration::from_millis(400);
 /// Delay of a disk that does much else, and its longest delay.
 const SLOW_DISK: Duration = Duration::from_millis(1_000);
 const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
+/// Members that a network has before one of them goes, where nodes are away for long: two are left,
+/// who bring the next one up to date before another goes.
+const MEMBERS_WHO_KNOW: usize = 3;
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
 
@@ -80,6 +83,14 @@ impl Troubles {
         Self(if is_quiet { USUAL.to_vec() } else { chosen })
     }
 
+    /// Leaves some out; when nothing is left, nodes crash.
+    pub(super) fn retain(&mut self, allowed: impl Fn(Trouble) -> bool) {
+        self.0.retain(|(trouble, _)| allowed(*trouble));
+        if self.0.iter().all(|(_, weight)| *weight == 0) {
+            self.0 = vec![(Trouble::Crash, 1)];
+        }
+    }
+
     fn next(&self, dice: &mut Dice) -> Trouble {
         let total = self.0.iter().map(|(_, weight)| weight).sum();
         let mut left = dice.below(total);
@@ -109,6 +120,7 @@ impl<R: Simulated> Run<R> {
             return Ok(());
         };
         match self.swarm.profile.troubles.next(&mut self.swarm.dice) {
+            Trouble::Crash if self.must_stay() => {}
             Trouble::Crash => {
                 let now = self.swarm.world.now();
                 let handed_over = !self.swarm.weather.was_split(now - HAND_OVER_WITHIN, now);
@@ -118,7 +130,7 @@ impl<R: Simulated> Run<R> {
             }
             Trouble::PowerCut => self.crash_many()?,
             Trouble::Leave => {
-                if self.can_spare_one() {
+                if self.can_spare_one() && !self.must_stay() {
                     self.swarm.leave(node);
                     self.plan(Duration::from_secs(2), Action::Join);
                 }
@@ -137,6 +149,13 @@ impl<R: Simulated> Run<R> {
     /// Whether somebody is left who holds everything when a member goes for good.
     fn can_spare_one(&self) -> bool {
         self.swarm.members().len() > 1
+    }
+
+    /// Whether so few are left that all who know what was collected could be gone when somebody
+    /// comes back who was away for long.
+    fn must_stay(&self) -> bool {
+        let outstayed = self.swarm.grace.is_some_and(|grace| grace.is_outstayed);
+        outstayed && self.swarm.members().len() < MEMBERS_WHO_KNOW
     }
 
     /// All nodes lose power at the same instant; all come back.
@@ -168,7 +187,13 @@ impl<R: Simulated> Run<R> {
         self.swarm.crash(node, keeps_disk);
         self.history.orphan(node);
         self.swarm.world.check(node).map_err(Box::new)?;
-        let wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
+        let mut wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
+        if let Some(grace) = self.swarm.grace.filter(|_| keeps_disk)
+            && let Some(long) = grace.away(&mut self.swarm.dice)
+        {
+            self.swarm.outstayed += 1;
+            wait = long;
+        }
         if keeps_disk || self.swarm.dice.below(2) == 0 {
             self.plan(wait, Action::ComeBack(node));
         } else {

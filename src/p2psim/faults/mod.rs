@@ -6,10 +6,12 @@
 pub mod checks;
 mod clients;
 mod disturb;
+mod grace;
 pub mod history;
 mod machines;
 mod profile;
 mod rest;
+mod rivals;
 mod run;
 mod swarm;
 pub mod weather;
@@ -65,6 +67,11 @@ pub struct FaultsReport {
     pub full_disks: u64,
     /// Groups of writes that a disk failed to synchronise.
     pub failed_syncs: u64,
+    /// Deletions whose grace period ended and of which only a number remains, once for each root
+    /// that collected them.
+    pub collected: u64,
+    /// Nodes that came back after they had been away for longer than the grace period.
+    pub outstayed: u64,
     /// Conditional writes that were refused.
     pub conflicts: u64,
     /// Writes that were acknowledged while two live nodes took themselves for the root, without a
@@ -156,6 +163,8 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
         splits: 0,
         full_disks: 0,
         failed_syncs: 0,
+        collected: 0,
+        outstayed: 0,
         conflicts: 0,
         contested: 0,
         events: 0,
@@ -178,6 +187,8 @@ fn sum(args: &FaultsArgs, results: Vec<SeedResult>) -> FaultsReport {
                 report.splits += one.splits;
                 report.full_disks += one.full_disks;
                 report.failed_syncs += one.failed_syncs;
+                report.collected += one.collected;
+                report.outstayed += one.outstayed;
                 report.conflicts += one.conflicts;
                 report.contested += one.contested;
                 report.events += one.events;
@@ -221,6 +232,8 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         "splits",
         "full disks",
         "failed syncs",
+        "collected",
+        "away for long",
         "conflicts",
         "two roots",
         "hours",
@@ -237,6 +250,8 @@ fn print(args: &FaultsArgs, report: &FaultsReport, out: &mut dyn Write) -> Resul
         report.splits,
         report.full_disks,
         report.failed_syncs,
+        report.collected,
+        report.outstayed,
         report.conflicts,
         report.contested,
     ];

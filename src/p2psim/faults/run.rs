@@ -57,6 +57,10 @@ pub struct SeedReport {
     pub full_disks: u64,
     /// Groups of writes that a disk failed to synchronise.
     pub failed_syncs: u64,
+    /// Deletions that were collected, once for each root that did.
+    pub collected: u64,
+    /// Nodes that were away for longer than the grace period.
+    pub outstayed: u64,
     /// Conditional writes that were refused.
     pub conflicts: u64,
     /// Writes that were acknowledged while two live nodes took themselves for the root, without a
@@ -154,6 +158,8 @@ fn run_on<R: Simulated>(
         nodes: nodes as u64,
         full_disks: run.full_disks,
         failed_syncs: run.swarm.world.counters().failed_syncs,
+        collected: run.swarm.collected(),
+        outstayed: run.swarm.outstayed,
         conflicts: conflicts as u64,
         contested: run.contested() as u64,
         events: coverage.events,
@@ -208,23 +214,6 @@ impl<R: Simulated> Run<R> {
             }
         }
         Ok(())
-    }
-
-    /// Notes it when a write may go, or may have gone, to either of two roots.
-    fn note_rivals(&mut self, op: overlay::OpId) {
-        let write = self.history.get(op).filter(|op| op.writes_value());
-        let key = write.and_then(Operation::key);
-        if key.is_some_and(|key| self.swarm.has_rivals(key)) {
-            self.history.contest(op);
-        }
-    }
-
-    /// How many acknowledged writes had two roots, apart from partitions.
-    fn contested(&self) -> usize {
-        let done = self.history.all().filter(|op| op.is_contested);
-        let done = done.filter_map(|op| Some((op.began, op.acknowledged()?.ended)));
-        done.filter(|(from, to)| !self.swarm.weather.was_split(*from, *to))
-            .count()
     }
 
     fn judge(&mut self, node: usize, op: overlay::OpId) -> Result<(), Box<Violation>> {
@@ -353,10 +342,22 @@ impl<R: Simulated> Run<R> {
         self.note_rivals(op);
     }
 
+    /// When all leases and, where that comes within the run, all deletions are of the past.
+    fn ends_within(&self) -> Duration {
+        let collected = self.swarm.grace.map(|grace| grace.lengthens());
+        LEASES_END_WITHIN.max(collected.unwrap_or_default())
+    }
+
     /// Nothing fails any more: everything must come right.
     fn liveness(&mut self) -> Result<(), Box<Violation>> {
         self.end_spell();
         self.swarm.world.faults_mut().clear();
+        if let Some(grace) = self.swarm.grace.filter(|grace| grace.is_outstayed)
+            && self.swarm.is_somebody_away()
+        {
+            // Until what was deleted meanwhile is collected.
+            self.pass(self.swarm.world.now() + grace.lengthens())?;
+        }
         self.swarm.all_come_back();
         let limit = self.swarm.world.now() + SETTLE_WITHIN;
         while !self.look() {
@@ -370,7 +371,7 @@ impl<R: Simulated> Run<R> {
         }
         let now = self.swarm.world.now();
         let unequal = self.compare_replicas()?;
-        self.pass(now + LEASES_END_WITHIN)?;
+        self.pass(now + self.ends_within())?;
         let reads_began = self.swarm.world.now();
         for request in Clients::last_reads() {
             self.ask_somebody(request);

@@ -1,12 +1,13 @@
 //! The nodes of a run: founding, joining, leaving, crashing, and whether all is repaired.
 
+use super::grace::{Grace, PRESUME_LOST};
 use super::machines::Machines;
 use super::profile::Profile;
 use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
 use dht::{Dht, MemoryStore, Store};
-use overlay::{Id, Locate, OpId, Reply, Request, Time, WriteSeq};
+use overlay::{Duration, Id, Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,11 +37,17 @@ pub(super) struct Swarm<R: Simulated> {
     pub(super) profile: Profile,
     pub(super) weather: Weather,
     machines: Machines,
+    /// The grace period, when it is short.
+    pub(super) grace: Option<Grace>,
     stages: BTreeMap<usize, Stage>,
     /// When the nodes at each index stopped.
     pub(super) stopped: Vec<Vec<Time>>,
     pub(super) crashes: u64,
     pub(super) leaves: u64,
+    /// Crashes after which a node was away for longer than the grace period.
+    pub(super) outstayed: u64,
+    /// Deletions that nodes collected which have stopped.
+    collected: u64,
     /// The disks of nodes that crashed and will come back.
     disks: BTreeMap<usize, MemoryStore>,
     /// Nodes that are up and know nobody to join through.
@@ -52,10 +59,17 @@ pub(super) struct Swarm<R: Simulated> {
 }
 
 impl<R: Simulated> Swarm<R> {
-    pub(super) fn new(seed: u64, machines: Machines, replay: String) -> Self {
+    pub(super) fn new(seed: u64, mut machines: Machines, replay: String) -> Self {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
-        let profile = Profile::draw(&mut dice, &mut config);
+        let mut profile = Profile::draw(&mut dice, &mut config);
+        let grace = Grace::draw(seed);
+        if let Some(grace) = &grace {
+            machines.dht.tombstone_grace_s = grace.period_s;
+            machines.dht.presume_lost = PRESUME_LOST;
+            profile.safety = Duration(profile.safety.0 + grace.lengthens().0);
+            profile.troubles.retain(|trouble| grace.allows(trouble));
+        }
         let mut world = World::new(config);
         world.set_replay(replay);
         let oracle = SharedOracle::new(Oracle::new(R::OWNERSHIP));
@@ -68,10 +82,13 @@ impl<R: Simulated> Swarm<R> {
             profile,
             weather: Weather::default(),
             machines,
+            grace,
             stages: BTreeMap::new(),
             stopped: Vec::new(),
             crashes: 0,
             leaves: 0,
+            outstayed: 0,
+            collected: 0,
             disks: BTreeMap::new(),
             waiting: BTreeSet::new(),
             clocks: Vec::new(),
@@ -94,6 +111,13 @@ impl<R: Simulated> Swarm<R> {
     /// After how many events Zave's invariant was checked so far.
     pub(super) fn coverage(&self) -> Coverage {
         self.coverage.get()
+    }
+
+    /// Deletions that were collected so far.
+    pub(super) fn collected(&self) -> u64 {
+        let nodes = 0..self.world.node_count();
+        let machines = nodes.filter_map(|node| self.world.node(node));
+        self.collected + machines.map(Dht::collected).sum::<u64>()
     }
 
     /// Starts the first node.
@@ -135,6 +159,11 @@ impl<R: Simulated> Swarm<R> {
         let build = self.machines.node::<R>(self.profile.successors, store);
         self.world.restart(node, contact.id, build);
         self.join_again(node);
+    }
+
+    /// Whether a node that crashed has not come back with its disk yet.
+    pub(super) fn is_somebody_away(&self) -> bool {
+        !self.disks.is_empty()
     }
 
     /// Lets every node whose disk is there come back.
@@ -242,7 +271,10 @@ impl<R: Simulated> Swarm<R> {
         if let Some(stopped) = self.stopped.get_mut(node) {
             stopped.push(self.world.now());
         }
-        crashed.map(|crashed| (crashed.machine.into_store(), crashed.durable))
+        crashed.map(|crashed| {
+            self.collected += crashed.machine.collected();
+            (crashed.machine.into_store(), crashed.durable)
+        })
     }
 
     /// Asks a node to leave.
