@@ -3,7 +3,7 @@
 use clap::Parser;
 use p2pnode::p2psim::cli::{Cli, Experiment};
 use p2pnode::p2psim::faults::checks;
-use p2pnode::p2psim::{churn, faults, lookup};
+use p2pnode::p2psim::{churn, faults, lookup, nearest, repair};
 
 fn parse(line: &str) -> Experiment {
     Cli::try_parse_from(line.split_whitespace())
@@ -68,4 +68,44 @@ fn a_lookup_takes_at_most_log16_hops() {
             report.hops.mean
         );
     }
+}
+
+#[test]
+fn a_tenth_dies_and_lookups_are_as_short_as_before_once_it_is_repaired() {
+    let line = "p2psim repair --overlay pastry --nodes 500 --lookups 2000";
+    let Experiment::Repair(args) = parse(line) else {
+        panic!("{line} is no repair");
+    };
+    let report = repair::run(&args).expect("everything is repaired");
+    assert!(report.is_right(), "{report:?}");
+    let [before, right_after, after] =
+        [&report.before, &report.right_after, &report.after].map(|phase| phase.hops.mean);
+    assert!(right_after > before, "{report:?}");
+    assert!((after / before - 1.0).abs() < 0.03, "{report:?}");
+    assert!(report.neighbours_right_after_s < 90.0, "{report:?}");
+    assert!(report.neighbour_messages_per_dead < 500.0, "{report:?}");
+}
+
+#[test]
+fn the_nearest_of_the_replicas_is_reached_first_by_reads() {
+    // Hosts on a line: the round trip is the distance, in milliseconds.
+    let row = |host: i32| {
+        let cells: Vec<String> = (0..40)
+            .map(|other| ((host - other) * 5).abs().to_string())
+            .collect();
+        cells.join(" ")
+    };
+    let matrix: Vec<String> = (0..40).map(row).collect();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), matrix.join("\n")).expect("a file");
+    let line = format!(
+        "p2psim nearest --overlay pastry --nodes 400 --keys 400 --latency {}",
+        file.path().display()
+    );
+    let Experiment::Nearest(args) = parse(&line) else {
+        panic!("{line} is no such experiment");
+    };
+    let report = nearest::run(&args).expect("it runs");
+    assert_eq!(report.failed, 0, "{report:?}");
+    assert!(report.reads.nearest >= 0.9, "{report:?}");
 }

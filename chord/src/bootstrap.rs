@@ -97,6 +97,7 @@ impl Chord {
         match self.phase {
             Phase::Outside => {
                 self.begin_tokens(cx);
+                self.watch_failures(cx.now);
                 self.phase = Phase::Member;
                 self.part = Part::from(Some(self.me.id));
                 self.generation += 1;
@@ -121,7 +122,7 @@ impl Chord {
             self.history = History::default();
             return;
         }
-        let fingers = self.fingers.entries().iter().map(|(_, contact)| *contact);
+        let fingers = self.fingers.contacts().copied();
         for contact in fingers.chain(predecessor) {
             self.lost.add_if_room(contact, cx.now);
         }

@@ -50,10 +50,12 @@ pub struct ChordConfig {
     /// stabilisation forward. Default true. `false` with 15 to 45 s is the paper's experiment on
     /// churn (ToN 2003, section 6.4).
     pub adaptive: bool,
-    /// One finger is refreshed every so many stabilisations, once the table is filled. Default 3:
-    /// a wrong finger costs hops, never correctness.
+    /// One finger is looked up again every so many stabilisations, once the table is filled, where
+    /// fingers are not chosen by proximity or the period is not adaptive (otherwise see the module
+    /// `tend`). Default 3: a wrong finger costs hops, never correctness.
     pub fix_fingers_every: u32,
-    /// Whether fingers are chosen by round-trip time. Default true.
+    /// Whether fingers are chosen by round-trip time, [`PARTS`](crate::PARTS) in each octave, and
+    /// not the paper's single ones. Default true.
     pub proximity: bool,
     /// How often a query is sent before its receiver is taken for dead. Default 5: with a fifth of
     /// all messages lost, three tries would take a live neighbour for dead once in 21 steps, five
@@ -89,6 +91,11 @@ impl Default for ChordConfig {
 }
 
 impl ChordConfig {
+    /// Fingers of an octave.
+    pub(crate) const fn parts(&self) -> u16 {
+        if self.proximity { crate::PARTS } else { 1 }
+    }
+
     /// The length of the successor list, within its bounds.
     #[must_use]
     pub fn list_length(&self) -> usize {

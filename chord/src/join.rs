@@ -216,6 +216,7 @@ impl Chord {
         }
         self.change(cx, |state| *state = ring);
         self.wait_for_part(cx.now);
+        self.watch_failures(cx.now);
         self.fingers.fill();
         self.schedule(cx, Duration::ZERO);
         if !self.config.maintain {

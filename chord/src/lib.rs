@@ -38,15 +38,18 @@ mod planted;
 mod rectify;
 pub mod reunite;
 pub mod ring;
+mod slots;
 mod stabilize;
 mod step;
 pub mod tables;
+mod tend;
 mod ticker;
 
 pub use config::{ChordConfig, MAX_SUCCESSORS, Period};
+pub use fingers::Finger;
 pub use join::{MAX_JOIN_LOOKUPS, MAX_JOIN_QUERIES};
 pub use message::{ChordMessage, ChordTimer};
-pub use near::ALTERNATES;
+pub use near::{ALTERNATES, PARTS};
 pub use node::Chord;
 #[cfg(feature = "planted-bugs")]
 pub use planted::PlantedBug;

@@ -1,7 +1,7 @@
 //! What the common lookup asks of the tables: whose key is it, and who is next on the way.
 
 use crate::node::{Chord, Doubt, Phase};
-use overlay::{Arc, Claim, Contact, Hop, Id, KeyRouter, Neighbours, OwnedArc};
+use overlay::{Arc, Claim, Contact, Duration, Hop, Id, KeyRouter, Neighbours, OwnedArc, Time};
 use smallvec::SmallVec;
 
 impl Chord {
@@ -42,10 +42,10 @@ impl Chord {
     fn hops_before(&self, distance: Id, chosen: &mut Chosen<'_>) {
         let far = |contact: &Contact| self.me.id.distance_to(contact.id);
         let fingers = self.fingers.entries();
-        let end = fingers.partition_point(|(_, contact)| far(contact) < distance);
+        let end = fingers.partition_point(|finger| far(&finger.peer.contact) < distance);
         let mut fingers = fingers[..end]
             .iter()
-            .map(|(_, contact)| contact)
+            .map(|finger| &finger.peer.contact)
             .rev()
             .peekable();
         let mut successors = self.ring.successors().iter().rev().peekable();
@@ -165,13 +165,12 @@ impl KeyRouter for Chord {
         vec![OwnedArc { arc, replicas: set }]
     }
 
+    fn observe_rtt(&mut self, peer: Id, rtt: Duration, now: Time) {
+        self.measured(peer, rtt, now);
+    }
+
     fn neighbours(&self) -> Neighbours {
-        let mut fingers: Vec<Contact> = self
-            .fingers
-            .entries()
-            .iter()
-            .map(|(_, contact)| *contact)
-            .collect();
+        let mut fingers: Vec<Contact> = self.fingers.contacts().copied().collect();
         fingers.dedup_by_key(|contact| contact.id);
         Neighbours::Ring {
             predecessor: self.ring.predecessor(),
@@ -183,7 +182,7 @@ impl KeyRouter for Chord {
     fn contacts(&self) -> Vec<Contact> {
         let mut contacts: Vec<Contact> = self.ring.successors().to_vec();
         contacts.extend(self.ring.predecessor());
-        contacts.extend(self.fingers.entries().iter().map(|(_, contact)| *contact));
+        contacts.extend(self.fingers.contacts());
         contacts.sort_unstable();
         contacts.dedup_by_key(|contact| contact.id);
         contacts

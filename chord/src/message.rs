@@ -103,6 +103,11 @@ pub enum ChordTimer {
         /// Only the latest is meant.
         token: u64,
     },
+    /// A finger that was asked whether it is alive may have been silent for too long.
+    Finger {
+        /// Only the latest is meant.
+        token: u64,
+    },
     /// Try a lost contact.
     Reunite {
         /// Only the latest is meant.

@@ -1,19 +1,31 @@
-//! Fingers by proximity: of the nodes that may be finger i, the nearest.
+//! Fingers by proximity: of the nodes that may be a finger, the nearest.
 //!
 //! After Dabek et al. (NSDI 2004) and ToN 2003, section 6.5: a finger may be any node from its
-//! start up to the start of the next one; the first nodes there, the successor list of the one
-//! that a lookup finds, are measured, and the nearest of them is taken. The number of hops grows
-//! a little, and each hop is shorter.
+//! start up to the start of the next one. A lookup finds one of them, whose successors are more;
+//! they are measured, and the nearest is taken. The number of hops grows a little, and each hop is
+//! shorter. Each later search begins at another point.
+//!
+//! Deviation: an octave has [`PARTS`] fingers instead of one. With one, 10,000 nodes on measured
+//! latencies have a stretch of 1.84 (median), of which the last hops, to nodes that are nobody's
+//! choice, are the larger part; more fingers take fewer hops: 1.5 with four.
 //!
 //! One survey is under way at a time; it costs two messages and two for each alternate.
 
-use crate::fingers::start_of;
 use crate::message::{ChordMessage, ChordTimer};
 use crate::node::Chord;
-use overlay::{Contact, Cx, Duration, ID_BITS, Id, RttEstimator, Time};
+use crate::slots::may_be_finger;
+use overlay::proximity::Nearest;
+use overlay::{Contact, Cx, Duration, RttEstimator, Time};
 
-/// How many nodes are measured for one finger (ToN 2003, section 6.5: 16).
+/// Fingers of an octave, a power of two. Our choice, see above: eight gain little more.
+pub const PARTS: u16 = 4;
+/// How many nodes a finger of a network that is built is the nearest of (ToN 2003, section 6.5: 16):
+/// about what a node has measured for each after two searches. Also the most that are told at once.
 pub const ALTERNATES: usize = 16;
+/// How many nodes a search measures.
+const SEARCHED: usize = 8;
+/// How many are measured while the table is filled: it routes at once, and is improved later.
+const FIRST_ALTERNATES: usize = 4;
 /// How long a survey waits for its answers. Our choice: the longest round trips of the measured
 /// matrix are about so long; whoever is slower is not the nearest.
 const SURVEY_LIMIT: Duration = Duration::from_secs(1);
@@ -21,7 +33,7 @@ const SURVEY_LIMIT: Duration = Duration::from_secs(1);
 /// The alternates of one finger, being measured.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    exponent: u8,
+    slot: u16,
     owner: Contact,
     /// Names the question for the list, and the end of the survey.
     token: u64,
@@ -31,27 +43,16 @@ pub(crate) struct Survey {
     best: Option<(Duration, Contact)>,
 }
 
-/// Whether a node may be finger `exponent`: from its start up to that of the next.
-pub(crate) fn may_be_finger(me: Id, exponent: u8, id: Id) -> bool {
-    let distance = start_of(me, exponent).distance_to(id);
-    let width = if u32::from(exponent) + 1 == ID_BITS {
-        start_of(me, exponent).distance_to(me)
-    } else {
-        Id::power_of_two(u32::from(exponent))
-    };
-    distance < width
-}
-
 impl Chord {
     /// A lookup has found the first node of a finger: asks it who comes after it.
-    pub(crate) fn begin_survey(&mut self, cx: &mut Cx<'_, Self>, exponent: u8, owner: Contact) {
-        let fits = may_be_finger(self.me.id, exponent, owner.id);
+    pub(crate) fn begin_survey(&mut self, cx: &mut Cx<'_, Self>, slot: u16, owner: Contact) {
+        let fits = may_be_finger(self.me.id, slot, self.parts(), owner.id);
         if !self.config.proximity || !fits || self.survey.is_some() {
             return;
         }
         let token = self.token();
         self.survey = Some(Box::new(Survey {
-            exponent,
+            slot,
             owner,
             token,
             asked: Vec::new(),
@@ -82,14 +83,20 @@ impl Chord {
         }) else {
             return;
         };
-        let me = self.me.id;
+        let (me, parts) = (self.me.id, self.parts());
         let rtt = cx.now.since(survey.sent);
-        self.rtt.observe(from.id, rtt, cx.now);
+        self.measured(from.id, rtt, cx.now);
         survey.best = Some((rtt, from));
         survey.sent = cx.now;
-        let fits =
-            |contact: &&Contact| contact.id != me && may_be_finger(me, survey.exponent, contact.id);
-        for contact in list.iter().filter(fits).take(ALTERNATES) {
+        let fits = |contact: &&Contact| {
+            contact.id != me && may_be_finger(me, survey.slot, parts, contact.id)
+        };
+        let most = if self.fingers.filling {
+            FIRST_ALTERNATES
+        } else {
+            SEARCHED
+        };
+        for contact in list.iter().filter(fits).take(most) {
             if let Some(known) = self.rtt.get(contact.id).map(RttEstimator::smoothed) {
                 survey.best = survey.best.into_iter().chain([(known, *contact)]).min();
                 continue;
@@ -119,7 +126,7 @@ impl Chord {
         survey.asked.remove(at);
         let rtt = cx.now.since(survey.sent);
         survey.best = survey.best.into_iter().chain([(rtt, from)]).min();
-        self.rtt.observe(from.id, rtt, cx.now);
+        self.measured(from.id, rtt, cx.now);
         self.end_survey_if_done(cx);
         true
     }
@@ -149,8 +156,11 @@ impl Chord {
         let Some(survey) = self.survey.take() else {
             return;
         };
-        if let Some((_, nearest)) = survey.best {
-            self.fingers.set(self.me.id, survey.exponent, Some(nearest));
+        if let Some((rtt, nearest)) = survey.best {
+            let offered = Nearest::new(nearest, Some(rtt), cx.now);
+            if self.fingers.offer(self.me.id, survey.slot, offered) {
+                self.search.found();
+            }
         }
         self.go_on_filling(cx);
     }

@@ -9,12 +9,20 @@ use crate::near::Survey;
 use crate::planted::PlantedBug;
 use crate::reunite::Lost;
 use crate::step::{Purpose, Step};
+use crate::tend::{SEARCH, Tended};
 use crate::ticker::Ticker;
 use crate::{ChordConfig, Ring};
+use overlay::failures::FailureRate;
+use overlay::proximity::Search;
 use overlay::{
     Contact, Cx, Duration, Fault, Id, Input, Machine, OpId, RingChange, RouterCall, RouterEvent,
     RttTable,
 };
+
+/// How many successors are so close that a change of one of them makes a node stabilise quickly for
+/// a while. Our choice: those that are replicas of its keys, and one more. A change farther down the
+/// list is passed on, and what is lost of that comes at the next regular stabilisation.
+const CLOSE: usize = 3;
 
 /// Where a node stands.
 #[derive(Debug)]
@@ -49,8 +57,9 @@ pub(crate) enum Doubt {
 
 /// A Chord node: the ring, kept by Zave's corrected protocol.
 ///
-/// Memory: about 600 bytes, 52 for each successor and 56 for each finger beyond the successor
-/// list (16 of them among a million nodes), and the round-trip estimates of its neighbours.
+/// Memory: about 700 bytes, 52 for each successor and 80 for each finger beyond the successor
+/// list (16 of them among a million nodes, and [`PARTS`](crate::PARTS) times as many by proximity),
+/// and the round-trip estimates of its neighbours.
 #[derive(Debug)]
 pub struct Chord {
     pub(crate) me: Contact,
@@ -66,6 +75,9 @@ pub struct Chord {
     pub(crate) part: Part,
     pub(crate) fingers: Fingers,
     pub(crate) survey: Option<Box<Survey>>,
+    pub(crate) tended: Option<Tended>,
+    pub(crate) search: Search,
+    pub(crate) failures: FailureRate,
     pub(crate) lost: Lost,
     pub(crate) rtt: RttTable,
     pub(crate) history: History,
@@ -89,35 +101,15 @@ impl Chord {
             part: Part::default(),
             fingers: Fingers::default(),
             survey: None,
+            tended: None,
+            search: Search::new(SEARCH.0),
+            failures: FailureRate::default(),
             lost: Lost::default(),
             rtt: RttTable::default(),
             history: History::default(),
             generation: 0,
             config,
         }
-    }
-
-    /// A member with the given tables, for networks that are built and not grown. `fingers` are
-    /// pairs of an exponent i and the first node at or after `me + 2^i`.
-    ///
-    /// It answers at once, but maintains nothing before it gets [`ChordTimer::Start`] (or
-    /// [`Chord::start`] is called); let the phases of many nodes differ.
-    #[must_use]
-    pub fn with_tables(
-        me: Contact,
-        config: ChordConfig,
-        successors: Vec<Contact>,
-        predecessor: Option<Contact>,
-        fingers: Vec<(u8, Contact)>,
-    ) -> Self {
-        let mut chord = Self::new(me, config);
-        chord.ring = Ring::with(me, chord.config.list_length(), successors, predecessor);
-        chord.phase = Phase::Member;
-        chord.doubt = Doubt::Unheard;
-        chord.part = Part::from(chord.ring.predecessor().map(|known| known.id));
-        chord.fingers = Fingers::given(me.id, fingers);
-        chord.history.saw(&chord.ring);
-        chord
     }
 
     /// Begins to maintain given tables: the same as handing in [`ChordTimer::Start`].
@@ -185,12 +177,20 @@ impl Chord {
         }
         self.generation += 1;
         self.history.saw(&self.ring);
-        self.quicken();
+        let close = |ring: &Ring| {
+            let mut successors = ring.successors().to_vec();
+            successors.truncate(CLOSE);
+            (ring.predecessor(), successors)
+        };
+        if close(before) != close(&self.ring) {
+            self.quicken();
+        }
         cx.emit(RouterEvent::NeighboursChanged);
     }
 
     /// A neighbour did not answer: say so once, and remember it for a reunion.
     pub(crate) fn declare_dead(&mut self, cx: &mut Cx<'_, Self>, dead: Contact) {
+        self.failures.note(cx.now);
         self.fingers.remove(dead.id);
         if self.remember_lost(cx, dead) {
             cx.emit(RouterEvent::Ring(RingChange::Dead(dead)));
@@ -209,6 +209,7 @@ impl Chord {
         {
             self.doubt = Doubt::None;
         }
+        self.fingers.heard(from.id, None, cx.now);
         if message != ChordMessage::Leaving {
             self.departed.retain(|departed| *departed != from.id);
         }
@@ -257,8 +258,17 @@ impl Chord {
         }
     }
 
-    /// Somebody asks for our state.
+    /// Somebody asks for our state. Our predecessor need not notify us afterwards: that would change
+    /// nothing, and what it says otherwise this says too.
     fn on_query(&mut self, cx: &mut Cx<'_, Self>, from: Contact, token: u64) {
+        let is_before = |known: Contact| known.id == from.id;
+        if matches!(self.phase, Phase::Member)
+            && !self.is_pending()
+            && self.ring.predecessor().is_some_and(is_before)
+        {
+            self.doubt = Doubt::None;
+            self.predecessor_notified(cx, from);
+        }
         let reply = match self.phase {
             Phase::Member | Phase::CutOff { .. } if self.is_pending() => {
                 ChordMessage::Pending { token }
@@ -302,7 +312,7 @@ impl Chord {
 
     fn on_pong(&mut self, cx: &mut Cx<'_, Self>, from: Contact, token: u64) {
         let Some(step) = self.answered(cx, from, token) else {
-            if !self.alternate_answered(cx, from, token) {
+            if !self.alternate_answered(cx, from, token) && !self.finger_answered(cx, from, token) {
                 self.lost_answered(cx, from, token);
             }
             return;
@@ -330,6 +340,7 @@ impl Chord {
             ChordTimer::Again { token } => self.on_again(cx, token),
             ChordTimer::JoinAgain { token } => self.on_join_again(cx, token),
             ChordTimer::Survey { token } => self.on_survey_over(cx, token),
+            ChordTimer::Finger { token } => self.on_finger_silent(cx, token),
             ChordTimer::Reunite { epoch } => self.on_reunite(cx, epoch),
         }
     }

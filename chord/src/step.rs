@@ -151,7 +151,7 @@ impl Chord {
             .step
             .take_if(|step| step.token == token && step.peer.id == from.id)?;
         if step.tries == 0 && step.pending == 0 {
-            self.rtt.observe(from.id, cx.now.since(step.sent), cx.now);
+            self.measured(from.id, cx.now.since(step.sent), cx.now);
         }
         Some(step)
     }

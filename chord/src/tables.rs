@@ -1,12 +1,12 @@
 //! Correct tables built directly: a large network without growing it.
 
-use crate::fingers::start_of;
-use crate::near::may_be_finger;
-use crate::{ALTERNATES, Chord, ChordConfig};
-use overlay::{Contact, Duration, ID_BITS, Id};
-
-/// How far two nodes of a network that is built are from each other, by their indices.
-pub type Distance<'a> = &'a dyn Fn(usize, usize) -> Duration;
+use crate::cession::Part;
+use crate::fingers::{Finger, Fingers};
+use crate::node::{Doubt, Phase};
+use crate::slots::{may_be_finger, offset_of, slots, start_of};
+use crate::{ALTERNATES, Chord, ChordConfig, Ring};
+use overlay::proximity::{Distance, Nearest};
+use overlay::{Contact, Id, Time};
 
 /// The node `ids[index]` of the network `ids`, with correct successors, predecessor and fingers;
 /// by `distance` each finger is the nearest of its [alternates](crate::ALTERNATES).
@@ -31,10 +31,41 @@ pub fn correct(
         .collect();
     let predecessor = (others > 0).then(|| ids[(index + others) % ids.len()]);
     let fingers = match successors.last() {
-        Some(last) if length < others => fingers_beyond(ids, index, last.id, distance),
+        Some(last) if length < others => fingers_beyond(ids, index, last.id, &config, distance),
         _ => Vec::new(),
     };
     Chord::with_tables(me, config, successors, predecessor, fingers)
+}
+
+impl Chord {
+    /// A member with the given tables, for networks that are built and not grown.
+    ///
+    /// It answers at once, but maintains nothing before it gets [`ChordTimer::Start`] (or
+    /// [`Chord::start`] is called); let the phases of many nodes differ.
+    #[must_use]
+    pub fn with_tables(
+        me: Contact,
+        config: ChordConfig,
+        successors: Vec<Contact>,
+        predecessor: Option<Contact>,
+        fingers: Vec<Finger>,
+    ) -> Self {
+        let mut chord = Self::new(me, config);
+        chord.ring = Ring::with(me, chord.config.list_length(), successors, predecessor);
+        chord.phase = Phase::Member;
+        chord.doubt = Doubt::Unheard;
+        chord.part = Part::from(chord.ring.predecessor().map(|known| known.id));
+        chord.fingers = Fingers::given(me.id, fingers);
+        chord.watch_failures(Time::ZERO);
+        chord.history.saw(&chord.ring);
+        chord
+    }
+
+    /// Says that the nodes of the given tables are alive, as in a network that has run for a while:
+    /// a predecessor that is slow is asked, instead of answering in its place.
+    pub fn assume_alive(&mut self) {
+        self.doubt = Doubt::None;
+    }
 }
 
 /// The fingers whose start lies beyond the last successor.
@@ -42,26 +73,33 @@ fn fingers_beyond(
     ids: &[Contact],
     index: usize,
     last: Id,
+    config: &ChordConfig,
     distance: Option<Distance<'_>>,
-) -> Vec<(u8, Contact)> {
-    let me = ids[index];
+) -> Vec<Finger> {
+    let (me, parts) = (ids[index], config.parts());
     let reach = me.id.distance_to(last);
     let mut fingers = Vec::with_capacity(24);
-    for exponent in (0..ID_BITS as u8).rev() {
-        if Id::power_of_two(u32::from(exponent)) <= reach {
+    for slot in (0..slots(parts)).rev() {
+        if offset_of(slot, parts) <= reach {
             break;
         }
-        let first = index_of_successor(ids, start_of(me.id, exponent));
-        let fits = |at: &usize| may_be_finger(me.id, exponent, ids[*at].id);
+        let first = index_of_successor(ids, start_of(me.id, slot, parts));
+        let fits = |at: &usize| may_be_finger(me.id, slot, parts, ids[*at].id);
+        if config.proximity && !fits(&first) {
+            continue;
+        }
         let alternates = (0..ALTERNATES).map(|step| (first + step) % ids.len());
         let nearest = distance.and_then(|distance| {
             alternates
                 .take_while(fits)
-                .min_by_key(|at| distance(index, *at))
+                .map(|at| (distance(index, at), at))
+                .min()
+                .map(|(rtt, at)| (Some(rtt), at))
         });
-        let finger = ids[nearest.unwrap_or(first)];
-        if finger.id != me.id {
-            fingers.push((exponent, finger));
+        let (rtt, at) = nearest.unwrap_or((None, first));
+        let peer = Nearest::new(ids[at], rtt, Time::ZERO);
+        if peer.contact.id != me.id {
+            fingers.push(Finger { slot, peer });
         }
     }
     fingers

@@ -35,6 +35,7 @@ fn lecture() -> Vec<Chord> {
     let ids: Vec<Contact> = RING.iter().map(|number| node(*number)).collect();
     let config = ChordConfig {
         successors: 2,
+        proximity: false,
         ..ChordConfig::default()
     };
     (0..ids.len())
@@ -192,6 +193,7 @@ fn mean_path_is_as_published() {
     let (nodes, list) = (4096, 16);
     let config = ChordConfig {
         successors: list,
+        proximity: false,
         ..ChordConfig::default()
     };
     let mut ids: Vec<Contact> = (0..nodes)

@@ -13,12 +13,15 @@ use overlay::{
     SearchReport, WallMs,
 };
 
+/// Most replicas that a read asks beyond those that must answer. Our choice: with the default of
+/// three replicas all are asked when none was measured, and with more of them never many more.
+const MAX_UNMEASURED: usize = 2;
 /// How often a read starts over, after pauses that double, before it says that it does not know:
 /// about three seconds, in which a new root usually completes its arc.
 const MAX_ROUNDS: u32 = 6;
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// Asks the root and as many other replicas as must answer.
+    /// Asks the root and as many other replicas as must answer, the nearest first.
     pub(crate) fn start_reading(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let quorum = self.config.read_quorum;
         let forgets = self.config.has_bug(PlantedBug::IgnoreSession);
@@ -28,8 +31,31 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         read.at_least = read.at_least.filter(|_| !forgets);
         read.asked.clear();
         let needed = read.needed(quorum, op.len());
-        self.ask_replicas(cx, number, needed);
+        let total = needed + self.unmeasured(number, needed);
+        self.ask_replicas(cx, number, total);
         self.wake(cx, number);
+    }
+
+    /// How many replicas a read asks besides, because nobody knows which is the nearest: those whose
+    /// distance was never measured. So the nearest is reached first all the same, and the answers
+    /// tell how far each is, for the next read.
+    fn unmeasured(&self, number: u64, needed: usize) -> usize {
+        let me = self.my().id;
+        let Some((root, others)) = self
+            .ops
+            .get(&number)
+            .and_then(|op| op.replicas.split_first())
+        else {
+            return 0;
+        };
+        let here = root.id == me || others.iter().any(|peer| peer.id == me);
+        if here || needed < 2 {
+            return 0;
+        }
+        let unmeasured = others
+            .iter()
+            .filter(|peer| self.routing.rtt(peer.id).is_none());
+        unmeasured.count().min(MAX_UNMEASURED)
     }
 
     /// The replica set and the state of a read.
@@ -42,7 +68,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// Asks replicas until `total` are asked: the root first, then this node itself if it is one,
-    /// then by rank, those last that were silent a moment ago.
+    /// then the nearest by round-trip time, those last that were silent a moment ago.
     fn ask_replicas(&mut self, cx: &mut Cx<'_, Self>, number: u64, total: usize) {
         let me = self.my().id;
         loop {
@@ -54,10 +80,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 return;
             }
             let cost = |peer: &Contact| match op.replicas.first() {
-                Some(root) if root.id == peer.id => 0,
-                _ if peer.id == me => 1,
-                _ if !self.routing.is_suspect(peer.id, cx.now) => 2,
-                _ => 3,
+                Some(root) if root.id == peer.id => (0, None),
+                _ if peer.id == me => (1, None),
+                _ if self.routing.is_suspect(peer.id, cx.now) => (4, None),
+                _ => match self.routing.rtt(peer.id) {
+                    Some(rtt) => (2, Some(rtt)),
+                    None => (3, None),
+                },
             };
             let unasked = op.replicas.iter().filter(|peer| !read.was_asked(peer.id));
             let Some(peer) = unasked.min_by_key(|peer| cost(peer)).copied() else {

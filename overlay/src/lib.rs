@@ -11,12 +11,14 @@
 mod arc;
 mod contact;
 mod deadlines;
+pub mod failures;
 mod id;
 mod locate;
 pub mod lookup;
 mod machine;
 mod memory;
 mod neighbours;
+pub mod proximity;
 mod quorums;
 mod record;
 mod router;

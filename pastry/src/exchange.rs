@@ -12,6 +12,7 @@ use crate::message::{Leaves, PastryMessage, Standing};
 use crate::node::{Pastry, Phase};
 use crate::point::Point;
 use crate::probe::{Probe, Purpose};
+use crate::table::Entry;
 use overlay::{Contact, Cx, OpId, RingChange, RouterEvent};
 
 /// How many of the nodes nearest to a dead one are told by somebody farther: the two beside it.
@@ -208,7 +209,7 @@ impl Pastry {
             Side::Larger => me.clockwise_to(Point::of(contact.id)),
             Side::Smaller => Point::of(contact.id).clockwise_to(me),
         };
-        let entries = self.table.entries().iter().map(|entry| entry.contact);
+        let entries = self.table.entries().iter().map(Entry::contact);
         let leaves = self.leaves.members().iter().copied();
         entries.chain(leaves).min_by_key(distance)
     }

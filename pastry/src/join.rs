@@ -327,9 +327,9 @@ impl Pastry {
             return;
         }
         for entry in self.table.entries() {
-            if !self.leaves.contains(entry.contact.id) {
-                let rtt_us = entry.rtt.map(Duration::as_micros);
-                cx.send(entry.contact, PastryMessage::Announce { rtt_us });
+            if !self.leaves.contains(entry.contact().id) {
+                let rtt_us = entry.peer.rtt.map(Duration::as_micros);
+                cx.send(entry.contact(), PastryMessage::Announce { rtt_us });
             }
         }
         self.quicken(cx);

@@ -25,7 +25,6 @@
 
 mod config;
 mod exchange;
-pub mod failures;
 pub mod invariants;
 mod join;
 pub mod leaves;

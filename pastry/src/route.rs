@@ -7,6 +7,7 @@
 use crate::leaves::Side;
 use crate::node::Pastry;
 use crate::point::{Closeness, Point};
+use crate::table::Entry;
 use overlay::{Claim, Contact, Duration, Hop, Id, KeyRouter, Neighbours, OwnedArc, Time};
 use smallvec::SmallVec;
 
@@ -59,7 +60,7 @@ impl Pastry {
         let bits = self.config.bits();
         let mine = Point::of(self.me.id).closeness_to(key);
         let shared = Point::of(self.me.id).shared_digits(key, bits);
-        let entries = self.table.entries().iter().map(|entry| entry.contact);
+        let entries = self.table.entries().iter().map(Entry::contact);
         let leaves = self.leaves.members().iter().copied();
         let known = entries.chain(leaves).chain(self.nearby.contacts());
         let mut closer: SmallVec<[(bool, u32, Closeness, Contact); 32]> = known
@@ -135,7 +136,7 @@ impl KeyRouter for Pastry {
             return self.hops_among_leaves(point, false, &mut chosen);
         }
         if let Some(entry) = self.table.towards(key) {
-            chosen.push(entry.contact, false);
+            chosen.push(entry.contact(), false);
         }
         if !chosen.is_full() {
             self.hops_by_prefix(point, &mut chosen);
@@ -155,18 +156,13 @@ impl KeyRouter for Pastry {
         Neighbours::Leaves {
             smaller: side(Side::Smaller),
             larger: side(Side::Larger),
-            table: self
-                .table
-                .entries()
-                .iter()
-                .map(|entry| entry.contact)
-                .collect(),
+            table: self.table.entries().iter().map(Entry::contact).collect(),
             neighbourhood: self.neighbourhood(),
         }
     }
 
     fn contacts(&self) -> Vec<Contact> {
-        let entries = self.table.entries().iter().map(|entry| entry.contact);
+        let entries = self.table.entries().iter().map(Entry::contact);
         let mut contacts: Vec<Contact> = self
             .leaves
             .members()

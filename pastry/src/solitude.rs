@@ -17,6 +17,7 @@ use crate::leaves::LeafSet;
 use crate::message::{Leaves, Standing};
 use crate::node::{Pastry, Phase};
 use crate::probe::Purpose;
+use crate::table::Entry;
 use crate::ticker::between;
 use overlay::{Contact, Cx, Duration, OpId, RingChange, RouterEvent};
 
@@ -85,12 +86,7 @@ impl Pastry {
 
     /// The leaf set is empty.
     pub(crate) fn lost_everybody(&mut self, cx: &mut Cx<'_, Self>) {
-        let known: Vec<Contact> = self
-            .table
-            .entries()
-            .iter()
-            .map(|entry| entry.contact)
-            .collect();
+        let known: Vec<Contact> = self.table.entries().iter().map(Entry::contact).collect();
         let alone = self.history.carries_on_alone();
         self.leaves.clear();
         self.table.clear();

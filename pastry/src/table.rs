@@ -4,6 +4,7 @@
 //! Pure state. Only filled slots take memory: a network of N nodes fills about log16 N rows of 15.
 
 use crate::point::Point;
+use overlay::proximity::Nearest;
 use overlay::{Contact, Duration, Id, Time};
 
 /// One filled slot.
@@ -14,22 +15,20 @@ pub struct Entry {
     /// The digit after them.
     pub digit: u8,
     /// Who.
-    pub contact: Contact,
-    /// The shortest measured round trip; none when it was never measured.
-    pub rtt: Option<Duration>,
-    /// When it gave the last sign of life.
-    pub heard: Time,
+    pub peer: Nearest,
 }
 
 impl Entry {
     const fn slot(&self) -> (u8, u8) {
         (self.row, self.digit)
     }
-}
 
-/// A candidate replaces an entry only when it is nearer by this many hundredths: round trips
-/// vary, and each exchange costs the others probes.
-const NEARER_PERCENT: u64 = 10;
+    /// Who.
+    #[must_use]
+    pub const fn contact(&self) -> Contact {
+        self.peer.contact
+    }
+}
 
 /// The routing table of one node.
 #[derive(Clone, Debug)]
@@ -79,7 +78,7 @@ impl Table {
     #[must_use]
     pub fn entry_of(&self, id: Id) -> Option<&Entry> {
         self.get(self.slot_of(id)?)
-            .filter(|entry| entry.contact.id == id)
+            .filter(|entry| entry.peer.contact.id == id)
     }
 
     /// The entry on the way to a key.
@@ -116,30 +115,17 @@ impl Table {
         let Some((row, digit)) = self.slot_of(contact.id) else {
             return false;
         };
-        let new = Entry {
-            row,
-            digit,
-            contact,
-            rtt,
-            heard: now,
-        };
         match self.find((row, digit)) {
-            Err(at) => self.entries.insert(at, new),
+            Err(at) => {
+                let peer = Nearest::new(contact, rtt, now);
+                self.entries.insert(at, Entry { row, digit, peer });
+                true
+            }
             Ok(at) => {
-                let old = &mut self.entries[at];
-                if old.contact.id == contact.id {
-                    old.contact = contact;
-                    old.heard = now;
-                    old.rtt = [old.rtt, rtt].into_iter().flatten().min();
-                    return false;
-                }
-                if !is_nearer(rtt, old.rtt) {
-                    return false;
-                }
-                *old = new;
+                let entry = self.entries.get_mut(at);
+                entry.is_some_and(|entry| entry.peer.offer(contact, rtt, now))
             }
         }
-        true
     }
 
     /// Notes a sign of life of an entry, and its round trip.
@@ -147,31 +133,23 @@ impl Table {
         let Some(at) = self.slot_of(id).and_then(|slot| self.find(slot).ok()) else {
             return;
         };
-        let entry = &mut self.entries[at];
-        if entry.contact.id == id {
-            entry.heard = now;
-            entry.rtt = [entry.rtt, rtt].into_iter().flatten().min();
+        if let Some(entry) = self.entries.get_mut(at)
+            && entry.peer.contact.id == id
+        {
+            entry.peer.heard(rtt, now);
         }
     }
 
     /// Takes a node out; says whether it was an entry.
     pub fn remove(&mut self, id: Id) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|entry| entry.contact.id != id);
+        self.entries.retain(|entry| entry.peer.contact.id != id);
         self.entries.len() < before
     }
 
     /// Takes everybody out.
     pub fn clear(&mut self) {
         self.entries.clear();
-    }
-}
-
-fn is_nearer(new: Option<Duration>, old: Option<Duration>) -> bool {
-    match (new, old) {
-        (Some(_), None) => true,
-        (Some(new), Some(old)) => new.0 * 100 < old.0 * (100 - NEARER_PERCENT),
-        (None, _) => false,
     }
 }
 
@@ -211,7 +189,7 @@ mod tests {
         );
         assert!(table.offer(contact("d3"), ms(20), Time(5)));
         assert_eq!(
-            table.towards(contact("dfff").id).map(|entry| entry.contact),
+            table.towards(contact("dfff").id).map(Entry::contact),
             Some(contact("d3"))
         );
         assert!(table.remove(contact("d3").id) && table.lacks(contact("d9").id));

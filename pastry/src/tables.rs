@@ -4,14 +4,12 @@ use crate::leaves::LeafSet;
 use crate::point::{POINT_BITS, Point};
 use crate::table::Table;
 use crate::{Pastry, PastryConfig};
-use overlay::{Contact, Duration, Id, Time};
+use overlay::proximity::{self, Distance};
+use overlay::{Contact, Id, Time};
 
 /// How many nodes of a slot are measured when tables are built by proximity: what a node finds in
 /// half an hour of upkeep: networks that grew have the same stretch as those built with 64.
 pub const ALTERNATES: usize = 64;
-
-/// How far two nodes of a network that is built are from each other, by their indices.
-pub type Distance<'a> = &'a dyn Fn(usize, usize) -> Duration;
 
 /// The node `ids[index]` of the network `ids`, with correct leaf set and routing table.
 ///
@@ -84,21 +82,17 @@ fn fill_slot(
         return;
     }
     // Which of many nodes: spread over the slot, another for each node.
-    let start = spread(ids[index].id, row, digit) as usize % count;
-    let tried = if distance.is_some() {
-        ALTERNATES.min(count)
-    } else {
-        1
-    };
-    for step in 0..tried {
-        let at = low + (start + step * (count / tried).max(1)) % count;
+    let start = hashed(ids[index].id, row, digit) as usize % count;
+    let tried = if distance.is_some() { ALTERNATES } else { 1 };
+    for step in proximity::spread(start, count, tried) {
+        let at = low + step;
         let rtt = distance.map(|distance| distance(index, at));
         table.offer(ids[at], rtt, Time::ZERO);
     }
 }
 
 /// A number that depends on the node and the slot only.
-fn spread(id: Id, row: u32, digit: u8) -> u64 {
+fn hashed(id: Id, row: u32, digit: u8) -> u64 {
     let (_, low) = id.parts();
     let mixed =
         (low as u64) ^ (u64::from(row) << 8 | u64::from(digit)).wrapping_mul(0x9e37_79b9_7f4a_7c15);

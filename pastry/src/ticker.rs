@@ -20,11 +20,6 @@ pub(crate) struct Ticker {
     pub(crate) turn: u64,
     /// Whether the routing table's timer is armed.
     pub(crate) upkeep_armed: bool,
-    /// When nearer entries were looked for last, how long until the next time, and whether any was
-    /// found since.
-    pub(crate) looked_for_nearer: Time,
-    pub(crate) look_every: Duration,
-    pub(crate) found_nearer: bool,
 }
 
 impl Ticker {
@@ -36,9 +31,6 @@ impl Ticker {
             changed: false,
             turn: 0,
             upkeep_armed: false,
-            looked_for_nearer: Time::ZERO,
-            look_every: crate::failures::SHORTEST_PERIOD,
-            found_nearer: false,
         }
     }
 }

@@ -4,13 +4,13 @@
 //! cost, whatever the size of the network. Entries that gave no sign of life for the period that
 //! the measured failure rate allows are probed; every acknowledged hop of a lookup is one.
 
-use crate::failures::SHORTEST_PERIOD;
 use crate::message::{MAX_ROW_NODES, PastryTimer};
 use crate::node::Pastry;
 use crate::point::{POINT_BITS, Point};
 use crate::probe::{Probe, Purpose};
 use crate::table::Entry;
 use crate::ticker::jittered;
+use overlay::failures::SHORTEST_PERIOD;
 use overlay::{Contact, Cx, Duration, Time};
 
 /// Most nodes measured after one answer, and most that a joining node measures altogether.
@@ -58,16 +58,17 @@ impl Pastry {
             // A node that enters a network, or is found by others, arms it again.
             return;
         }
-        if cx.now.since(self.ticker.looked_for_nearer) >= self.ticker.look_every {
-            self.look_for_nearer(cx);
+        let longest = self.config.upkeep.times(MOST_PATIENT);
+        if self.search.is_due(cx.now, (SHORTEST_PERIOD, longest)) {
+            self.ask_a_row(cx);
         }
         let period = self.probe_period(cx.now);
         let silent: Vec<Contact> = self
             .table
             .entries()
             .iter()
-            .filter(|entry| cx.now.since(entry.heard) >= period)
-            .map(|entry| entry.contact)
+            .filter(|entry| cx.now.since(entry.peer.heard) >= period)
+            .map(Entry::contact)
             .take(MAX_CHECKED)
             .collect();
         for contact in silent {
@@ -78,21 +79,6 @@ impl Pastry {
         self.arm_upkeep(cx);
     }
 
-    /// A round of looking for nearer entries. The next one is sooner when some were found since the
-    /// last, and later when none were.
-    fn look_for_nearer(&mut self, cx: &mut Cx<'_, Self>) {
-        let pause = self.ticker.look_every;
-        let pause = if std::mem::take(&mut self.ticker.found_nearer) {
-            Duration(pause.0 / 2)
-        } else {
-            pause.times(2)
-        };
-        let longest = self.config.upkeep.times(MOST_PATIENT);
-        self.ticker.look_every = pause.clamp(SHORTEST_PERIOD, longest);
-        self.ticker.looked_for_nearer = cx.now;
-        self.ask_a_row(cx);
-    }
-
     /// Asks somebody for its nodes in a random row: the nearest node that has this row in common
     /// with us, since what is near to it is near to us too, or now and then any entry of the row.
     fn ask_a_row(&mut self, cx: &mut Cx<'_, Self>) {
@@ -100,7 +86,7 @@ impl Pastry {
         let row = (cx.rng.next_u64() % rows) as u8;
         let turn = cx.rng.next_u64();
         let helper = if turn.is_multiple_of(4) {
-            let entries: Vec<Contact> = self.table.row(row).map(|entry| entry.contact).collect();
+            let entries: Vec<Contact> = self.table.row(row).map(Entry::contact).collect();
             let at = (turn / 4).checked_rem(entries.len() as u64);
             at.and_then(|at| entries.get(at as usize).copied())
         } else {
@@ -120,7 +106,7 @@ impl Pastry {
         let bits = self.config.bits();
         let me = Point::of(self.me.id);
         let entries = self.table.entries().iter();
-        let measured = entries.filter_map(|entry| Some((entry.rtt?, entry.contact)));
+        let measured = entries.filter_map(|entry| Some((entry.peer.rtt?, entry.peer.contact)));
         let of_row =
             |contact: &Contact| me.shared_digits(Point::of(contact.id), bits) >= u32::from(row);
         let mut near: Vec<(Duration, Contact)> = measured
@@ -145,7 +131,7 @@ impl Pastry {
         let slot = self.table.slot_of(from.id);
         let known = slot
             .and_then(|slot| self.table.get(slot))
-            .and_then(|entry| entry.rtt);
+            .and_then(|entry| entry.peer.rtt);
         let is_nearer = rtt_us
             .zip(known)
             .is_some_and(|(new, old)| new < old.as_micros());
@@ -165,7 +151,7 @@ impl Pastry {
             .entries()
             .iter()
             .filter(|entry| (first..=last).contains(&entry.row))
-            .map(|entry| entry.contact)
+            .map(Entry::contact)
             .filter(|contact| contact.id != asker.id)
             .collect();
         nodes.truncate(MAX_ROW_NODES);
@@ -220,11 +206,7 @@ impl Pastry {
         // Somebody in the same row may know another node for the slot; as in the paper, section
         // 2.4, "Routing table repair", but once, and the rest is periodic.
         let (row, _) = slot;
-        let next = self
-            .table
-            .row(row)
-            .next()
-            .map(|entry: &Entry| entry.contact);
+        let next = self.table.row(row).next().map(Entry::contact);
         if let Some(helper) = next {
             let purpose = Purpose::Rows {
                 first: row,

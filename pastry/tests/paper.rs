@@ -5,7 +5,10 @@
 mod common;
 
 use common::Net;
-use overlay::{Claim, Contact, Duration, Id, KeyRouter, Time};
+use overlay::{
+    Claim, Contact, Cx, Duration, Effect, Id, Input, KeyRouter, Machine, OpId, Outbox, RouterCall,
+    Time, WallMs,
+};
 use pastry::{LeafSet, Pastry, PastryConfig, Side, Table, tables};
 use sim::Dice;
 use smallvec::SmallVec;
@@ -224,4 +227,151 @@ fn a_tenth_of_the_nodes_fails_and_the_leaf_sets_are_repaired() {
     }
     let took = net.settle(Duration::from_secs(120));
     assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+/// Nodes at random points of a square, with tables chosen by distance: the paper's model of
+/// proximity (section 3.1) on a plane.
+struct Plane {
+    ids: Vec<Contact>,
+    at: Vec<(f64, f64)>,
+    nodes: Vec<Pastry>,
+}
+
+impl Plane {
+    fn new(count: usize) -> Self {
+        let ids = network(count);
+        let mut dice = Dice::new(4, 4);
+        let mut coordinate = || dice.below(1_000_000) as f64;
+        let at: Vec<_> = (0..count).map(|_| (coordinate(), coordinate())).collect();
+        let far = |one: usize, other: usize| Duration(distance(at[one], at[other]) as u64);
+        let nodes = (0..count)
+            .map(|node| tables::correct(&ids, node, PastryConfig::default(), Some(&far)))
+            .collect();
+        Self { ids, at, nodes }
+    }
+
+    fn far(&self, one: usize, other: usize) -> f64 {
+        distance(self.at[one], self.at[other])
+    }
+
+    /// The way of a message from a node to the root of a key.
+    fn route(&self, from: usize, key: Id) -> Vec<usize> {
+        let mut way = vec![from];
+        while self.nodes[way[way.len() - 1]].claim(key) != Claim::Mine {
+            let mut hops = SmallVec::new();
+            self.nodes[way[way.len() - 1]].next_hops(key, false, 1, &|_| false, &mut hops);
+            way.push(self.ids.binary_search(&hops[0].contact).unwrap());
+        }
+        way
+    }
+}
+
+fn distance(one: (f64, f64), other: (f64, f64)) -> f64 {
+    (one.0 - other.0).hypot(one.1 - other.1)
+}
+
+/// Section 3.1, figure 3: the mean number of hops is about log16 N, and hardly ever above its
+/// ceiling. Section 3.2, figure 6: routes are 30 to 40 % longer than those of complete tables, which
+/// lead straight to the root.
+#[test]
+fn routes_have_log16_hops_and_are_little_longer_than_the_direct_way() {
+    let plane = Plane::new(5_000);
+    let mut dice = Dice::new(5, 5);
+    let (mut hops, mut above, mut gone, mut direct) = (0, 0, 0.0, 0.0);
+    let lookups = 5_000;
+    for _ in 0..lookups {
+        let way = plane.route(dice.below(5_000) as usize, dice.id());
+        hops += way.len() - 1;
+        above += usize::from(way.len() - 1 > 4);
+        gone += way
+            .windows(2)
+            .map(|hop| plane.far(hop[0], hop[1]))
+            .sum::<f64>();
+        direct += plane.far(way[0], way[way.len() - 1]);
+    }
+    let mean = hops as f64 / f64::from(lookups);
+    println!("{mean} hops, {above} above 4, length {}", gone / direct);
+    assert!(mean <= 5_000_f64.log(16.0), "{mean} hops");
+    assert!(above < 50, "{above} of {lookups} took more than 4 hops");
+    assert!(
+        gone / direct < 1.45,
+        "{} times the direct way",
+        gone / direct
+    );
+}
+
+/// Section 2.1: about log16 N rows of 15 entries, 62 among 100,000 nodes; the last rows are thin.
+#[test]
+fn a_hundred_thousand_nodes_fill_log16_rows() {
+    let ids = network(100_000);
+    let sample = (0..100_000).step_by(2_000);
+    let entries: usize = sample
+        .map(|at| tables::correct(&ids, at, PastryConfig::default(), None))
+        .map(|node| node.table().entries().len())
+        .sum();
+    let mean = entries / 50;
+    assert!((55..=62).contains(&mean), "{mean} entries");
+}
+
+/// Section 2.2: a message is delivered unless |L| / 2 nodes with adjacent ids fail at the same time.
+#[test]
+fn seven_neighbours_may_die_at_once() {
+    let mut net = Net::new(8);
+    net.found();
+    for _ in 1..60 {
+        net.join();
+        net.run(Duration::from_millis(400));
+    }
+    net.run(Duration::from_secs(5));
+    let mut members = net.members();
+    members.sort_by_key(|node| net.pastry(*node).me().id);
+    for node in &members[20..27] {
+        net.world.crash(*node);
+    }
+    for (key, found) in net.look_up(200, Duration::from_secs(60)) {
+        let owner = found.map(|found| found.owner.id);
+        assert_eq!(owner, Some(net.closest(key)), "key {key}");
+    }
+}
+
+/// Draws zeros.
+struct Zero;
+
+impl rand_core::TryRng for Zero {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+/// MSPastry, section 3.1: a node is declared dead only after it was probed, however silent others
+/// found it.
+#[test]
+fn a_silent_leaf_is_probed_before_it_is_dead() {
+    let mut node = knowing("d467c4", &["d462ba", "d471f1"], &[]);
+    let leaf = contact("d462ba");
+    let mut out = Outbox::default();
+    let mut cx = Cx {
+        now: Time::ZERO,
+        wall: WallMs(0),
+        rng: &mut Zero,
+        out: &mut out,
+    };
+    let call = RouterCall::Silent(leaf);
+    node.handle(&mut cx, Input::Call { op: OpId(0), call });
+    assert!(node.leaves().contains(leaf.id), "it stays");
+    let asked = out
+        .drain()
+        .any(|effect| matches!(effect, Effect::Send { to, .. } if to == leaf));
+    assert!(asked, "it is probed");
 }

@@ -44,7 +44,7 @@ pub use oracle::{Oracle, Ownership, Verdict};
 pub use report::{Distribution, Summary, Table, peak_memory_bytes};
 pub use slot::Clock;
 pub use trace::{Trace, TraceHash};
-pub use world::{Crashed, MAX_NODES, Told, World, address_of, index_of};
+pub use world::{Crashed, Label, MAX_NODES, Told, World, address_of, index_of};
 
 #[cfg(test)]
 mod tests;

@@ -111,6 +111,9 @@ impl<M: Machine> World<M> {
             return None;
         }
         self.counters.delivered += 1;
+        if let Some(label) = self.label_of.and_then(|label_of| label_of(&message)) {
+            self.recorded.push((label, to));
+        }
         self.fold(kind::MESSAGE, to, from as u64);
         if self.config.trace == Trace::Full {
             self.buffer.clear();

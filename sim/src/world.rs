@@ -60,6 +60,9 @@ pub struct Crashed<M> {
     pub durable: WriteSeq,
 }
 
+/// Which messages are recorded, and under which label.
+pub type Label<M> = fn(&<M as Machine>::Message) -> Option<Id>;
+
 /// A deterministic world of machines.
 pub struct World<M: Machine> {
     pub(crate) config: Config,
@@ -70,6 +73,8 @@ pub struct World<M: Machine> {
     pub(crate) dice: Dice,
     pub(crate) counters: Counters,
     pub(crate) kind_of: Option<fn(&M::Message) -> usize>,
+    pub(crate) label_of: Option<Label<M>>,
+    pub(crate) recorded: Vec<(Id, usize)>,
     pub(crate) trace: TraceHash,
     pub(crate) buffer: Vec<u8>,
     pub(crate) outbox: Outbox<M>,
@@ -95,6 +100,8 @@ impl<M: Machine> World<M> {
             dice,
             counters: Counters::default(),
             kind_of: None,
+            label_of: None,
+            recorded: Vec::new(),
             trace: TraceHash::default(),
             buffer: Vec::new(),
             outbox: Outbox::default(),
@@ -115,6 +122,18 @@ impl<M: Machine> World<M> {
     /// Sorts the messages that are sent into at most [`MAX_KINDS`](crate::MAX_KINDS) kinds, for the counters.
     pub fn classify(&mut self, kind_of: fn(&M::Message) -> usize) {
         self.kind_of = Some(kind_of);
+    }
+
+    /// Records where messages arrive that `label_of` gives a label, until they are
+    /// [taken](Self::take_recorded).
+    pub fn record(&mut self, label_of: Label<M>) {
+        self.label_of = Some(label_of);
+    }
+
+    /// The labels of the messages that were recorded since the last call and the nodes at which
+    /// they arrived, in this order.
+    pub fn take_recorded(&mut self) -> Vec<(Id, usize)> {
+        std::mem::take(&mut self.recorded)
     }
 
     /// Adds something that must hold after every event.

@@ -202,6 +202,7 @@ impl<R: Simulated> Experiment<R> {
                 None => Pace::Paper,
             },
             proximity: args.session_median.is_some(),
+            alive: false,
             lookup,
         };
         let oracle = SharedOracle::new(settings.build(&mut world, args.nodes as usize, &latency));

@@ -1,5 +1,7 @@
 //! The command line of `p2psim`.
 
+use super::nearest::NearestArgs;
+use super::repair::RepairArgs;
 use clap::{Args, Parser, Subcommand};
 use overlay::MAX_REPLICAS;
 use std::fmt;
@@ -38,6 +40,12 @@ pub enum Experiment {
     /// Let nodes die at the same instant and never return: what is lost, and how soon the rest is
     /// repaired.
     Loss(LossArgs),
+    /// Let a tenth of a large network die at once: the way of lookups before, right after and after
+    /// repair, and what repair costs.
+    Repair(RepairArgs),
+    /// Which of a key's replicas is reached first, on measured latencies: by the way of a lookup,
+    /// and by a read.
+    Nearest(NearestArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {

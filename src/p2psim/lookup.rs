@@ -127,6 +127,7 @@ fn run_on<R: Simulated>(
             None => Pace::Never,
         },
         proximity: args.proximity,
+        alive: args.fail.parts_per_million == 0,
         lookup,
     };
     world.set_replay(replay(args));

@@ -1,9 +1,10 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Four experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
-//! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
-//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All
-//! are functions of their arguments and a seed; the binary only prints what they give.
+//! Six experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
+//! which nodes come and go all the time, [`repair`] one of which a part dies at once, [`loss`] what is
+//! left of the records then, [`nearest`] which replica is reached first, and [`faults`] hunts for
+//! seeds under which something that was promised does not hold. All are functions of their
+//! arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
@@ -14,9 +15,11 @@ mod growth;
 mod invariants;
 pub mod lookup;
 pub mod loss;
+pub mod nearest;
 mod overlays;
 pub mod paper;
 mod progress;
+pub mod repair;
 pub mod scenario;
 mod storing;
 mod tally;
@@ -123,6 +126,8 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Churn(args) => churn::command(&args, &mut out),
         Experiment::Faults(args) => faults::command(&args, &mut out),
         Experiment::Loss(args) => loss::command(&args, &mut out),
+        Experiment::Repair(args) => repair::command(&args, &mut out),
+        Experiment::Nearest(args) => nearest::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)

@@ -1,10 +1,11 @@
 //! Nodes that store, in a network that starts with correct tables.
 
-use super::overlays::{Pace, Settings, Simulated};
+use super::overlays::{Pace, Settings, Simulated, round_trips};
 use dht::{Dht, DhtConfig, DhtMessage, DhtTimer, MemoryStore, StoreMessage};
 use overlay::lookup::{LookupConfig, RoutingTimer};
+use overlay::proximity::Distance;
 use overlay::{Contact, Duration, Time};
-use sim::{World, address_of};
+use sim::{Latency, World, address_of};
 
 /// A node that stores.
 pub(super) type Storing<R> = Dht<R, MemoryStore>;
@@ -22,8 +23,14 @@ const PHASES: u32 = 101;
 /// The first maintenance of all nodes falls into this span.
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
-/// Fills an empty world with `count` nodes that have correct tables and begin to maintain them.
-pub(super) fn build<R: Simulated>(world: &mut World<Storing<R>>, count: usize, config: &DhtConfig) {
+/// Fills an empty world with `count` nodes that have correct tables, chosen by `latency` if it is
+/// given, and begin to maintain them.
+pub(super) fn build<R: Simulated>(
+    world: &mut World<Storing<R>>,
+    count: usize,
+    config: &DhtConfig,
+    latency: Option<&Latency>,
+) {
     let (mut ids, mut phases) = (world.dice(IDS), world.dice(PHASES));
     let contacts: Vec<Contact> = (0..count)
         .map(|node| Contact {
@@ -34,15 +41,18 @@ pub(super) fn build<R: Simulated>(world: &mut World<Storing<R>>, count: usize, c
     let settings = Settings {
         successors: SUCCESSORS,
         pace: Pace::Shipped,
-        proximity: false,
+        proximity: latency.is_some(),
+        alive: latency.is_some(),
         lookup: LookupConfig::default(),
     };
     let mut sorted = contacts.clone();
     sorted.sort_unstable();
+    let rtt = latency.map(|latency| round_trips(&sorted, latency));
+    let rtt: Option<Distance<'_>> = rtt.as_ref().map(|rtt| rtt as Distance<'_>);
     for contact in contacts {
         let at = sorted.partition_point(|other| other.id < contact.id);
         let node = world.add(contact.id, |_| {
-            let router = R::correct(&sorted, at, &settings, None);
+            let router = R::correct(&sorted, at, &settings, rtt);
             let (store, lookup) = (MemoryStore::on_disk(), settings.lookup.clone());
             let mut node = Dht::new(router, store, config.clone(), lookup);
             node.assume_complete();

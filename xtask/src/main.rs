@@ -22,7 +22,7 @@ Usage: cargo xtask VERB [FLAGS]
 Verbs:
   test      Install what the tests need, then build and run all of them, doc tests included
   wasm      Check that the pure crates build where there is no operating system
-  ci        Run .ci/run: test, wasm, format, clippy, docs, demo; what must pass before a merge
+  ci        Run .ci/run: test, wasm, format, clippy, docs, demo, survival; what must pass before a merge
   survive   Kill, stop, add, remove and cut off real nodes while clients write and read
   figures   Measure the store with real processes: group commit, repair, leases
   deny      Check licences, advisories and sources of all dependencies with cargo-deny

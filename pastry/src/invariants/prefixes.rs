@@ -10,13 +10,17 @@ pub fn entries_share_their_rows_prefix(node: &Pastry) -> Result<(), String> {
     let bits = node.config().bits();
     let me = Point::of(node.me.id);
     for entry in node.table().entries() {
-        let point = Point::of(entry.contact.id);
+        let point = Point::of(entry.contact().id);
         let row = me.shared_digits(point, bits);
         let slot = (row as u8, point.digit(row, bits));
         if slot != (entry.row, entry.digit) {
             return Err(format!(
                 "{} is in row {} for digit {:x}, and belongs into row {} for digit {:x}",
-                entry.contact, entry.row, entry.digit, slot.0, slot.1
+                entry.contact(),
+                entry.row,
+                entry.digit,
+                slot.0,
+                slot.1
             ));
         }
     }

@@ -232,6 +232,7 @@ mod tests {
             successors: SUCCESSORS,
             pace: Pace::Never,
             proximity: false,
+            alive: false,
             lookup: LookupConfig::default(),
         };
         let oracle = SharedOracle::new(settings.build(&mut world, 1_000, &latency));

@@ -108,7 +108,7 @@ impl<R: Simulated> Run<R> {
             read_quorum: majority,
             ..DhtConfig::default()
         };
-        storing::build(&mut world, plan.nodes, &config);
+        storing::build(&mut world, plan.nodes, &config, None);
         Self {
             keys: Keys::new(seed, plan.keys, plan.value_size),
             replicas: plan.replicas.into(),

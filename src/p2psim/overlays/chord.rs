@@ -4,7 +4,8 @@ use super::{HasRouter, PAPER_PERIOD, Pace, Scope, Settings, Simulated};
 use crate::p2psim::faults::Machines;
 use crate::p2psim::invariants::{Coverage, RingInvariants, SharedOracle, Standing, ring};
 use chord::{Chord, ChordConfig, ChordTimer, Period};
-use overlay::{Contact, Duration, Id};
+use overlay::proximity::Distance;
+use overlay::{Contact, Id};
 use sim::{Oracle, Ownership, World};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -45,9 +46,13 @@ impl Simulated for Chord {
         contacts: &[Contact],
         at: usize,
         settings: &Settings,
-        rtt: Option<&dyn Fn(usize, usize) -> Duration>,
+        rtt: Option<Distance<'_>>,
     ) -> Self {
-        chord::tables::correct(contacts, at, config(settings), rtt)
+        let mut chord = chord::tables::correct(contacts, at, config(settings), rtt);
+        if settings.alive {
+            chord.assume_alive();
+        }
+        chord
     }
 
     fn start() -> ChordTimer {

@@ -7,6 +7,7 @@ use super::faults::Machines;
 use super::invariants::{Coverage, SharedOracle, Standing};
 use dht::{Dht, MemoryStore};
 use overlay::lookup::{LookupConfig, Routing, RoutingMessage, RoutingTimer};
+use overlay::proximity::Distance;
 use overlay::{Contact, Duration, Id, KeyRouter, Machine, Time};
 use sim::{Latency, Oracle, Ownership, World, address_of};
 use std::cell::Cell;
@@ -52,7 +53,7 @@ pub(super) trait Simulated: KeyRouter + Sized + 'static {
         contacts: &[Contact],
         at: usize,
         settings: &Settings,
-        rtt: Option<&dyn Fn(usize, usize) -> Duration>,
+        rtt: Option<Distance<'_>>,
     ) -> Self;
 
     /// The timer that lets a node with given tables begin to maintain them.
@@ -134,6 +135,8 @@ pub(super) struct Settings {
     pub(super) pace: Pace,
     /// Whether tables are chosen by proximity.
     pub(super) proximity: bool,
+    /// Whether the nodes of correct tables may be taken for alive, because none will die.
+    pub(super) alive: bool,
     pub(super) lookup: LookupConfig,
 }
 
@@ -155,16 +158,8 @@ impl Settings {
         // Node n lives at address n, wherever its id falls: neighbours are far apart as in reality.
         let ids: Vec<Id> = contacts.iter().map(|contact| contact.id).collect();
         contacts.sort_unstable();
-        let node_at = |at: usize| {
-            contacts
-                .get(at)
-                .and_then(|contact| sim::index_of(contact.addr))
-        };
-        let rtt = |one: usize, other: usize| match (node_at(one), node_at(other)) {
-            (Some(one), Some(other)) => latency.mean(one, other).times(2),
-            _ => Duration::ZERO,
-        };
-        let rtt: &dyn Fn(usize, usize) -> Duration = &rtt;
+        let rtt = round_trips(&contacts, latency);
+        let rtt: Distance<'_> = &rtt;
         for id in &ids {
             let at = contacts.partition_point(|contact| contact.id < *id);
             world.add(*id, |_| {
@@ -180,6 +175,20 @@ impl Settings {
     /// A node that has not joined yet.
     pub(super) fn fresh<R: Simulated>(&self, me: Contact) -> Node<R> {
         Routing::new(R::fresh(me, self), self.lookup.clone())
+    }
+}
+
+/// The round trips between the nodes `contacts`, by their indices there.
+pub(super) fn round_trips(
+    contacts: &[Contact],
+    latency: &Latency,
+) -> impl Fn(usize, usize) -> Duration {
+    move |one, other| {
+        let node_at = |at: usize| sim::index_of(contacts.get(at)?.addr);
+        match (node_at(one), node_at(other)) {
+            (Some(one), Some(other)) => latency.mean(one, other).times(2),
+            _ => Duration::ZERO,
+        }
     }
 }
 

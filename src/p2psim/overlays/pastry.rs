@@ -3,7 +3,8 @@
 use super::{HasRouter, Pace, Scope, Settings, Simulated};
 use crate::p2psim::faults::Machines;
 use crate::p2psim::invariants::{Coverage, LeafInvariants, SharedOracle, Standing};
-use overlay::{Contact, Duration, KeyRouter};
+use overlay::proximity::Distance;
+use overlay::{Contact, KeyRouter};
 use pastry::invariants::{entries_share_their_rows_prefix, leaf_sets_are_the_neighbours};
 use pastry::{Pastry, PastryConfig, PastryTimer, Side};
 use sim::{Oracle, Ownership, World};
@@ -33,7 +34,7 @@ impl Simulated for Pastry {
         contacts: &[Contact],
         at: usize,
         settings: &Settings,
-        rtt: Option<&dyn Fn(usize, usize) -> Duration>,
+        rtt: Option<Distance<'_>>,
     ) -> Self {
         pastry::tables::correct(contacts, at, config(settings), rtt)
     }

@@ -1,9 +1,10 @@
-//! How often nodes fail, and how often entries of the routing table must therefore be probed.
+//! How often nodes fail, and how often entries of a routing table must therefore be probed.
 //!
-//! MSPastry (DSN 2004, section 4.1): a node measures the rate of failures among its leaves, and
-//! chooses the period of probing so that a lookup meets a dead entry with a given probability.
+//! MSPastry (DSN 2004, section 4.1): a node measures the rate of failures among the peers that it
+//! watches, and chooses the period of probing so that a lookup meets a dead entry with a given
+//! probability.
 
-use overlay::{Duration, Time};
+use crate::{Duration, Time};
 use std::collections::VecDeque;
 
 /// Failures that the estimate rests on: the last so many.
@@ -13,21 +14,21 @@ pub const LONGEST_PERIOD: Duration = Duration::from_secs(3_600);
 /// And at most this often: a network that fails faster is not helped by more messages.
 pub const SHORTEST_PERIOD: Duration = Duration::from_secs(5);
 
-/// The failures among this node's leaves.
+/// The failures among the peers that a node watches.
 #[derive(Debug, Default)]
-pub(crate) struct FailureRate {
+pub struct FailureRate {
     since: Time,
     times: VecDeque<Time>,
 }
 
 impl FailureRate {
     /// The node begins to watch.
-    pub(crate) fn begin(&mut self, now: Time) {
+    pub fn begin(&mut self, now: Time) {
         (self.since, self.times) = (now, VecDeque::new());
     }
 
-    /// A leaf failed.
-    pub(crate) fn note(&mut self, now: Time) {
+    /// One of them failed.
+    pub fn note(&mut self, now: Time) {
         if self.times.len() == REMEMBERED
             && let Some(oldest) = self.times.pop_front()
         {
@@ -37,22 +38,23 @@ impl FailureRate {
     }
 
     /// Failures of one node in a second.
-    fn per_second(&self, leaves: usize, now: Time) -> f64 {
-        let watched = seconds_of(now.since(self.since)) * leaves.max(1) as f64;
-        if watched > 0.0 {
-            self.times.len() as f64 / watched
+    fn per_second(&self, watched: usize, now: Time) -> f64 {
+        let node_seconds = seconds_of(now.since(self.since)) * watched.max(1) as f64;
+        if node_seconds > 0.0 {
+            self.times.len() as f64 / node_seconds
         } else {
             0.0
         }
     }
 
     /// How often entries must be probed, for lookups of `hops` steps of which a share of at most
-    /// `target` may meet a dead entry.
+    /// `target` may meet a dead entry, when `watched` peers are watched.
     ///
     /// An entry that is probed every T seconds and fails at the rate m is dead when it is used
     /// with the probability 1 - (1 - e^(-Tm)) / Tm, which is about Tm / 2 while that is small.
-    pub(crate) fn period(&self, hops: f64, target: f64, leaves: usize, now: Time) -> Duration {
-        let rate = self.per_second(leaves, now);
+    #[must_use]
+    pub fn period(&self, hops: f64, target: f64, watched: usize, now: Time) -> Duration {
+        let rate = self.per_second(watched, now);
         if rate <= 0.0 {
             return LONGEST_PERIOD;
         }

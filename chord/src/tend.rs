@@ -1,0 +1,107 @@
+//! Looking after fingers: which are alive, and when to look for nearer ones.
+//!
+//! As Pastry looks after its routing table (MSPastry, DSN 2004, section 4.1): a finger that gave no
+//! sign of life for as long as the measured rate of failures allows is probed, one at each
+//! stabilisation; every acknowledged hop of a lookup is a sign of life. Nearer ones are looked for
+//! often while some are found, and seldom while none are.
+
+use crate::message::{ChordMessage, ChordTimer};
+use crate::node::Chord;
+use overlay::{Contact, Cx, Duration, Time};
+
+/// Share of the lookups that may meet a dead finger. Our choice: MSPastry (section 4.1) uses 5 %;
+/// with 15 % a thousand nodes with sessions of an hour send a quarter of a message a second less
+/// each, and a dead finger costs a lookup one time-out, after which it is gone.
+const TARGET_LOSS: f64 = 0.15;
+/// Shortest and longest pause between two searches for a nearer finger; the longest is as for
+/// Pastry.
+pub(crate) const SEARCH: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(960));
+/// How often a finger is probed before it is dropped: a wrong verdict costs a lookup, no more.
+const TRIES: u32 = 2;
+
+/// A finger that was asked whether it is alive.
+#[derive(Debug)]
+pub(crate) struct Tended {
+    token: u64,
+    peer: Contact,
+    tries: u32,
+    sent: Time,
+}
+
+impl Chord {
+    /// Begins to measure how often peers fail. A node that has seen nothing yet expects a failure.
+    pub(crate) fn watch_failures(&mut self, now: Time) {
+        self.failures.begin(now);
+        self.failures.note(now);
+    }
+
+    /// Once for each stabilisation, while nothing is wanted.
+    pub(crate) fn tend_fingers(&mut self, cx: &mut Cx<'_, Self>) {
+        if self.fingers.is_asking() || self.survey.is_some() || self.tended.is_some() {
+            return;
+        }
+        if self.has_new_slots() {
+            return self.fill_new_slots(cx);
+        }
+        if self.search.is_due(cx.now, SEARCH) {
+            return self.look_for_nearer(cx);
+        }
+        let period = self.finger_period(cx.now);
+        let stalest = self.fingers.stalest();
+        if let Some(stalest) = stalest.filter(|peer| cx.now.since(peer.heard) >= period) {
+            let peer = stalest.contact;
+            self.ask_finger(cx, peer, 0);
+        }
+    }
+
+    /// How long a finger may stay silent before it is probed.
+    fn finger_period(&self, now: Time) -> Duration {
+        let count = self.fingers.entries().len();
+        // Half of the octaves take a hop each.
+        let hops = count as f64 / (2.0 * f64::from(self.parts()));
+        // The first successor and the predecessor are watched too.
+        self.failures.period(hops, TARGET_LOSS, count + 2, now)
+    }
+
+    fn ask_finger(&mut self, cx: &mut Cx<'_, Self>, peer: Contact, tries: u32) {
+        let token = self.token();
+        self.tended = Some(Tended {
+            token,
+            peer,
+            tries,
+            sent: cx.now,
+        });
+        cx.send(peer, ChordMessage::Ping { token });
+        let wait = self.rtt.timeout(peer.id).max(self.config.min_timeout);
+        cx.arm(cx.now + wait, ChordTimer::Finger { token });
+    }
+
+    /// Says whether this was the answer of a finger that was asked.
+    pub(crate) fn finger_answered(&mut self, cx: &Cx<'_, Self>, from: Contact, token: u64) -> bool {
+        let asked = |tended: &mut Tended| tended.token == token && tended.peer.id == from.id;
+        let Some(tended) = self.tended.take_if(asked) else {
+            return false;
+        };
+        self.measured(from.id, cx.now.since(tended.sent), cx.now);
+        true
+    }
+
+    /// A finger did not answer in time.
+    pub(crate) fn on_finger_silent(&mut self, cx: &mut Cx<'_, Self>, token: u64) {
+        let Some(tended) = self.tended.take_if(|tended| tended.token == token) else {
+            return;
+        };
+        if tended.tries + 1 < TRIES {
+            return self.ask_finger(cx, tended.peer, tended.tries + 1);
+        }
+        self.failures.note(cx.now);
+        self.fingers.remove(tended.peer.id);
+        self.go_on_filling(cx);
+    }
+
+    /// Takes in a round trip.
+    pub(crate) fn measured(&mut self, peer: overlay::Id, rtt: Duration, now: Time) {
+        self.rtt.observe(peer, rtt, now);
+        self.fingers.heard(peer, Some(rtt), now);
+    }
+}
