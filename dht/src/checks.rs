@@ -3,9 +3,10 @@
 use crate::Meta;
 use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
 use crate::message::{Renewal, Write};
+use overlay::words::{MAX_TEXT_RESULTS, Query, Words};
 use overlay::{
-    Condition, Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request,
-    Slot, WallMs,
+    Condition, Item, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES,
+    Record, Request, Slot, WallMs,
 };
 
 /// Most items in one message of records: what a page of small records needs.
@@ -19,13 +20,21 @@ const ITEM_BYTES: usize = 96;
 /// Why a user's request is refused, in one line with the limit; nothing when it is fine.
 pub(crate) fn refuse(request: &Request) -> Option<String> {
     match request {
-        Request::Put { value, ttl_s, .. } => {
-            value_fits(value.len()).or_else(|| ttl_s.and_then(ttl_fits))
-        }
+        Request::Put {
+            value,
+            ttl_s,
+            text,
+            indexed,
+            ..
+        } => value_fits(value.len())
+            .or_else(|| ttl_s.and_then(ttl_fits))
+            .or_else(|| words_fit(text))
+            .or_else(|| indexed.as_ref().and_then(|name| name_fits(name.len()))),
         Request::Insert {
             lease_s,
             text,
             holder,
+            indexed,
             ..
         } => {
             if holder.port() == 0 || holder.ip().is_unspecified() {
@@ -33,7 +42,9 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
                     "a holder needs an address that others can reach, and {holder} is none"
                 ));
             }
-            lease_fits(*lease_s).or_else(|| text_fits(text.len()))
+            lease_fits(*lease_s)
+                .or_else(|| words_fit(text))
+                .or_else(|| indexed.as_ref().and_then(|name| name_fits(name.len())))
         }
         Request::Delete {
             holder, condition, ..
@@ -41,8 +52,36 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
         Request::Search { limit: 0, .. } => {
             Some("a search for at most 0 holders finds nothing; ask for 1 at least".to_owned())
         }
+        Request::SearchText { text, limit, .. } => {
+            let query = Query::parse(text).err().map(|error| error.to_string());
+            query.or_else(|| limit_fits(*limit)).or_else(not_built)
+        }
+        Request::SearchPrefix { prefix, limit, .. } => name_fits(prefix.len())
+            .or_else(|| limit_fits(*limit))
+            .or_else(not_built),
         _ => None,
     }
+}
+
+fn not_built() -> Option<String> {
+    Some("this overlay has no index yet: search by a key".to_owned())
+}
+
+/// The limits of a text that a user gives.
+fn words_fit(text: &str) -> Option<String> {
+    let words = || Words::parse(text).err().map(|error| error.to_string());
+    text_fits(text.len()).or_else(words)
+}
+
+fn name_fits(length: usize) -> Option<String> {
+    (length > MAX_KEY_BYTES)
+        .then(|| format!("a key has at most {MAX_KEY_BYTES} bytes, and this one has {length}"))
+}
+
+fn limit_fits(limit: u32) -> Option<String> {
+    (limit == 0 || limit > MAX_TEXT_RESULTS).then(|| {
+        format!("a search has 1 to {MAX_TEXT_RESULTS} results, not {limit}; ask for fewer")
+    })
 }
 
 fn condition_fits(of_holder: bool, condition: Condition) -> Option<String> {
@@ -64,9 +103,7 @@ fn value_fits(length: usize) -> Option<String> {
 
 fn text_fits(length: usize) -> Option<String> {
     (length > MAX_TEXT_BYTES).then(|| {
-        format!(
-            "the text of a holder has at most {MAX_TEXT_BYTES} bytes, and this one has {length}"
-        )
+        format!("a text has at most {MAX_TEXT_BYTES} bytes, and this one has {length}; shorten it")
     })
 }
 

@@ -25,14 +25,16 @@ mod status;
 mod store;
 mod time;
 pub mod wire;
+pub mod words;
 
 pub use arc::Arc;
 pub use contact::Contact;
 pub use deadlines::Deadlines;
 pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
 pub use locate::{
-    ConflictReport, Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport,
-    Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request, SearchReport,
+    ConflictReport, Consistency, DeleteReport, Failure, GetReport, HitKind, HolderInfo,
+    InsertReport, Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request,
+    SearchReport, TextHit, TextReport,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use memory::MemoryStore;

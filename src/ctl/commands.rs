@@ -115,6 +115,8 @@ pub(super) async fn put(
         ttl_s: args.ttl,
         consistency: args.consistency.into(),
         condition,
+        text: String::new(),
+        indexed: None,
     };
     let reply = asking.data_once(request).await?;
     put_answer(context, reply, &about)

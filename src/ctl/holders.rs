@@ -37,6 +37,7 @@ pub(super) async fn insert(
         holder,
         lease_s: args.ttl,
         text: args.text,
+        indexed: None,
     };
     let reply = asking.data(&mut session, request).await;
     session.close().await;

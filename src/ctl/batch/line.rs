@@ -148,6 +148,8 @@ impl Job {
             ttl_s,
             consistency: *consistency,
             condition: *condition,
+            text: String::new(),
+            indexed: None,
         };
         let about = About::Put(Stored { bytes, ttl_s });
         Ok(Parsed { request, about })
@@ -187,6 +189,7 @@ impl Job {
             holder,
             lease_s,
             text,
+            indexed: None,
         };
         let about = About::Insert;
         Ok(Parsed { request, about })

@@ -43,7 +43,9 @@ impl Operation {
             Request::Create
             | Request::Join { .. }
             | Request::Leave
-            | Request::LeaveWithin { .. } => None,
+            | Request::LeaveWithin { .. }
+            | Request::SearchText { .. }
+            | Request::SearchPrefix { .. } => None,
         }
     }
 
