@@ -131,7 +131,8 @@ fn a_rare_word_costs_one_question_whatever_the_others_are() {
     }
     let report = ask(&mut world, ids[1], by_words("common rare"));
     assert_eq!(keys(&report), BTreeSet::from([key(7)]));
-    assert!(report.complete && report.asked <= 2, "{report:?}");
+    // One for each word, and one further down that of the popular word was asked meanwhile.
+    assert!(report.complete && report.asked <= 3, "{report:?}");
 }
 
 #[test]

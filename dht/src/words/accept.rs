@@ -24,6 +24,8 @@ pub(super) struct Filling {
     pub(super) children: Vec<Child>,
     /// Live entries besides them.
     pub(super) entries: usize,
+    /// Whether some entry of a batch was sent on to a child.
+    passes_on: bool,
 }
 
 /// What is decided about a batch.
@@ -66,13 +68,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             not_mine,
             full,
         } = self.sort_entries(cx, first.unwrap_or_default(), items);
-        let children = nodes.into_iter().map(|(base, node)| (base, node.children));
+        let passing = nodes.into_iter().filter(|(_, node)| node.passes_on);
         let result = IndexResult::Done {
-            nodes: if deeper.is_empty() {
-                Vec::new()
-            } else {
-                children.collect()
-            },
+            nodes: passing.map(|(base, node)| (base, node.children)).collect(),
             deeper,
             not_mine,
             full,
@@ -116,7 +114,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             }
             let node = sorted.nodes.get_mut(&base);
             if let Some(before) = item.removes {
-                if node.is_some_and(|node| !node.children.is_empty()) {
+                if let Some(node) = node.filter(|node| !node.children.is_empty()) {
+                    node.passes_on = true;
                     sorted.deeper.push(at);
                 }
                 if is_live && known.is_some_and(|known| known.version.clock < before) {
@@ -132,6 +131,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 (None, Some(node)) => {
                     let is_full = !is_live && node.entries >= MAX_NODE_ENTRIES;
                     if is_full || !node.children.is_empty() {
+                        node.passes_on = true;
                         sorted.deeper.push(at);
                         continue;
                     }

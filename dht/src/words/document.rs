@@ -61,6 +61,25 @@ pub(crate) struct ToPlace {
     pub(crate) body: Bytes,
 }
 
+/// An entry and its way down a tree, for a simulation that starts with an index.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The digits of the nodes on its way.
+    pub digits: Vec<u8>,
+    /// What tells it apart in its node.
+    pub low: Low,
+    /// What it says.
+    pub body: Bytes,
+}
+
+/// The way of an entry; `order` is the word or name where the tree is ordered, and `identity` that
+/// of what it describes.
+#[must_use]
+pub fn placed(tree: &Tree, order: &[u8], identity: Id, body: Bytes) -> Placed {
+    let (digits, low) = path(tree, order, identity);
+    Placed { digits, low, body }
+}
+
 impl Entry {
     /// The bytes of the entry.
     #[must_use]

@@ -4,7 +4,7 @@
 //! Remembering saves questions, forgetting costs some: whatever is forgotten here is learnt again
 //! from the owners.
 
-use super::place::{Child, Low};
+use super::place::{Child, Low, MAX_CHILDREN};
 use overlay::{Duration, Id, Time, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,10 @@ impl Inner {
         });
         self.by_age.remove(&(known.until, base));
         known.until = until;
-        known.children.extend(children);
+        known.children.extend(children.iter().take(MAX_CHILDREN));
+        while known.children.len() > MAX_CHILDREN {
+            known.children.pop_last();
+        }
         self.by_age.insert((until, base));
         while self.nodes.len() > MAX_INNER {
             let Some((_, oldest)) = self.by_age.pop_first() else {

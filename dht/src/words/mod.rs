@@ -33,7 +33,7 @@ mod search;
 
 pub use choice::PLACES;
 pub(crate) use document::Described;
-pub use document::{Document, Entry, Subject};
+pub use document::{Document, Entry, Placed, Subject, placed};
 pub(crate) use part::Parts;
 pub use place::{Child, Low, MAX_NODE_ENTRIES, Node, Tree};
 pub(crate) use publisher::Publisher;

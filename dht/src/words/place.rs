@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 /// Most entries of a node. As many as the sums of a store keep in one leaf, so that a node costs no
 /// memory besides its records, and as an answer of about 20 KB lists.
 pub const MAX_NODE_ENTRIES: usize = 128;
+/// Most children of a node that are believed: a byte has 256 values, and each child two places.
+pub(super) const MAX_CHILDREN: usize = 512;
 /// Bytes of a key that order names; what is equal so far is told apart by hash.
 const ORDERED_BYTES: usize = 64;
 /// Bytes that choose the node.

@@ -14,7 +14,7 @@ use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
 use overlay::lookup::{Located, LookupRequest};
 use overlay::{Contact, Cx, Duration, Hlc, Id, KeyRouter, Notice, Reply, Slot, WallMs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// Most batches under way: a text of many words goes to that many owners at once, and what is
@@ -224,7 +224,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.batch_failed(cx, number, batch);
         };
         self.deadlines.clear(Due::IndexBatch(number));
-        let nodes: BTreeMap<Id, _> = nodes.into_iter().collect();
+        // Which nodes have or need children: an owner is believed about those that sent entries down.
+        let deeper: BTreeSet<u32> = deeper.into_iter().collect();
+        let down = (0_u32..).zip(&batch.jobs);
+        let down = down.filter(|(at, _)| deeper.contains(at));
+        let down: BTreeSet<Id> = down.map(|(_, job)| base_of(job.place())).collect();
+        let mut nodes: BTreeMap<Id, _> = nodes.into_iter().collect();
+        nodes.retain(|base, _| down.contains(base));
+        for base in down {
+            nodes.entry(base).or_default();
+        }
         for (base, children) in &nodes {
             self.index.publisher.inner.learn(*base, children, cx.now);
         }

@@ -249,6 +249,11 @@ impl Search {
     }
 }
 
+/// Why a search does not ask everything.
+fn too_many() -> String {
+    format!("more than {MAX_ASKED} parts of the index would have to be asked; add a rarer word")
+}
+
 /// The one subject of a key that a hit is about.
 const fn addr_of(subject: Subject) -> Option<std::net::SocketAddr> {
     match subject {
@@ -295,9 +300,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 return;
             };
             if search.parts_asked >= MAX_ASKED {
-                search.cut = Some(format!(
-                    "{MAX_ASKED} parts of the index were asked, the limit; add a rarer word"
-                ));
+                search.cut = Some(too_many());
                 search.waiting.clear();
                 continue;
             }

@@ -4,7 +4,7 @@ use super::{Contest, MAX_EXPANDED, Purpose, Search, addr_of};
 use crate::message::{EntrySeen, Filter};
 use crate::words::document::{Document, Entry};
 use crate::words::part::Parts;
-use crate::words::place::{Child, Node, Tree};
+use crate::words::place::{Child, MAX_CHILDREN, Node, Tree};
 use overlay::WallMs;
 
 /// What a read of a node came to.
@@ -39,6 +39,7 @@ impl Search {
         }
         let children: Vec<Node> = children
             .into_iter()
+            .take(MAX_CHILDREN)
             .filter(|child| self.is_wanted(node, *child, purpose))
             .map(|child| node.child(child))
             .collect();
@@ -69,7 +70,11 @@ impl Search {
             }
         }
         let next = children.into_iter().map(|child| (child, purpose));
-        self.waiting.extend(next);
+        let room = (super::MAX_ASKED as usize).saturating_sub(self.waiting.len());
+        if next.len() > room {
+            self.cut = Some(super::too_many());
+        }
+        self.waiting.extend(next.take(room));
         Vec::new()
     }
 
