@@ -308,14 +308,8 @@ impl ReadWork {
             .asked
             .iter()
             .any(|asked| matches!(asked.state, State::Waiting { .. }));
-        if let Some(peer) = self.withheld() {
-            // What it has of a node of the index is needed, unless the root has the same.
-            let root_waits = waiting && self.waits_for(root.id);
-            return if root_waits {
-                Verdict::Wait
-            } else {
-                Verdict::Fetch(peer)
-            };
+        if let Some(first) = self.fetch_first(root.id) {
+            return first;
         }
         if self.is_behind() {
             // No answer for this client: others are asked, then again, then it is told so.

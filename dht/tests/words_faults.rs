@@ -161,6 +161,41 @@ fn calls(world: &mut World, model: &mut Model, round: u64) {
     model.answered(world);
 }
 
+/// Searches for everything, at two nodes.
+fn look(world: &mut World, model: &Model, seed: u64) {
+    let consistency = Consistency::Quorum;
+    let nodes = [world.ids()[0], world.ids()[5]];
+    for node in nodes {
+        for query in ["all", "all group2", "group3", "numb*"] {
+            let text = query.to_owned();
+            let limit = 1_000;
+            let request = Request::SearchText {
+                text,
+                limit,
+                consistency,
+            };
+            let report = search(world, node, request);
+            if query == "numb*" {
+                // More words begin so than a query stands for.
+                assert!(!report.complete, "seed {seed}");
+                continue;
+            }
+            let group = query.chars().last().and_then(|digit| digit.to_digit(10));
+            model.check(seed, query, group.map(u64::from), &report);
+        }
+        for (prefix, group) in [("item/", None), ("item/4/", Some(4))] {
+            let prefix = Bytes::from(prefix);
+            let request = Request::SearchPrefix {
+                prefix,
+                limit: 1_000,
+                consistency,
+            };
+            let report = search(world, node, request);
+            model.check(seed, "prefix", group, &report);
+        }
+    }
+}
+
 fn run(seed: u64) {
     let mut world = World::of(8, seed);
     let mut model = Model::default();
@@ -187,37 +222,7 @@ fn run(seed: u64) {
     }
     (world.duplicate_one_in, world.delay_one_in) = (0, 0);
     world.run_for(QUIET);
-    let consistency = Consistency::Quorum;
-    let nodes = [world.ids()[0], world.ids()[5]];
-    for node in nodes {
-        for query in ["all", "all group2", "group3", "numb*"] {
-            let text = query.to_owned();
-            let limit = 1_000;
-            let request = Request::SearchText {
-                text,
-                limit,
-                consistency,
-            };
-            let report = search(&mut world, node, request);
-            if query == "numb*" {
-                // More words begin so than a query stands for.
-                assert!(!report.complete, "seed {seed}");
-                continue;
-            }
-            let group = query.chars().last().and_then(|digit| digit.to_digit(10));
-            model.check(seed, query, group.map(u64::from), &report);
-        }
-        for (prefix, group) in [("item/", None), ("item/4/", Some(4))] {
-            let prefix = Bytes::from(prefix);
-            let request = Request::SearchPrefix {
-                prefix,
-                limit: 1_000,
-                consistency,
-            };
-            let report = search(&mut world, node, request);
-            model.check(seed, "prefix", group, &report);
-        }
-    }
+    look(&mut world, &model, seed);
     // Comparisons and the like go on for ever; what was done for words must be over.
     let of_words = [
         "calls",
@@ -243,7 +248,7 @@ fn run(seed: u64) {
 
 #[test]
 fn once_it_is_quiet_all_that_lives_is_found_and_nothing_that_ended() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         run(400 + seed);
     }
 }

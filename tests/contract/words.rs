@@ -64,6 +64,13 @@ pub(crate) fn words_and_beginnings_find_holders_and_values(overlay: &str) {
         assert_eq!(names, ["iso/größe", "iso/ubuntu"]);
         assert_eq!(results(node, ["--prefix", "iso/debian"]).len(), 0);
     }
+    for wrong in [
+        &["search", "--text", "..."][..],
+        &["search", "--text", "a", "--prefix", "b"],
+        &["put", "k", "v", "--hex", "--indexed"],
+    ] {
+        nodes[0].json(wrong).exits(2);
+    }
     let one = nodes[3].json(["search", "--text", "image", "--limit", "1"]);
     let one = one.exits(0).document();
     assert_eq!(one["results"].as_array().map(Vec::len), Some(1), "{one}");

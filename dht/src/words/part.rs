@@ -6,7 +6,7 @@
 use super::place::{Child, Low};
 use crate::Sum;
 use crate::message::{EntriesSeen, EntrySeen, Wanted};
-use crate::reading::{Asked, ReadWork, State};
+use crate::reading::{Asked, ReadWork, State, Verdict};
 use overlay::{Contact, Hlc, Id, WallMs};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,13 +58,23 @@ impl Parts {
 
 impl ReadWork {
     /// Somebody who has answered, and has not sent what it has.
-    pub(crate) fn withheld(&self) -> Option<Contact> {
+    fn withheld(&self) -> Option<Contact> {
         let mut asked = self.asked.iter();
         let has_answered =
             |asked: &&Asked| matches!(asked.state, State::Root { .. } | State::Other { .. });
         asked
             .find(|asked| has_answered(asked) && self.parts.is_withheld(asked.peer.id))
             .map(|asked| asked.peer)
+    }
+
+    /// What to do before anything is judged: what a replica of a node of the index has is needed,
+    /// unless the root has the same.
+    pub(crate) fn fetch_first(&self, root: Id) -> Option<Verdict> {
+        let peer = self.withheld()?;
+        if self.waits_for(root) {
+            return Some(Verdict::Wait);
+        }
+        Some(Verdict::Fetch(peer))
     }
 
     /// Whether there is nothing that these answers lack: the root holds everything that was
