@@ -85,6 +85,8 @@ fn put(key: Id) -> Request {
         ttl_s: None,
         consistency: Consistency::Quorum,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     }
 }
 

@@ -15,8 +15,18 @@ const OPERATION_BUCKETS: [f64; 14] = [
 ];
 
 /// Kinds of operations, in the order of [`kind_index`].
-const KINDS: [&str; 9] = [
-    "create", "join", "leave", "put", "get", "insert", "search", "delete", "locate",
+const KINDS: [&str; 11] = [
+    "create",
+    "join",
+    "leave",
+    "put",
+    "get",
+    "insert",
+    "search",
+    "delete",
+    "locate",
+    "search_text",
+    "search_prefix",
 ];
 
 const fn kind_index(request: &Request) -> usize {
@@ -30,6 +40,8 @@ const fn kind_index(request: &Request) -> usize {
         Request::Search { .. } => 6,
         Request::Delete { .. } => 7,
         Request::Locate { .. } => 8,
+        Request::SearchText { .. } => 9,
+        Request::SearchPrefix { .. } => 10,
     }
 }
 

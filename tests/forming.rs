@@ -84,6 +84,8 @@ impl Forming {
                 ttl_s: None,
                 consistency: Consistency::Quorum,
                 condition: Condition::Always,
+                text: String::new(),
+                indexed: None,
             };
             let op = self.world.call(writer, put);
             self.puts.insert(op, key);

@@ -100,6 +100,8 @@ async fn lives(node: &NodeHandle) {
         ttl_s: None,
         consistency: Consistency::One,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     };
     let reply = node.call(put).await;
     assert!(

@@ -3,9 +3,10 @@
 use crate::Meta;
 use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
 use crate::message::{Renewal, Write};
+use overlay::words::{MAX_TEXT_RESULTS, Query, Words};
 use overlay::{
-    Condition, Item, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, Record, Request,
-    Slot, WallMs,
+    Condition, Item, MAX_ENTRY_BYTES, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S,
+    MAX_VALUE_BYTES, Record, Request, Slot, WallMs,
 };
 
 /// Most items in one message of records: what a page of small records needs.
@@ -19,13 +20,21 @@ const ITEM_BYTES: usize = 96;
 /// Why a user's request is refused, in one line with the limit; nothing when it is fine.
 pub(crate) fn refuse(request: &Request) -> Option<String> {
     match request {
-        Request::Put { value, ttl_s, .. } => {
-            value_fits(value.len()).or_else(|| ttl_s.and_then(ttl_fits))
-        }
+        Request::Put {
+            value,
+            ttl_s,
+            text,
+            indexed,
+            ..
+        } => value_fits(value.len())
+            .or_else(|| ttl_s.and_then(ttl_fits))
+            .or_else(|| words_fit(text))
+            .or_else(|| indexed.as_ref().and_then(|name| name_fits(name.len()))),
         Request::Insert {
             lease_s,
             text,
             holder,
+            indexed,
             ..
         } => {
             if holder.port() == 0 || holder.ip().is_unspecified() {
@@ -33,7 +42,9 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
                     "a holder needs an address that others can reach, and {holder} is none"
                 ));
             }
-            lease_fits(*lease_s).or_else(|| text_fits(text.len()))
+            lease_fits(*lease_s)
+                .or_else(|| words_fit(text))
+                .or_else(|| indexed.as_ref().and_then(|name| name_fits(name.len())))
         }
         Request::Delete {
             holder, condition, ..
@@ -41,8 +52,32 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
         Request::Search { limit: 0, .. } => {
             Some("a search for at most 0 holders finds nothing; ask for 1 at least".to_owned())
         }
+        Request::SearchText { text, limit, .. } => {
+            let query = Query::parse(text).err().map(|error| error.to_string());
+            query.or_else(|| limit_fits(*limit))
+        }
+        Request::SearchPrefix { prefix, limit, .. } => {
+            name_fits(prefix.len()).or_else(|| limit_fits(*limit))
+        }
         _ => None,
     }
+}
+
+/// The limits of a text that a user gives.
+fn words_fit(text: &str) -> Option<String> {
+    let words = || Words::parse(text).err().map(|error| error.to_string());
+    text_fits(text.len()).or_else(words)
+}
+
+fn name_fits(length: usize) -> Option<String> {
+    (length > MAX_KEY_BYTES)
+        .then(|| format!("a key has at most {MAX_KEY_BYTES} bytes, and this one has {length}"))
+}
+
+fn limit_fits(limit: u32) -> Option<String> {
+    (limit == 0 || limit > MAX_TEXT_RESULTS).then(|| {
+        format!("a search has 1 to {MAX_TEXT_RESULTS} results, not {limit}; ask for fewer")
+    })
 }
 
 fn condition_fits(of_holder: bool, condition: Condition) -> Option<String> {
@@ -64,9 +99,7 @@ fn value_fits(length: usize) -> Option<String> {
 
 fn text_fits(length: usize) -> Option<String> {
     (length > MAX_TEXT_BYTES).then(|| {
-        format!(
-            "the text of a holder has at most {MAX_TEXT_BYTES} bytes, and this one has {length}"
-        )
+        format!("a text has at most {MAX_TEXT_BYTES} bytes, and this one has {length}; shorten it")
     })
 }
 
@@ -87,8 +120,12 @@ pub(crate) fn write_fits(write: &Write) -> bool {
     let (body, life_s) = (write.body.as_deref(), write.life_s);
     match write.slot {
         Slot::Holder(_) if write.condition != Condition::Always => false,
+        // These follow from values, and go in messages of their own.
+        Slot::Text | Slot::Entry => false,
         Slot::Value => {
-            body.is_none_or(|body| value_fits(body.len()).is_none())
+            let text = write.text.as_ref();
+            text.is_none_or(|text| body.is_some() && text.len() <= MAX_ENTRY_BYTES)
+                && body.is_none_or(|body| value_fits(body.len()).is_none())
                 && life_s.is_none_or(|life| ttl_fits(life).is_none())
         }
         Slot::Holder(_) => {
@@ -115,8 +152,8 @@ pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
         expires,
     } = &item.record;
     let longest_s = match item.slot {
-        Slot::Value => MAX_TTL_S,
-        Slot::Holder(_) => MAX_LEASE_S,
+        Slot::Value | Slot::Text => MAX_TTL_S,
+        Slot::Holder(_) | Slot::Entry => MAX_LEASE_S,
     };
     let latest = wall
         .plus_secs(u64::from(longest_s))
@@ -125,6 +162,8 @@ pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
     let fits = match (item.slot, body) {
         (_, None) => true,
         (Slot::Value, Some(body)) => body.len() <= MAX_VALUE_BYTES,
+        (Slot::Text, Some(body)) => body.len() <= MAX_ENTRY_BYTES,
+        (Slot::Entry, Some(body)) => body.len() <= MAX_ENTRY_BYTES && expires.is_some(),
         (Slot::Holder(_), Some(text)) => {
             text.len() <= MAX_TEXT_BYTES && std::str::from_utf8(text).is_ok() && expires.is_some()
         }
@@ -154,7 +193,9 @@ pub(crate) fn is_garbage(slot: Slot, record: &Meta, wall: WallMs, grace_s: u64) 
     match (slot, record.expires) {
         (_, None) => false,
         // An ended value hides older versions as a tombstone does.
-        (Slot::Value, Some(end)) => end.plus_secs(grace_s) < wall,
-        (Slot::Holder(_), Some(end)) => end.0.saturating_add(EXPIRED_HOLDER_KEPT_MS) < wall.0,
+        (Slot::Value | Slot::Text, Some(end)) => end.plus_secs(grace_s) < wall,
+        (Slot::Holder(_) | Slot::Entry, Some(end)) => {
+            end.0.saturating_add(EXPIRED_HOLDER_KEPT_MS) < wall.0
+        }
     }
 }

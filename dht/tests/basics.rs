@@ -86,6 +86,8 @@ fn every_consistency_is_served() {
                 ttl_s: None,
                 consistency,
                 condition: Condition::Always,
+                text: String::new(),
+                indexed: None,
             },
         );
         let Reply::Put(report) = reply else {
@@ -160,6 +162,8 @@ fn a_value_ends_with_its_time_to_live() {
             ttl_s: Some(5),
             consistency,
             condition: Condition::Always,
+            text: String::new(),
+            indexed: None,
         },
     );
     world.expect(id, key(1), b"short");
@@ -177,6 +181,8 @@ fn what_is_beyond_a_limit_is_refused_with_the_limit() {
         ttl_s,
         consistency: Consistency::Quorum,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     };
     let long = "x".repeat(MAX_TEXT_BYTES + 1);
     let cases = [

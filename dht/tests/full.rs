@@ -12,6 +12,8 @@ fn put(number: u64) -> Request {
         ttl_s: None,
         consistency: Consistency::Quorum,
         condition: overlay::Condition::Always,
+        text: String::new(),
+        indexed: None,
     }
 }
 

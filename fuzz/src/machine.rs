@@ -140,6 +140,7 @@ fn likely_call(script: &mut Script<'_>) -> Request {
             holder,
             lease_s: 1 + u32::from(number),
             text: "x".repeat(number.into()),
+            indexed: None,
         },
         3 => Request::Delete {
             key,
@@ -168,6 +169,8 @@ fn likely_call(script: &mut Script<'_>) -> Request {
                 0 => Condition::Absent,
                 _ => Condition::Always,
             },
+            text: String::new(),
+            indexed: None,
         },
     }
 }

@@ -27,22 +27,24 @@ mod status;
 mod store;
 mod time;
 pub mod wire;
+pub mod words;
 
 pub use arc::Arc;
 pub use contact::Contact;
 pub use deadlines::Deadlines;
 pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
 pub use locate::{
-    ConflictReport, Consistency, DeleteReport, Failure, GetReport, HolderInfo, InsertReport,
-    Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request, SearchReport,
+    ConflictReport, Consistency, DeleteReport, Failure, GetReport, HitKind, HolderInfo,
+    InsertReport, Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request,
+    SearchReport, TextHit, TextReport,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use memory::MemoryStore;
 pub use neighbours::Neighbours;
 pub use quorums::{MAX_REPLICAS, QuorumError, Quorums};
 pub use record::{
-    Condition, Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES,
-    MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
+    Condition, Hlc, Item, MAX_ENTRY_BYTES, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S,
+    MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
 };
 pub use router::{
     Claim, Hop, KeyRouter, LookupPurpose, OwnedArc, RingChange, RouterCall, RouterEvent,

@@ -8,6 +8,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
+mod search;
+
+pub use search::{HitKind, HolderInfo, SearchReport, TextHit, TextReport};
+
 /// A [`Machine`] that serves users: the daemon is generic over it and never names an overlay.
 pub trait Locate: Machine<Call = Request, Event = Notice> {
     /// The overlay's name, as users write it and as peers negotiate it.
@@ -72,6 +76,10 @@ pub enum Request {
         consistency: Consistency,
         /// What must be there before.
         condition: Condition,
+        /// Words to find it by; may be empty. They last as long as this value.
+        text: String,
+        /// The bytes of the key, when it is to be found by its beginning.
+        indexed: Option<Bytes>,
     },
     /// Read a value.
     Get {
@@ -94,6 +102,8 @@ pub enum Request {
         lease_s: u32,
         /// Words to find it by; may be empty.
         text: String,
+        /// The bytes of the key, when it is to be found by its beginning.
+        indexed: Option<Bytes>,
     },
     /// List the holders of a resource.
     Search {
@@ -127,6 +137,24 @@ pub enum Request {
     LeaveWithin {
         /// How many seconds handing over may take at most.
         seconds: u32,
+    },
+    /// Find holders and values by the words of their texts.
+    SearchText {
+        /// The query, as [`Query`](crate::words::Query) parses it.
+        text: String,
+        /// Most results; at most [`MAX_TEXT_RESULTS`](crate::words::MAX_TEXT_RESULTS).
+        limit: u32,
+        /// How many replicas must answer for each part of an index.
+        consistency: Consistency,
+    },
+    /// Find holders and values that were published as indexed, by the beginning of their keys.
+    SearchPrefix {
+        /// How the bytes of their keys begin; empty finds all.
+        prefix: Bytes,
+        /// Most results; at most [`MAX_TEXT_RESULTS`](crate::words::MAX_TEXT_RESULTS).
+        limit: u32,
+        /// How many replicas must answer for each part of an index.
+        consistency: Consistency,
     },
 }
 
@@ -202,34 +230,6 @@ pub struct InsertReport {
     pub replicas_durable: u32,
     /// Replicas that were asked to.
     pub replicas: u32,
-}
-
-/// One holder in the answer to a search.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HolderInfo {
-    /// Who holds the resource.
-    pub addr: SocketAddr,
-    /// Its words; may be empty.
-    pub text: String,
-    /// Seconds until its lease ends.
-    pub expires_in_s: u64,
-}
-
-/// The answer to a search.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SearchReport {
-    /// The resource.
-    pub key: Id,
-    /// `Found` with one holder at least.
-    pub outcome: Outcome,
-    /// The holders, in order of address.
-    pub holders: Vec<HolderInfo>,
-    /// Replicas that answered.
-    pub replicas_answered: u32,
-    /// Replicas that were asked.
-    pub replicas_asked: u32,
-    /// Why the outcome is unknown.
-    pub reason: Option<String>,
 }
 
 /// The answer to a delete.
@@ -365,6 +365,8 @@ pub enum Reply {
     Failed(Failure),
     /// To a conditional `Put` or `Delete` whose condition does not hold.
     Conflict(ConflictReport),
+    /// To `SearchText` and `SearchPrefix`.
+    TextSearched(TextReport),
 }
 
 /// What a [`Locate`] machine tells its user.

@@ -95,6 +95,8 @@ pub(super) async fn store(
         ttl_s: None,
         consistency: Consistency::Quorum,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     };
     let judge = |_: &Item, reply| match reply {
         Reply::Put(_) => Verdict::Right,

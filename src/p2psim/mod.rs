@@ -1,10 +1,10 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Six experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
+//! Seven experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
 //! which nodes come and go all the time, [`repair`] one of which a part dies at once, [`loss`] what is
-//! left of the records then, [`nearest`] which replica is reached first, and [`faults`] hunts for
-//! seeds under which something that was promised does not hold. All are functions of their
-//! arguments and a seed; the binary only prints what they give.
+//! left of the records then, [`nearest`] which replica is reached first, [`words`] searches a large
+//! index, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
@@ -23,6 +23,7 @@ pub mod repair;
 pub mod scenario;
 mod storing;
 mod tally;
+pub mod words;
 
 use clap::Parser;
 use cli::{Cli, Experiment};
@@ -128,6 +129,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Loss(args) => loss::command(&args, &mut out),
         Experiment::Repair(args) => repair::command(&args, &mut out),
         Experiment::Nearest(args) => nearest::command(&args, &mut out),
+        Experiment::Words(args) => words::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)

@@ -11,7 +11,7 @@ use sim::{Latency, World, address_of};
 pub(super) type Storing<R> = Dht<R, MemoryStore>;
 
 /// Entries in a successor list, for Chord: as shipped.
-const SUCCESSORS: usize = 8;
+pub(super) const SUCCESSORS: usize = 8;
 /// The kind of messages that repair: comparisons of replicas, and the records that they move.
 pub(super) const REPAIR: usize = 1;
 /// The kind of all other messages.

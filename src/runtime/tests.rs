@@ -270,6 +270,8 @@ fn put(key: Id, value: &[u8]) -> Request {
         ttl_s: None,
         consistency: Consistency::One,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     }
 }
 

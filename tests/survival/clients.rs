@@ -186,6 +186,8 @@ impl Client {
                     ttl_s: None,
                     consistency,
                     condition,
+                    text: String::new(),
+                    indexed: None,
                 }
             }
             Wish::Get(key) => Request::Get {
@@ -209,6 +211,7 @@ impl Client {
                     holder,
                     lease_s,
                     text: String::new(),
+                    indexed: None,
                 }
             }
         }

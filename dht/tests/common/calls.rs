@@ -25,6 +25,8 @@ pub fn put(key: Id, value: &[u8]) -> Request {
         ttl_s: None,
         consistency: Consistency::Quorum,
         condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
     }
 }
 
@@ -36,6 +38,8 @@ pub fn put_if(key: Id, value: &[u8], condition: Condition) -> Request {
         ttl_s: None,
         consistency: Consistency::Quorum,
         condition,
+        text: String::new(),
+        indexed: None,
     }
 }
 
@@ -57,6 +61,7 @@ pub fn insert(key: Id, holder: SocketAddr, lease_s: u32, text: &str) -> Request 
         holder,
         lease_s,
         text: text.to_owned(),
+        indexed: None,
     }
 }
 

@@ -215,6 +215,8 @@ impl Share {
                 ttl_s: None,
                 consistency: Consistency::Quorum,
                 condition: Condition::Always,
+                text: String::new(),
+                indexed: None,
             },
             Kind::Get => Request::Get {
                 key: id,

@@ -251,6 +251,8 @@ impl Clients {
             ttl_s: None,
             consistency,
             condition,
+            text: String::new(),
+            indexed: None,
         }
     }
 
@@ -266,6 +268,7 @@ impl Clients {
             holder,
             lease_s,
             text: format!("holder {}", self.inserted),
+            indexed: None,
         }
     }
 

@@ -45,7 +45,9 @@ impl Operation {
             Request::Create
             | Request::Join { .. }
             | Request::Leave
-            | Request::LeaveWithin { .. } => None,
+            | Request::LeaveWithin { .. }
+            | Request::SearchText { .. }
+            | Request::SearchPrefix { .. } => None,
         }
     }
 

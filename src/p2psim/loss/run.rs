@@ -253,6 +253,8 @@ impl<R: Simulated> Run<R> {
                 ttl_s: None,
                 consistency,
                 condition: Condition::Always,
+                text: String::new(),
+                indexed: None,
             },
         }
     }
