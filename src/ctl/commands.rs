@@ -87,6 +87,18 @@ pub(super) fn answered(
     }
 }
 
+/// The evidence of an overlay without replica sets.
+pub(super) fn hit(answered: u32, reached: u32, reason: Option<&str>) -> String {
+    match reason {
+        // It says how many were reached.
+        Some(reason) => format!("{} answered: {reason}", count_of(answered.into(), "node")),
+        None => format!(
+            "{} answered of {reached} that were reached",
+            count_of(answered.into(), "node")
+        ),
+    }
+}
+
 pub(super) async fn put(
     asking: Asking,
     args: PutArgs,
@@ -228,6 +240,7 @@ pub(super) async fn get(
         replicas_answered,
         replicas_asked,
         reason,
+        reached,
     } = report;
     let json = complete(
         context,
@@ -236,10 +249,13 @@ pub(super) async fn get(
             "value_base64": value.as_ref().map(|value| base64(value)),
             "version": version.map(|version| version.to_string()),
             "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
-            "reason": reason,
+            "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = answered(replicas_answered, replicas_asked, reason.as_deref());
+    let evidence = reached.map_or_else(
+        || answered(replicas_answered, replicas_asked, reason.as_deref()),
+        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    );
     let (Outcome::Found, Some(value)) = (outcome, value) else {
         let text = not_found(outcome, &format!("no value under {key}"), &evidence);
         return Ok(Answer::new(outcome.into(), json, text));

@@ -38,6 +38,8 @@ pub enum Experiment {
     /// Let nodes die at the same instant and never return: what is lost, and how soon the rest is
     /// repaired.
     Loss(LossArgs),
+    /// Search an unstructured network, Gnutella, in each way that there is: messages, delays, success.
+    Search(SearchArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {
@@ -288,6 +290,23 @@ pub struct FaultsArgs {
     /// Seeds that run at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     pub jobs: u64,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim search`.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    pub nodes: u64,
+    /// Searches for each way and item.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub searches: u64,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

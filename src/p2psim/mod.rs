@@ -1,8 +1,8 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Four experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
+//! Five experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
 //! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
-//! once, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! once, [`search`] the ways to search an unstructured network, and [`faults`] hunts for seeds under which something that was promised does not hold. All
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
@@ -18,6 +18,7 @@ mod overlays;
 pub mod paper;
 mod progress;
 pub mod scenario;
+pub mod search;
 mod storing;
 mod tally;
 
@@ -123,6 +124,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Churn(args) => churn::command(&args, &mut out),
         Experiment::Faults(args) => faults::command(&args, &mut out),
         Experiment::Loss(args) => loss::command(&args, &mut out),
+        Experiment::Search(args) => search::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)

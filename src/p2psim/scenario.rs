@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser};
 use std::path::Path;
 
 /// The experiments that a scenario may name.
-const EXPERIMENTS: [&str; 4] = ["lookup", "churn", "faults", "loss"];
+const EXPERIMENTS: [&str; 5] = ["lookup", "churn", "faults", "loss", "search"];
 
 /// Why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum ScenarioError {
     #[error("the scenario is not valid TOML: {0}")]
     NotToml(String),
     /// It names no experiment, or one that there is not.
-    #[error("a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\" or \"loss\"")]
+    #[error("a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\" or \"search\"")]
     NoExperiment,
     /// A key that is no flag of the experiment.
     #[error("unknown key `{key}`; the experiment `{experiment}` knows: {known}")]

@@ -8,6 +8,7 @@
 use super::calls::{Caller, Calls};
 use super::disk::DiskNews;
 use super::handle::Stopped;
+use super::hosts::HostsFile;
 use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
 use super::peer::Inbound;
@@ -27,6 +28,9 @@ use tokio::sync::mpsc;
 /// among many messages; few enough that the first of them does not wait for long.
 const BATCH: usize = 256;
 
+/// How often the known hosts are written down: what a kill costs at most. It is a small file.
+const KEEP_HOSTS_EVERY: overlay::Duration = overlay::Duration::from_secs(2);
+
 /// How long a node that ends waits, again and again, for its writers.
 const GOODBYE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// How often it waits: a peer that does not read must not hold it up.
@@ -38,6 +42,7 @@ pub(super) enum Due<T> {
     Machine(T),
     Sweep,
     GiveUpLeaving,
+    KeepHosts,
 }
 
 /// The machine with everything that belongs to it.
@@ -52,6 +57,7 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) calls: Calls,
     shared: Arc<Shared<M>>,
     disk: DiskNews,
+    hosts: HostsFile,
     durable: WriteSeq,
     loaded: LoadSeq,
     /// Peers found down while effects were carried out; the machine hears of them next.
@@ -70,6 +76,12 @@ pub(super) struct ProcessInfo {
     pub(super) http: Option<SocketAddr>,
 }
 
+/// What belongs to the node's data directory.
+pub(super) struct Own {
+    pub(super) disk: DiskNews,
+    pub(super) hosts: HostsFile,
+}
+
 /// Where the driver's inputs come from.
 pub(crate) struct Sources<M: Locate> {
     pub(crate) inbox: mpsc::Receiver<Inbound<M>>,
@@ -82,8 +94,9 @@ impl<M: Locate + 'static> Driver<M> {
         rng: ChaCha8Rng,
         shared: Arc<Shared<M>>,
         process: ProcessInfo,
-        disk: DiskNews,
+        own: Own,
     ) -> Self {
+        let Own { disk, hosts } = own;
         Self {
             machine,
             rng,
@@ -95,6 +108,7 @@ impl<M: Locate + 'static> Driver<M> {
             calls: Calls::new(Arc::clone(&shared.metrics)),
             shared,
             disk,
+            hosts,
             durable: WriteSeq::default(),
             loaded: LoadSeq::default(),
             found_down: Vec::new(),
@@ -109,6 +123,7 @@ impl<M: Locate + 'static> Driver<M> {
         let mut events = Vec::with_capacity(BATCH);
         let mut commands = Vec::with_capacity(BATCH);
         let mut alarm = Alarm::new(self.clock);
+        self.keep_hosts();
         let stopped = loop {
             if let Stage::Done(stopped) = &self.stage {
                 break stopped.clone();
@@ -143,8 +158,20 @@ impl<M: Locate + 'static> Driver<M> {
             self.calls.flush();
             self.observe(sources.inbox.len());
         };
+        if let Some(hosts) = self.machine.hosts() {
+            self.hosts.write(hosts);
+        }
         self.say_goodbye().await;
         stopped
+    }
+
+    /// Writes down whom the machine knows, if it wants that, and does so again in a while.
+    fn keep_hosts(&mut self) {
+        if let Some(hosts) = self.machine.hosts() {
+            self.hosts.write(hosts);
+            let at = self.clock.now() + KEEP_HOSTS_EVERY;
+            self.timers.arm(at, Due::KeepHosts);
+        }
     }
 
     /// Lets the last messages out, then closes the connections.
@@ -286,6 +313,7 @@ impl<M: Locate + 'static> Driver<M> {
                     self.links.sweep(now);
                 }
                 Due::GiveUpLeaving => self.give_up_leaving(now),
+                Due::KeepHosts => self.keep_hosts(),
             }
         }
     }
