@@ -1,8 +1,7 @@
-//! Networks whose links are given instead of grown, for simulations of any size.
+//! Networks whose links are given instead of grown, for simulations of any size. Chance comes from the
+//! harness: a function that draws a number below another.
 
-use crate::hosts::below;
 use crate::message::Role;
-use rand_core::Rng;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Who has links with whom, and what each node is.
@@ -50,9 +49,9 @@ impl Topology {
     /// A random graph: `degree / 2` random rings through all nodes, after Law and Siu (INFOCOM
     /// 2003). It is connected; a few nodes have fewer links, where rings have an edge in common.
     #[must_use]
-    pub fn random(nodes: usize, degree: usize, rng: &mut dyn Rng) -> Self {
+    pub fn random(nodes: usize, degree: usize, below: &mut dyn FnMut(usize) -> usize) -> Self {
         let mut edges = BTreeSet::new();
-        add_rings(&mut edges, nodes, degree, rng);
+        add_rings(&mut edges, nodes, degree, below);
         Self::of(&edges, vec![Role::Peer; nodes])
     }
 
@@ -64,14 +63,14 @@ impl Topology {
         degree: usize,
         leaves: usize,
         leaf_links: usize,
-        rng: &mut dyn Rng,
+        below: &mut dyn FnMut(usize) -> usize,
     ) -> Self {
         let mut edges = BTreeSet::new();
-        add_rings(&mut edges, ultrapeers, degree, rng);
+        add_rings(&mut edges, ultrapeers, degree, below);
         for leaf in ultrapeers..ultrapeers + leaves {
             let mut chosen = BTreeSet::new();
             while chosen.len() < leaf_links.min(ultrapeers) {
-                chosen.insert(below(rng, ultrapeers));
+                chosen.insert(below(ultrapeers));
             }
             edges.extend(chosen.into_iter().map(|ultrapeer| (ultrapeer, leaf)));
         }
@@ -100,12 +99,12 @@ fn add_rings(
     edges: &mut BTreeSet<(usize, usize)>,
     nodes: usize,
     degree: usize,
-    rng: &mut dyn Rng,
+    below: &mut dyn FnMut(usize) -> usize,
 ) {
     for _ in 0..degree.div_ceil(2) {
         let mut order: Vec<usize> = (0..nodes).collect();
         for at in (1..nodes).rev() {
-            order.swap(at, below(rng, at + 1));
+            order.swap(at, below(at + 1));
         }
         for (at, one) in order.iter().enumerate() {
             let other = order[(at + 1) % nodes];

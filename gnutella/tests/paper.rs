@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Net, holder, holder_addr, search, search_one, still};
+use common::{Net, drawing, holder, holder_addr, search, search_one, still};
 use gnutella::{GnutellaConfig, Tally, Topology, Way};
 use overlay::{Id, Outcome, Reply, SearchReport};
 use sim::Dice;
@@ -28,7 +28,11 @@ fn a_query_and_its_answers_are_26240_messages() {
     let report = searched(net.ask(0, search(Id::of(b"nowhere"))));
     assert_eq!(net.world.counters().sent, 26_240);
     assert_eq!(report.outcome, Outcome::Unknown);
-    assert_eq!(report.reached, Some(13_121), "all within 8 links, and itself");
+    assert_eq!(
+        report.reached,
+        Some(13_121),
+        "all within 8 links, and itself"
+    );
     assert_eq!(net.rests(), Ok(()));
 }
 
@@ -40,15 +44,18 @@ fn on_a_random_graph_most_queries_are_duplicates() {
         ..still()
     };
     for (degree, least, most) in [(4, 0.45, 0.55), (8, 0.70, 0.80)] {
-        let topology = Topology::random(2_000, degree, &mut Dice::new(1, 5));
+        let topology = Topology::random(2_000, degree, &mut drawing(1));
         let mut net = Net::given(1, config.clone(), &topology, |_| Vec::new());
         let report = searched(net.ask(0, search(Id::of(b"nowhere"))));
         let reached = f64::from(report.reached.expect("a number"));
-        let tally = net.world.live().fold(Tally::default(), |mut sum, (_, node)| {
-            sum.queries += node.tally().queries;
-            sum.duplicates += node.tally().duplicates;
-            sum
-        });
+        let tally = net
+            .world
+            .live()
+            .fold(Tally::default(), |mut sum, (_, node)| {
+                sum.queries += node.tally().queries;
+                sum.duplicates += node.tally().duplicates;
+                sum
+            });
         let share = tally.duplicates as f64 / tally.queries as f64;
         eprintln!(
             "degree {degree}: {reached} of 2000 reached, {} queries, {:.1} % duplicates",
@@ -70,7 +77,7 @@ fn a_search_finds_exactly_what_its_ttl_reaches() {
         let nodes = 20 + dice.index(180);
         let degree = 2 + 2 * dice.index(3);
         let ttl = dice.index(8) as u8;
-        let topology = Topology::random(nodes, degree, &mut dice);
+        let topology = Topology::random(nodes, degree, &mut |limit| dice.index(limit));
         let has: BTreeSet<usize> = (0..nodes).filter(|_| dice.below(3) == 0).collect();
         for way in [Way::Flood, Way::Ring] {
             let config = GnutellaConfig {
@@ -86,7 +93,11 @@ fn a_search_finds_exactly_what_its_ttl_reaches() {
             let origin = dice.index(nodes);
             let report = searched(net.ask(origin, search(key)));
             let ttl = usize::from(ttl).max(usize::from(way == Way::Ring));
-            let ttl = if way == Way::Ring { ttl.min(net.config.ttl.into()) } else { ttl };
+            let ttl = if way == Way::Ring {
+                ttl.min(net.config.ttl.into())
+            } else {
+                ttl
+            };
             let within = topology
                 .distances(origin)
                 .into_iter()
@@ -113,7 +124,7 @@ fn a_message_is_forwarded_once() {
         way: Way::Flood,
         ..still()
     };
-    let topology = Topology::random(500, 6, &mut Dice::new(3, 5));
+    let topology = Topology::random(500, 6, &mut drawing(3));
     let edges: usize = topology.links.iter().map(Vec::len).sum();
     let mut net = Net::given(3, config, &topology, |_| Vec::new());
     searched(net.ask(0, search(Id::of(b"nowhere"))));
@@ -127,7 +138,7 @@ fn a_message_is_forwarded_once() {
 #[test]
 fn walkers_need_few_messages() {
     let key = Id::of(b"popular");
-    let topology = Topology::random(2_000, 4, &mut Dice::new(7, 5));
+    let topology = Topology::random(2_000, 4, &mut drawing(7));
     let mut sent = Vec::new();
     for way in [Way::Flood, Way::Walk] {
         let config = GnutellaConfig { way, ..still() };
@@ -149,7 +160,7 @@ fn walkers_need_few_messages() {
 /// Walkers that find nothing visit most of a network, each node counted once.
 #[test]
 fn walkers_that_find_nothing_say_how_many_nodes_they_visited() {
-    let topology = Topology::random(100, 4, &mut Dice::new(9, 5));
+    let topology = Topology::random(100, 4, &mut drawing(9));
     let config = GnutellaConfig {
         way: Way::Walk,
         ..still()
@@ -158,5 +169,10 @@ fn walkers_that_find_nothing_say_how_many_nodes_they_visited() {
     let report = searched(net.ask(0, search(Id::of(b"nowhere"))));
     let reached = report.reached.expect("a number");
     assert!((60..=100).contains(&reached), "{reached}");
-    assert!(report.reason.expect("why").contains("absence proves nothing"));
+    assert!(
+        report
+            .reason
+            .expect("why")
+            .contains("absence proves nothing")
+    );
 }

@@ -23,7 +23,9 @@ pub enum ScenarioError {
     #[error("the scenario is not valid TOML: {0}")]
     NotToml(String),
     /// It names no experiment, or one that there is not.
-    #[error("a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\" or \"search\"")]
+    #[error(
+        "a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\" or \"search\""
+    )]
     NoExperiment,
     /// A key that is no flag of the experiment.
     #[error("unknown key `{key}`; the experiment `{experiment}` knows: {known}")]

@@ -30,8 +30,17 @@ pub(crate) fn still() -> GnutellaConfig {
     }
 }
 
+/// Draws numbers for a topology.
+pub(crate) fn drawing(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut dice = Dice::new(seed, 5);
+    move |limit| dice.index(limit)
+}
+
 pub(crate) fn holder_addr(number: u64) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, (number % 250) as u8], 6_000 + (number / 250) as u16))
+    SocketAddr::from((
+        [192, 0, 2, (number % 250) as u8],
+        6_000 + (number / 250) as u16,
+    ))
 }
 
 /// A holder that was inserted long ago and lives for a day more.
@@ -182,6 +191,17 @@ impl Net {
                 self.replies.entry(op).or_default().push((told.time, reply));
             }
         }
+    }
+
+    /// These nodes cannot speak with the others.
+    pub(crate) fn split(&mut self, side: &[usize]) {
+        let sides = (0..self.world.node_count()).map(|node| u8::from(side.contains(&node)));
+        let sides = sides.collect();
+        self.world.faults_mut().partition(sides);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.world.faults_mut().heal();
     }
 
     /// Makes a call and waits for its answer, which must be one.

@@ -77,14 +77,15 @@ impl Network {
         world.classify(Message::kind);
         let mut dice = world.dice(100);
         let ultrapeers = (nodes / NODES_AN_ULTRAPEER).max(2);
+        let mut below = |limit: usize| dice.index(limit);
         let topology = match shape {
-            Shape::Flat => Topology::random(nodes, DEGREE, &mut dice),
+            Shape::Flat => Topology::random(nodes, DEGREE, &mut below),
             Shape::SuperPeers => Topology::super_peers(
                 ultrapeers,
                 ULTRAPEER_DEGREE,
                 nodes - ultrapeers,
                 LEAF_LINKS,
-                &mut dice,
+                &mut below,
             ),
         };
         let mut order: Vec<usize> = (0..nodes).collect();
