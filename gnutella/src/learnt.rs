@@ -63,7 +63,7 @@ impl Learnt {
     /// Walkers have come back.
     pub(crate) const fn walked(&mut self, found: bool) {
         let gain = if found { 16 } else { 0 };
-        self.walks_of_16 = (self.walks_of_16 * 7 + gain + 4) / 8;
+        self.walks_of_16 = (self.walks_of_16 * 7 + gain) / 8;
     }
 }
 

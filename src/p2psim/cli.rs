@@ -66,7 +66,7 @@ impl FromStr for Overlay {
             "chord" => Ok(Self::Chord),
             "pastry" => Ok(Self::Pastry),
             "gnutella" => Err(
-                "this build does not simulate gnutella; use --overlay chord or pastry".to_owned(),
+                "this experiment does not simulate gnutella, which has no owners of keys; use --overlay chord or pastry, or p2psim search".to_owned(),
             ),
             _ => Err("no such overlay; use --overlay chord or pastry".to_owned()),
         }

@@ -28,9 +28,6 @@ use tokio::sync::mpsc;
 /// among many messages; few enough that the first of them does not wait for long.
 const BATCH: usize = 256;
 
-/// How often the known hosts are written down: what a kill costs at most. It is a small file.
-const KEEP_HOSTS_EVERY: overlay::Duration = overlay::Duration::from_secs(2);
-
 /// How long a node that ends waits, again and again, for its writers.
 const GOODBYE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// How often it waits: a peer that does not read must not hold it up.
@@ -57,7 +54,7 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) calls: Calls,
     shared: Arc<Shared<M>>,
     disk: DiskNews,
-    hosts: HostsFile,
+    pub(super) hosts: HostsFile,
     durable: WriteSeq,
     loaded: LoadSeq,
     /// Peers found down while effects were carried out; the machine hears of them next.
@@ -158,20 +155,9 @@ impl<M: Locate + 'static> Driver<M> {
             self.calls.flush();
             self.observe(sources.inbox.len());
         };
-        if let Some(hosts) = self.machine.hosts() {
-            self.hosts.write(hosts);
-        }
+        self.write_hosts();
         self.say_goodbye().await;
         stopped
-    }
-
-    /// Writes down whom the machine knows, if it wants that, and does so again in a while.
-    fn keep_hosts(&mut self) {
-        if let Some(hosts) = self.machine.hosts() {
-            self.hosts.write(hosts);
-            let at = self.clock.now() + KEEP_HOSTS_EVERY;
-            self.timers.arm(at, Due::KeepHosts);
-        }
     }
 
     /// Lets the last messages out, then closes the connections.

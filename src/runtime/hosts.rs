@@ -3,7 +3,8 @@
 //! One line for each: the id and the address. The file is replaced as a whole; one that is damaged
 //! costs the node nothing but these hosts.
 
-use overlay::Contact;
+use super::driver::{Driver, Due};
+use overlay::{Contact, Locate};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ const HOSTS_FILE: &str = "hosts";
 const MAX_HOSTS: usize = 1_000;
 /// Longest file that is read: that many lines with the longest addresses.
 const MAX_BYTES: u64 = 128 << 10;
+
+/// How often the known hosts are written down: what a kill costs at most. It is a small file.
+const KEEP_HOSTS_EVERY: overlay::Duration = overlay::Duration::from_secs(2);
 
 /// The file, with what is in it.
 #[derive(Debug)]
@@ -67,6 +71,25 @@ impl HostsFile {
         let new = self.path.with_extension("new");
         File::create(&new)?.write_all(text.as_bytes())?;
         fs::rename(new, &self.path)
+    }
+}
+
+impl<M: Locate + 'static> Driver<M> {
+    /// Writes down whom the machine knows, if it wants that, and does so again in a while.
+    pub(super) fn keep_hosts(&mut self) {
+        if self.write_hosts() {
+            let at = self.clock.now() + KEEP_HOSTS_EVERY;
+            self.timers.arm(at, Due::KeepHosts);
+        }
+    }
+
+    /// Writes down whom the machine knows; false when it does not want that.
+    pub(super) fn write_hosts(&mut self) -> bool {
+        let Some(hosts) = self.machine.hosts() else {
+            return false;
+        };
+        self.hosts.write(hosts);
+        true
     }
 }
 
