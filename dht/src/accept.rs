@@ -49,6 +49,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if let Some(result) = answer {
             return self.post(cx, from, StoreMessage::WriteReply { req, result });
         }
+        // What is overwritten says which entries of the index end.
+        let places = Self::texts_before(write.key, write.slot);
+        let again = || Parked::Message {
+            from,
+            message: Box::new(StoreMessage::Write(Box::new(write.clone()))),
+        };
+        if !self.have_bodies(&places, again) {
+            return;
+        }
         if write.condition == Condition::Always {
             self.accept_write(cx, from, write, None);
         } else {
@@ -125,6 +134,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             consistency,
             seen: before,
             condition,
+            text,
             ..
         } = write;
         self.clock.observe(before, cx.wall);
@@ -146,6 +156,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             body,
             expires,
         };
+        let mut items = vec![Item { key, slot, record }];
+        items.extend(self.text_beside(&items[0], text));
+        self.withdraw_before(cx, &items);
         let task = Task {
             asker: Asker::Write {
                 origin: from,
@@ -153,7 +166,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 number,
             },
             version,
-            items: vec![Item { key, slot, record }],
+            items,
             consistency,
             existed,
             conditional: condition != Condition::Always,

@@ -5,8 +5,8 @@ use crate::clock::{Clock, MAX_CLOCK_DRIFT_MS};
 use crate::message::{Renewal, Write};
 use overlay::words::{MAX_TEXT_RESULTS, Query, Words};
 use overlay::{
-    Condition, Item, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES,
-    Record, Request, Slot, WallMs,
+    Condition, Item, MAX_ENTRY_BYTES, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES, MAX_TTL_S,
+    MAX_VALUE_BYTES, Record, Request, Slot, WallMs,
 };
 
 /// Most items in one message of records: what a page of small records needs.
@@ -54,17 +54,13 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
         }
         Request::SearchText { text, limit, .. } => {
             let query = Query::parse(text).err().map(|error| error.to_string());
-            query.or_else(|| limit_fits(*limit)).or_else(not_built)
+            query.or_else(|| limit_fits(*limit))
         }
-        Request::SearchPrefix { prefix, limit, .. } => name_fits(prefix.len())
-            .or_else(|| limit_fits(*limit))
-            .or_else(not_built),
+        Request::SearchPrefix { prefix, limit, .. } => {
+            name_fits(prefix.len()).or_else(|| limit_fits(*limit))
+        }
         _ => None,
     }
-}
-
-fn not_built() -> Option<String> {
-    Some("this overlay has no index yet: search by a key".to_owned())
 }
 
 /// The limits of a text that a user gives.
@@ -124,8 +120,12 @@ pub(crate) fn write_fits(write: &Write) -> bool {
     let (body, life_s) = (write.body.as_deref(), write.life_s);
     match write.slot {
         Slot::Holder(_) if write.condition != Condition::Always => false,
+        // These follow from values, and go in messages of their own.
+        Slot::Text | Slot::Entry => false,
         Slot::Value => {
-            body.is_none_or(|body| value_fits(body.len()).is_none())
+            let text = write.text.as_ref();
+            text.is_none_or(|text| body.is_some() && text.len() <= MAX_ENTRY_BYTES)
+                && body.is_none_or(|body| value_fits(body.len()).is_none())
                 && life_s.is_none_or(|life| ttl_fits(life).is_none())
         }
         Slot::Holder(_) => {
@@ -152,8 +152,8 @@ pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
         expires,
     } = &item.record;
     let longest_s = match item.slot {
-        Slot::Value => MAX_TTL_S,
-        Slot::Holder(_) => MAX_LEASE_S,
+        Slot::Value | Slot::Text => MAX_TTL_S,
+        Slot::Holder(_) | Slot::Entry => MAX_LEASE_S,
     };
     let latest = wall
         .plus_secs(u64::from(longest_s))
@@ -162,6 +162,8 @@ pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
     let fits = match (item.slot, body) {
         (_, None) => true,
         (Slot::Value, Some(body)) => body.len() <= MAX_VALUE_BYTES,
+        (Slot::Text, Some(body)) => body.len() <= MAX_ENTRY_BYTES,
+        (Slot::Entry, Some(body)) => body.len() <= MAX_ENTRY_BYTES && expires.is_some(),
         (Slot::Holder(_), Some(text)) => {
             text.len() <= MAX_TEXT_BYTES && std::str::from_utf8(text).is_ok() && expires.is_some()
         }
@@ -191,7 +193,9 @@ pub(crate) fn is_garbage(slot: Slot, record: &Meta, wall: WallMs, grace_s: u64) 
     match (slot, record.expires) {
         (_, None) => false,
         // An ended value hides older versions as a tombstone does.
-        (Slot::Value, Some(end)) => end.plus_secs(grace_s) < wall,
-        (Slot::Holder(_), Some(end)) => end.0.saturating_add(EXPIRED_HOLDER_KEPT_MS) < wall.0,
+        (Slot::Value | Slot::Text, Some(end)) => end.plus_secs(grace_s) < wall,
+        (Slot::Holder(_) | Slot::Entry, Some(end)) => {
+            end.0.saturating_add(EXPIRED_HOLDER_KEPT_MS) < wall.0
+        }
     }
 }

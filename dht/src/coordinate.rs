@@ -2,7 +2,7 @@
 
 use crate::durable::Then;
 use crate::machine::Due;
-use crate::message::{HandOffResult, RenewResult, Replicate, WriteResult};
+use crate::message::{HandOffResult, IndexResult, RenewResult, Replicate, WriteResult};
 use crate::planted::PlantedBug;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Time, Version};
@@ -71,6 +71,8 @@ pub(crate) enum Asker {
     Repair { key: Id },
     /// A node that renews leases; what is to be said to it is in `Dht::renewing`.
     Renewals { from: Contact, req: u64 },
+    /// A publisher; what is to be said to it is in `Dht::index`.
+    Index { from: Contact, req: u64 },
 }
 
 impl Coordinated {
@@ -99,7 +101,7 @@ impl Coordinated {
     fn message(&self, number: u64, view: Option<u64>) -> Replicate {
         let name = match self.asker {
             Asker::Write { origin, number, .. } => Some((origin.id, number)),
-            Asker::HandOff { .. } | Asker::Repair { .. } | Asker::Renewals { .. } => None,
+            _ => None,
         };
         Replicate {
             req: number,
@@ -249,6 +251,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     let result = self.renewing.remove(&number).unwrap_or(RenewResult::Busy);
                     self.post(cx, from, StoreMessage::Renewed { req, result });
                 }
+                Asker::Index { from, req } => {
+                    let result = self.index.answers.remove(&number);
+                    let result = result.unwrap_or(IndexResult::Busy);
+                    self.post(cx, from, StoreMessage::Indexed { req, result });
+                }
             }
         }
         let Some(write) = self.coordinated.get(&number) else {
@@ -342,6 +349,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.renewing.remove(&number);
                 let result = RenewResult::Busy;
                 self.post(cx, from, StoreMessage::Renewed { req, result });
+            }
+            Asker::Index { from, req } => {
+                self.index.answers.remove(&number);
+                let result = IndexResult::Busy;
+                self.post(cx, from, StoreMessage::Indexed { req, result });
             }
         }
     }

@@ -81,6 +81,8 @@ fn mix(key: Id, slot: Slot, version: Version) -> u128 {
     mix.id(key);
     match slot {
         Slot::Value => mix.word(0),
+        Slot::Text => mix.word(1),
+        Slot::Entry => mix.word(2),
         Slot::Holder(SocketAddr::V4(addr)) => {
             mix.word(1 << 63 | u64::from(addr.ip().to_bits()) << 16 | u64::from(addr.port()));
         }

@@ -238,7 +238,7 @@ pub(crate) fn is_dead(slot: Slot, known: &Meta, collected: Hlc, wall: WallMs) ->
 
 /// Whether a record is what keeps older versions from being seen: a tombstone, or an ended value.
 pub(crate) fn hides_others(slot: Slot, known: &Meta, wall: WallMs) -> bool {
-    known.is_tombstone() || slot == Slot::Value && !known.is_live(wall)
+    known.is_tombstone() || matches!(slot, Slot::Value | Slot::Text) && !known.is_live(wall)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! leases, so that what was renewed together stays together: a node with 100,000 leases sends about
 //! 100,000 / 512 messages in a third of a lease, whatever the order in which they were inserted.
 
+mod words;
+
 use crate::arcs::clockwise;
 use crate::checks::BATCH_BYTES;
 use crate::machine::Due;
@@ -35,6 +37,8 @@ type Place = (Id, SocketAddr);
 struct Lease {
     lease_s: u32,
     text: Bytes,
+    /// The bytes of the key, when it is to be found by them.
+    indexed: Option<Bytes>,
     /// When it is to be renewed; none while that is under way.
     due: Option<Time>,
 }
@@ -80,12 +84,12 @@ impl Leases {
     }
 
     /// Forgets a lease.
-    pub(crate) fn forget(&mut self, key: Id, slot: Slot) {
-        let Slot::Holder(addr) = slot else { return };
-        let place = (key, addr);
-        if let Some(Lease { due: Some(due), .. }) = self.leases.remove(&place) {
+    fn forget(&mut self, place: Place) -> Option<Lease> {
+        let lease = self.leases.remove(&place)?;
+        if let Some(due) = lease.due {
             self.by_time.remove(&(due, place));
         }
+        Some(lease)
     }
 
     fn set_due(&mut self, place: Place, at: Time) {
@@ -190,20 +194,25 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let place = (key, addr);
         match (write.kind, reply) {
             (Kind::Insert, Reply::Inserted(_)) => {
-                self.leases.forget(key, write.slot);
+                let before = self.leases.forget(place);
                 let lease_s = write.life_s.unwrap_or(1);
                 let lease = Lease {
                     lease_s,
                     text: write.body.clone().unwrap_or_default(),
+                    indexed: write.indexed.clone(),
                     due: None,
                 };
+                self.lease_ended(cx, place, before, Some(&lease));
                 self.leases.leases.insert(place, lease);
                 let at = cx.now + third(lease_s, cx.rng.next_u64());
                 self.leases.set_due(place, at);
             }
             // A deletion that was refused has not happened; any other may have.
             (Kind::Delete, Reply::Failed(Failure::Refused(_) | Failure::NotMember)) => {}
-            (Kind::Delete, _) => self.leases.forget(key, write.slot),
+            (Kind::Delete, _) => {
+                let before = self.leases.forget(place);
+                self.lease_ended(cx, place, before, None);
+            }
             _ => {}
         }
         self.schedule_leases();
@@ -321,9 +330,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             _ => &[],
         };
         let draw = cx.rng.next_u64();
+        let mut done = Vec::new();
         for (at, place) in (0_u32..).zip(batch.places) {
             if removed.contains(&at) {
-                self.leases.forget(place.0, Slot::Holder(place.1));
+                let before = self.leases.forget(place);
+                self.lease_ended(cx, place, before, None);
             } else if not_mine.contains(&at) {
                 self.routing.forget(place.0);
                 self.leases.again(place, |_| Duration(0), cx.now);
@@ -332,9 +343,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             } else {
                 self.leases
                     .again(place, |lease_s| third(lease_s, draw), cx.now);
+                done.push(place);
             }
         }
         self.schedule_leases();
+        self.publish_renewed(cx, &done);
     }
 
     /// The root of a batch was not found, or was silent for as long as an answer may take.

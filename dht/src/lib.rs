@@ -13,9 +13,11 @@
 //! - Replicas are brought together by comparing fingerprints of ranges (`sync`, `ranges`), after
 //!   every change and from time to time; each store keeps the sums for it (`summary`).
 //! - Tombstones are collected by roots (`collect`), and what was deleted stays deleted (`horizon`).
+//! - Texts are found by an index whose entries are records of the same kind (`words`).
 //! - A record that this node need not hold is handed to its root, then deleted (`strays`).
 
 mod accept;
+mod access;
 mod arcs;
 mod checks;
 mod clock;
@@ -62,6 +64,7 @@ mod summary;
 mod sweep;
 mod sync;
 mod view;
+pub mod words;
 mod write;
 
 pub use config::{DhtConfig, LEAST_REPAIR_RATE};
@@ -71,10 +74,11 @@ pub use fingerprint::Sum;
 pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use message::{
-    ArcNews, Body, Confirm, Confirmation, DhtMessage, Evidence, HandOffResult, HolderSeen, Horizon,
-    PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
-    RenewResult, Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect,
-    SyncDone, SyncTold, Wanted, Write, WriteResult,
+    ArcNews, Body, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence, Filter,
+    HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, PartSum, Position,
+    Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany, RenewResult, Renewal,
+    Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone, SyncTold,
+    Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};

@@ -75,6 +75,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     /// How far the sweep has come.
     pub(crate) swept: Option<Position>,
     pub(crate) leases: Leases,
+    /// What is under way about the index.
+    pub(crate) index: crate::words::Index,
     pub(crate) leaving: Option<Leaving>,
     /// What was moved in the background.
     pub(crate) moved: Tally,
@@ -107,6 +109,16 @@ pub(crate) enum Due {
     Renewals(u64),
     /// The end of the time for leaving.
     Leave,
+    /// The end of a search by words.
+    Search(u64),
+    /// Entries of the index that are to be tried again.
+    Publisher,
+    /// A batch of entries under way.
+    IndexBatch(u64),
+    /// A call that waits for its entries.
+    Held(u64),
+    /// Texts of values whose entries are to be renewed.
+    Keeper,
 }
 
 /// Timers: those of the routing and one for all deadlines of the store.
@@ -157,47 +169,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             strays: Strays::default(),
             swept: None,
             leases: Leases::default(),
+            index: crate::words::Index::default(),
             leaving: None,
             moved: Tally::default(),
             seen: Time::ZERO,
             left: false,
             sweeping: false,
         }
-    }
-
-    /// The router and the lookup.
-    #[must_use]
-    pub const fn routing(&self) -> &Routing<R> {
-        &self.routing
-    }
-
-    /// The router, for its own settings; it must not be fed inputs past this machine.
-    pub const fn router_mut(&mut self) -> &mut R {
-        self.routing.router_mut()
-    }
-
-    /// The store.
-    #[must_use]
-    pub const fn store(&self) -> &S {
-        self.store.inner()
-    }
-
-    /// The store, for a simulation that fills its disk; records must not change past this machine.
-    pub const fn store_mut(&mut self) -> &mut S {
-        self.store.inner_mut()
-    }
-
-    /// The store of a node that has stopped: for a simulated crash and restart.
-    #[must_use]
-    pub fn into_store(self) -> S {
-        self.store.into_inner()
-    }
-
-    /// Takes for granted that nothing is stored in the network yet but what its nodes were given:
-    /// for a simulation that starts with tables built directly. To be called before the first
-    /// input.
-    pub const fn assume_complete(&mut self) {
-        self.founding = true;
     }
 
     pub(crate) fn my(&self) -> Contact {
@@ -295,6 +273,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
             StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),
+            StoreMessage::IndexMany(asked) => self.index_asked(cx, from, asked),
+            StoreMessage::Indexed { req, result } => self.indexed(cx, from, req, result),
         }
     }
 
@@ -311,6 +291,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Due::Leases => self.leases_due(cx),
                 Due::Renewals(number) => self.renewals_due(cx, number),
                 Due::Leave => self.leave_due(cx),
+                Due::Search(number) => self.search_due(cx, number),
+                Due::Publisher => self.publisher_due(cx),
+                Due::IndexBatch(number) => self.index_batch_due(cx, number),
+                Due::Held(number) => self.held_due(cx, number),
+                Due::Keeper => self.keeper_due(cx),
             }
         }
     }

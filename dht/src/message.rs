@@ -6,15 +6,19 @@ pub use crate::comparison::{
 };
 
 mod confirm;
+mod index;
 mod renew;
+mod standing;
 
 use bytes::Bytes;
 pub use confirm::{Confirm, Confirmation, Retire};
+pub use index::{EntriesSeen, EntrySeen, Filter, IndexItem, IndexMany, IndexResult};
 use overlay::lookup::RoutingMessage;
-use overlay::{Arc, Condition, Consistency, Contact, Hlc, Id, Item, Slot, Version, WallMs};
+use overlay::{Condition, Consistency, Hlc, Id, Item, Slot, Version, WallMs};
 pub use renew::{RenewMany, RenewResult, Renewal};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+pub use standing::{ArcNews, Standing};
 use std::net::SocketAddr;
 
 /// Everything that two nodes of a replicated store say to each other.
@@ -145,16 +149,32 @@ pub enum StoreMessage {
         /// Who has claimed the key before; none when the copy does what it was asked to.
         claimed_by: Option<Id>,
     },
+    /// Publisher to root: these entries of the index are new, go on or end.
+    IndexMany(IndexMany),
+    /// The answer.
+    Indexed {
+        /// Which.
+        req: u64,
+        /// The outcome.
+        result: IndexResult,
+    },
 }
 
 /// What a read is after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
     /// The value.
     Value,
     /// Holders, at most `limit` live ones.
     Holders {
         /// The limit.
+        limit: u32,
+    },
+    /// Live entries of the node of the index whose least point the key is.
+    Entries {
+        /// Which.
+        filter: Filter,
+        /// How many at most.
         limit: u32,
     },
 }
@@ -189,34 +209,6 @@ pub struct ReadReply {
     pub collected: Option<Hlc>,
 }
 
-/// What a node is to a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
-    /// Its root.
-    Root {
-        /// Whether it holds everything that was acknowledged under this key.
-        complete: bool,
-        /// The root's view.
-        view: u64,
-        /// Arc and replica set, unless the origin knows them.
-        news: Option<Box<ArcNews>>,
-    },
-    /// Another node, a full copy of the arc under this root and view if there is one.
-    Other {
-        /// Root and view.
-        covered: Option<(Id, u64)>,
-    },
-}
-
-/// An arc and its replicas.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArcNews {
-    /// The arc.
-    pub arc: Arc,
-    /// The root first.
-    pub replicas: Vec<Contact>,
-}
-
 /// What a replica has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReadData {
@@ -224,6 +216,8 @@ pub enum ReadData {
     Value(Option<Seen>),
     /// Holders and tombstones of holders, in order of address.
     Holders(Vec<HolderSeen>),
+    /// Of a node of the index.
+    Entries(Box<EntriesSeen>),
 }
 
 impl ReadData {
@@ -232,6 +226,7 @@ impl ReadData {
         let newest = match self {
             Self::Value(seen) => seen.as_ref().map(|seen| seen.version.clock),
             Self::Holders(holders) => holders.iter().map(|seen| seen.version.clock).max(),
+            Self::Entries(seen) => seen.newest(),
         };
         newest.unwrap_or_default()
     }
@@ -297,6 +292,8 @@ pub struct Write {
     /// When the origin asks elsewhere: a root whose clock shows more has been held up, and does not
     /// begin. Done late, the write would be newer than what was written since.
     pub until: WallMs,
+    /// What goes into the record of the words of a value.
+    pub text: Option<Bytes>,
 }
 
 /// What became of a write.

@@ -87,6 +87,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             | Request::Search { key, .. }
             | Request::Delete { key, .. }
             | Request::Locate { key, .. } => *key,
+            Request::SearchText { .. } | Request::SearchPrefix { .. } => {
+                return self.start_search(cx, op, &call);
+            }
             // Those of the membership are on their way already.
             _ => return,
         };
@@ -115,15 +118,27 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.routing.router().is_member() {
             return Some(Failure::NotMember);
         }
-        if self.ops.len() >= MAX_OPERATIONS {
+        if self.ops.len() + self.index.publisher.held.len() >= MAX_OPERATIONS {
             return Some(Failure::Busy(MAX_OPERATIONS));
         }
         self.leases.refuse(call).map(Failure::Refused)
     }
 
     /// Starts a call; its number names it in messages, lookups and deadlines.
-    pub(crate) fn start_op(&mut self, cx: &mut Cx<'_, Self>, who: OpId, key: Id, mut work: Work) {
+    pub(crate) fn start_op(&mut self, cx: &mut Cx<'_, Self>, who: OpId, key: Id, work: Work) {
         let number = self.draw_number(cx);
+        self.start_numbered(cx, number, who, key, work);
+    }
+
+    /// The same under a number that was drawn for it.
+    pub(crate) fn start_numbered(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        number: u64,
+        who: OpId,
+        key: Id,
+        mut work: Work,
+    ) {
         if let Work::Write(write) = &mut work {
             write.number = number;
         }
@@ -180,7 +195,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     ) {
         let Some(op) = self.ops.get_mut(&number) else {
             let found = result.ok();
-            if !self.renewals_located(cx, number, found.as_ref()) {
+            if !self.renewals_located(cx, number, found.as_ref())
+                && !self.entries_located(cx, number, found.as_ref())
+            {
                 self.strays_located(cx, number, found);
             }
             return;
@@ -311,8 +328,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         self.deadlines.clear(Due::Op(number));
+        if let Some(choice) = self.index.publisher.choices.of_read(number) {
+            return self.load_told(cx, choice, None);
+        }
+        if let Some(search) = self.index.searches.of_read(number) {
+            return self.part_failed(cx, (search, number), &reply);
+        }
         if let Work::Write(write) = &op.work {
             self.lease_written(cx, op.key, write, &reply);
+            if self.publish_written(cx, number, &op, write, &reply) {
+                return;
+            }
         }
         if self.config.has_bug(PlantedBug::AnswerTwice) {
             let reply = reply.clone();

@@ -24,6 +24,8 @@ pub(crate) enum Parked {
     Walk { with: Contact, req: u64 },
     /// Strays are handed to their root.
     Strays { req: u64 },
+    /// Texts of values are published again.
+    Texts(Vec<Position>),
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
@@ -71,6 +73,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 Parked::Walk { with, req } => self.walk_loaded(cx, with, req),
                 Parked::Strays { req } => self.strays_loaded(cx, req),
+                Parked::Texts(texts) => self.keep_texts(cx, texts),
             }
             self.store.release(at);
         }

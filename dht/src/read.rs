@@ -100,7 +100,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let message = Read {
             req: number,
             key: op.key,
-            what: read.what,
+            what: read.what.clone(),
             full,
             set,
         };
@@ -307,6 +307,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let found = outcome == Outcome::Found;
         let first = usize::from(self.config.has_bug(PlantedBug::MadeUpValue));
         let reply = match read.what {
+            Wanted::Entries { .. } => return self.finish_part(cx, number, outcome, reason),
             Wanted::Value => {
                 let seen = read.value.take().map(|(seen, _)| seen);
                 let seen = seen.filter(|_| outcome != Outcome::Unknown);

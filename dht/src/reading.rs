@@ -1,6 +1,7 @@
 //! What the answers to a read amount to.
 
-use crate::message::{Body, HolderSeen, ReadData, Seen, Standing, Wanted};
+use crate::message::{Body, Filter, HolderSeen, ReadData, Seen, Standing, Wanted};
+use crate::words::Parts;
 use overlay::{Consistency, Contact, Hlc, Id, Time, Version, WallMs};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub(crate) struct ReadWork {
     pub(crate) collected: BTreeMap<Id, (Hlc, BTreeSet<SocketAddr>)>,
     /// Whether somebody has answered who holds everything that was acknowledged.
     pub(crate) testified: bool,
+    /// What the replicas have of a node of the index.
+    pub(crate) parts: Parts,
 }
 
 /// One replica that was asked.
@@ -98,6 +101,10 @@ impl ReadWork {
         Self::new(Wanted::Holders { limit }, consistency)
     }
 
+    pub(crate) fn entries(filter: Filter, limit: u32, consistency: Consistency) -> Self {
+        Self::new(Wanted::Entries { filter, limit }, consistency)
+    }
+
     fn new(what: Wanted, consistency: Consistency) -> Self {
         Self {
             what,
@@ -108,6 +115,7 @@ impl ReadWork {
             holders: BTreeMap::new(),
             collected: BTreeMap::new(),
             testified: false,
+            parts: Parts::default(),
         }
     }
 
@@ -191,7 +199,7 @@ impl ReadWork {
         if collected > Hlc::default() && !matches!(data, ReadData::Value(Some(_))) {
             let there = match &data {
                 ReadData::Holders(seen) => seen.iter().map(|seen| seen.addr).collect(),
-                ReadData::Value(_) => BTreeSet::new(),
+                ReadData::Value(_) | ReadData::Entries(_) => BTreeSet::new(),
             };
             self.collected.insert(from.id, (collected, there));
         }
@@ -214,7 +222,10 @@ impl ReadWork {
     }
 
     fn merge_newest(&mut self, from: Contact, data: ReadData) {
-        match (self.what, data) {
+        match (&self.what, data) {
+            (Wanted::Entries { .. }, ReadData::Entries(seen)) => {
+                self.parts.merge(from.id, *seen);
+            }
             (Wanted::Value, ReadData::Value(Some(seen))) => {
                 let better = self.value.as_ref().is_none_or(|(known, _)| {
                     seen.version > known.version
@@ -247,6 +258,7 @@ impl ReadWork {
                 seen.body != Body::Tombstone && seen.expires.is_none_or(|end| wall < end)
             }),
             Wanted::Holders { .. } => self.holders.values().any(|seen| seen.is_live(wall)),
+            Wanted::Entries { .. } => self.parts.is_something(wall),
         }
     }
 
@@ -296,10 +308,20 @@ impl ReadWork {
             .asked
             .iter()
             .any(|asked| matches!(asked.state, State::Waiting { .. }));
+        if let Some(peer) = self.withheld() {
+            // What it has of a node of the index is needed, unless the root has the same.
+            let root_waits = waiting && self.waits_for(root.id);
+            return if root_waits {
+                Verdict::Wait
+            } else {
+                Verdict::Fetch(peer)
+            };
+        }
         if self.is_behind() {
             // No answer for this client: others are asked, then again, then it is told so.
         } else if self.found_something(wall) {
-            if !self.testified && (unasked || waiting) && self.found_old(wall, horizon) {
+            let is_doubtful = !self.testified && self.found_old(wall, horizon);
+            if (unasked || waiting) && (is_doubtful || self.is_unproven(replicas, quorum)) {
                 return if unasked {
                     Verdict::AskMore
                 } else {
@@ -331,12 +353,7 @@ impl ReadWork {
                     _ => Verdict::Found,
                 };
             }
-        } else if let Some(State::Root {
-            complete: true,
-            view,
-        }) = root_state
-            && 1 + copies((root.id, view)) >= needed
-        {
+        } else if self.is_proven(replicas, quorum) {
             return Verdict::Absent;
         }
         let enough_but_unproven = answered_by_root && self.answered() >= needed;

@@ -8,7 +8,7 @@ use crate::message::{
 };
 use crate::parked::Parked;
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Contact, Cx, Hlc, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
+use overlay::{Contact, Cx, Fault, Hlc, Id, KeyRouter, MAX_HOLDERS_PER_KEY, Slot, WallMs};
 use smallvec::SmallVec;
 
 /// A value up to this length travels with every answer; of a longer one, only the root sends the
@@ -32,9 +32,10 @@ pub(crate) fn set_mark(replicas: &[Contact]) -> u64 {
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn read_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, read: &Read) {
-        let places = match read.what {
+        let places = match &read.what {
             Wanted::Value => self.value_wanted(read.key, read.full),
-            Wanted::Holders { limit } => self.holders_wanted(read.key, limit, cx.wall),
+            Wanted::Holders { limit } => self.holders_wanted(read.key, *limit, cx.wall),
+            Wanted::Entries { .. } => self.entries_wanted(read.key, read.full, cx.wall),
         };
         let again = || Parked::Message {
             from,
@@ -43,15 +44,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.have_bodies(&places, again) {
             return;
         }
-        let data = match read.what {
+        let data = match &read.what {
             Wanted::Value => ReadData::Value(self.value_seen(read.key, read.full)),
             Wanted::Holders { .. } => ReadData::Holders(self.holders_seen(&places)),
+            Wanted::Entries { filter, limit } => {
+                let wanted = (filter, *limit);
+                match self.entries_seen(read.key, wanted, read.full, &places, cx.wall) {
+                    Some(data) => data,
+                    None => return cx.hang_up(from, Fault::OutOfBounds),
+                }
+            }
         };
         let standing = self.standing(cx, read.key, read.set);
         // A list that was cut short proves nothing about those that are not in it.
-        let whole = match (&data, read.what) {
+        let whole = match (&data, &read.what) {
             (ReadData::Holders(seen), Wanted::Holders { limit }) => {
-                seen.len() < MAX_HOLDERS_PER_KEY.min(limit as usize)
+                seen.len() < MAX_HOLDERS_PER_KEY.min(*limit as usize)
             }
             _ => true,
         };

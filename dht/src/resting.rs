@@ -12,8 +12,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Not among them are the tables that remember: they have bounds, and forget by age.
     #[must_use]
     pub fn under_way(&self) -> Vec<(&'static str, usize)> {
-        let passing =
-            |due: &&Due| !matches!(due, Due::Sync | Due::Strays | Due::Sweep | Due::Leases);
+        let passing = |due: &&Due| {
+            !matches!(
+                due,
+                Due::Sync | Due::Strays | Due::Sweep | Due::Leases | Due::Keeper
+            )
+        };
         let members = self.views.iter().flat_map(|view| &view.members);
         let mut all = vec![
             ("calls", self.ops.len()),
@@ -31,6 +35,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             ),
             ("batches to collect", self.batches.len()),
             ("hand-overs", self.strays.under_way()),
+            ("searches by words", self.index.searches.under_way()),
+            ("entries to place", self.index.publisher.under_way()),
+            (
+                "calls that wait for entries",
+                self.index.publisher.held.len(),
+            ),
+            ("batches of entries to answer", self.index.answers.len()),
             ("deadlines", self.deadlines.keys().filter(passing).count()),
         ];
         all.extend(self.routing.under_way());

@@ -317,6 +317,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.deadlines.set(Due::Sync, cx.now);
         self.strays_changed(cx);
         self.start_sweeping(cx);
+        self.start_keeping(cx);
     }
 }
 

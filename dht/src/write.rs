@@ -1,15 +1,19 @@
 //! Writes at their origin: to the root, again when it is silent, and the report.
 
+mod report;
+
 use crate::machine::Due;
 use crate::message::{Write, WriteResult};
 use crate::op::Work;
 use crate::read::WRITE_PATIENCE;
+use crate::words::Described;
 use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
 use overlay::{
-    Condition, ConflictReport, Consistency, Contact, Cx, DeleteReport, Failure, Id, InsertReport,
-    KeyRouter, Outcome, PutReport, Reply, Request, Slot, Version, WallMs,
+    Condition, ConflictReport, Consistency, Contact, Cx, Failure, Id, KeyRouter, Reply, Request,
+    Slot, WallMs,
 };
+use report::Written;
 use smallvec::SmallVec;
 
 /// A write at its origin.
@@ -21,6 +25,10 @@ pub(crate) struct WriteWork {
     pub(crate) slot: Slot,
     pub(crate) body: Option<Bytes>,
     pub(crate) life_s: Option<u32>,
+    /// What a value says of itself.
+    pub(crate) text: Option<Bytes>,
+    /// The bytes of the key of a holder, when it is to be found by them.
+    pub(crate) indexed: Option<Bytes>,
     consistency: Consistency,
     condition: Condition,
     /// Roots that it was sent to, how often, and that have not said that they did not do it.
@@ -53,29 +61,37 @@ impl WriteWork {
     /// The write that a user's call asks for, if it asks for one.
     pub(crate) fn new(request: Request) -> Option<Self> {
         let mut wanted = Condition::Always;
+        let (mut about, mut name) = (None, None);
         let (kind, slot, body, life_s, consistency) = match request {
             Request::Put {
                 value,
                 ttl_s,
                 consistency,
                 condition,
+                text,
+                indexed,
                 ..
             } => {
                 wanted = condition;
+                about = Described::of_value(text, indexed, value.len());
                 (Kind::Put, Slot::Value, Some(value), ttl_s, consistency)
             }
             Request::Insert {
                 holder,
                 lease_s,
                 text,
+                indexed,
                 ..
-            } => (
-                Kind::Insert,
-                Slot::Holder(holder),
-                Some(Bytes::from(text)),
-                Some(lease_s),
-                Consistency::Quorum,
-            ),
+            } => {
+                name = indexed;
+                (
+                    Kind::Insert,
+                    Slot::Holder(holder),
+                    Some(Bytes::from(text)),
+                    Some(lease_s),
+                    Consistency::Quorum,
+                )
+            }
             Request::Delete {
                 holder,
                 consistency,
@@ -90,6 +106,8 @@ impl WriteWork {
         };
         Some(Self {
             condition: wanted,
+            text: about,
+            indexed: name,
             ..Self::of(kind, slot, body, life_s, consistency)
         })
     }
@@ -107,6 +125,8 @@ impl WriteWork {
             slot,
             body,
             life_s,
+            text: None,
+            indexed: None,
             consistency,
             condition: Condition::Always,
             open_at: SmallVec::new(),
@@ -162,6 +182,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             seen: self.clock.latest(),
             condition: write.condition,
             until: WallMs(cx.wall.0.saturating_add(until_ms)),
+            text: write.text.clone(),
         };
         self.deadlines.set(Due::Op(number), at);
         self.post(cx, root, StoreMessage::Write(Box::new(message)));
@@ -337,53 +358,5 @@ fn undecided(complete: bool, answered: u32, needed: u32) -> String {
         format!("{answered} of {needed} replicas that must confirm it have done so")
     } else {
         "the root of the key is not known to hold everything".to_owned()
-    }
-}
-
-/// What the root said about a write that is done.
-struct Written {
-    version: Version,
-    expires: Option<WallMs>,
-    durable: u32,
-    replicas: u32,
-    existed: Option<bool>,
-}
-
-impl Written {
-    fn report(&self, key: Id, write: &WriteWork, wall: WallMs) -> Reply {
-        let Self {
-            version,
-            expires,
-            durable,
-            replicas,
-            existed,
-        } = *self;
-        match (write.kind, write.slot) {
-            (Kind::Delete, _) => Reply::Deleted(DeleteReport {
-                key,
-                outcome: match existed {
-                    Some(true) => Outcome::Found,
-                    Some(false) => Outcome::Absent,
-                    None => Outcome::Unknown,
-                },
-                version,
-                replicas_durable: durable,
-                replicas,
-            }),
-            (Kind::Insert, Slot::Holder(holder)) => Reply::Inserted(InsertReport {
-                key,
-                holder,
-                version,
-                expires_in_s: expires.map_or(0, |end| end.secs_after(wall)),
-                replicas_durable: durable,
-                replicas,
-            }),
-            _ => Reply::Put(PutReport {
-                key,
-                version,
-                replicas_durable: durable,
-                replicas,
-            }),
-        }
     }
 }

@@ -44,6 +44,7 @@ fn write(seen: Hlc) -> StoreMessage {
         seen,
         condition: Condition::Always,
         until: WallMs(u64::MAX),
+        text: None,
     }))
 }
 

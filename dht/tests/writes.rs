@@ -69,6 +69,7 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
             seen: overlay::Hlc(0),
             condition: overlay::Condition::Always,
             until: overlay::WallMs(u64::MAX),
+            text: None,
         }))
     };
     for req in [1, 2] {
@@ -118,6 +119,7 @@ fn a_root_that_was_held_up_does_not_begin_what_its_origin_asked_elsewhere() {
         seen: overlay::Hlc(0),
         condition: overlay::Condition::Always,
         until: overlay::WallMs(0),
+        text: None,
     }));
     world.deliver(origin, root, late);
     world.run_for(Duration::from_secs(1));

@@ -100,7 +100,7 @@ impl<S: Store> Gnutella<S> {
             life_s: life_s.map(|life| u32::try_from(life).unwrap_or(u32::MAX)),
             bytes: match slot {
                 Slot::Value => meta.length.unwrap_or(0),
-                Slot::Holder(_) => 0,
+                _ => 0,
             },
             text: self.index.text((key, slot)).to_owned(),
         }

@@ -17,8 +17,10 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
             ttl_s,
             condition,
             text,
+            indexed,
             ..
         } => unconditional(*condition)
+            .or_else(|| unindexed(indexed.is_some()))
             .or_else(|| value_is_short(value.len()))
             .or_else(|| ttl_s.and_then(ttl_fits))
             .or_else(|| text_fits(text)),
@@ -26,6 +28,7 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
             lease_s,
             text,
             holder,
+            indexed,
             ..
         } => {
             if holder.port() == 0 || holder.ip().is_unspecified() {
@@ -33,7 +36,9 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
                     "a holder needs an address that others can reach, and {holder} is none"
                 ));
             }
-            lease_fits(*lease_s).or_else(|| text_fits(text))
+            lease_fits(*lease_s)
+                .or_else(|| text_fits(text))
+                .or_else(|| unindexed(indexed.is_some()))
         }
         Request::Delete { condition, .. } => unconditional(*condition),
         Request::Search { limit: 0, .. } => {
@@ -43,9 +48,7 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
             let wrong = Query::parse(text).err();
             wrong.map(|error| error.to_string())
         }),
-        Request::SearchPrefix { .. } => Some(
-            "gnutella keeps no index in the order of keys; search by KEY or by --text".to_owned(),
-        ),
+        Request::SearchPrefix { .. } => unindexed(true),
         _ => None,
     }
 }
@@ -53,6 +56,13 @@ pub(crate) fn refuse(request: &Request) -> Option<String> {
 fn unconditional(condition: Condition) -> Option<String> {
     (condition != Condition::Always).then(|| {
         "nobody on gnutella can tell what is there, so no condition can be kept; chord and pastry can"
+            .to_owned()
+    })
+}
+
+fn unindexed(asked: bool) -> Option<String> {
+    asked.then(|| {
+        "gnutella keeps no index in the order of keys (--indexed, --prefix); search by KEY or by --text"
             .to_owned()
     })
 }
@@ -103,14 +113,17 @@ pub(crate) fn item_fits(item: &Item, wall: WallMs) -> bool {
     let longest_s = match item.slot {
         Slot::Value => MAX_TTL_S,
         Slot::Holder(_) => MAX_LEASE_S,
+        Slot::Text => MAX_TTL_S,
+        // There is no index here.
+        Slot::Entry => return false,
     };
     let latest = wall.plus_secs(longest_s.into()).0;
     let latest = latest.saturating_add(MAX_CLOCK_DRIFT_MS);
     let body_fits = match (item.slot, &record.body) {
-        (Slot::Holder(_), Some(text)) => {
+        (Slot::Holder(_) | Slot::Text, Some(text)) => {
             text.len() <= MAX_TEXT_BYTES
                 && std::str::from_utf8(text).is_ok()
-                && record.expires.is_some()
+                && (record.expires.is_some() || item.slot == Slot::Text)
         }
         _ => true,
     };

@@ -462,7 +462,7 @@ fn text_hit(find: &Find) -> TextHit {
             addr,
             expires_in_s: hit.life_s.unwrap_or(0).into(),
         },
-        Slot::Value => HitKind::Value {
+        _ => HitKind::Value {
             version: hit.version,
             size: hit.bytes,
         },

@@ -122,7 +122,7 @@ impl<S: Store> Gnutella<S> {
         let mut places = Vec::new();
         self.store.range(whole, None, &mut |key, slot, meta| {
             let has_text = meta.length.is_some_and(|length| length > 0);
-            if matches!(slot, Slot::Holder(_)) && has_text {
+            if matches!(slot, Slot::Holder(_) | Slot::Text) && has_text {
                 places.push((key, slot));
             }
             true
@@ -146,7 +146,12 @@ impl<S: Store> Gnutella<S> {
             if let Some(body) = record.and_then(|record| record.body)
                 && let Ok(text) = std::str::from_utf8(&body)
             {
-                self.index.set((*key, *slot), text);
+                let slot = if *slot == Slot::Text {
+                    Slot::Value
+                } else {
+                    *slot
+                };
+                self.index.set((*key, slot), text);
             }
         }
         self.published.is_stale = true;

@@ -99,15 +99,39 @@ impl<S: Store> Gnutella<S> {
             return self.store.last_write();
         }
         match (&item.slot, &item.record.body) {
-            (_, None) => self.index.remove(place),
-            (Slot::Holder(_), Some(body)) => {
-                let text = std::str::from_utf8(body).unwrap_or_default().to_owned();
-                self.index.set(place, &text);
+            (Slot::Value, body) => self.keep_text(&item, body.as_ref().map(|_| text)),
+            (Slot::Text, Some(body)) => {
+                let text = std::str::from_utf8(body).unwrap_or_default();
+                self.index.set((item.key, Slot::Value), text);
             }
-            (Slot::Value, Some(_)) => self.index.set(place, text),
+            (_, None) => self.index.remove(place),
+            (_, Some(body)) => {
+                let text = std::str::from_utf8(body).unwrap_or_default();
+                self.index.set(place, text);
+            }
         }
         self.published.is_stale = true;
         self.store.write(item)
+    }
+
+    /// The words of a value live as long as it does, in a record of their own.
+    fn keep_text(&mut self, value: &Item, text: Option<&str>) {
+        let key = value.key;
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            self.index.remove((key, Slot::Value));
+            self.store.remove(key, Slot::Text);
+            return;
+        };
+        self.index.set((key, Slot::Value), text);
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        self.store.write(Item {
+            key,
+            slot: Slot::Text,
+            record: Record {
+                body: Some(body),
+                ..value.record
+            },
+        });
     }
 
     pub(crate) fn put(

@@ -41,8 +41,8 @@ pub use memory::MemoryStore;
 pub use neighbours::Neighbours;
 pub use quorums::{MAX_REPLICAS, QuorumError, Quorums};
 pub use record::{
-    Condition, Hlc, Item, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TEXT_BYTES,
-    MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
+    Condition, Hlc, Item, MAX_ENTRY_BYTES, MAX_HOLDERS_PER_KEY, MAX_KEY_BYTES, MAX_LEASE_S,
+    MAX_TEXT_BYTES, MAX_TTL_S, MAX_VALUE_BYTES, ParseVersionError, Record, Slot, Version,
 };
 pub use router::{
     Claim, Hop, KeyRouter, LookupPurpose, OwnedArc, RingChange, RouterCall, RouterEvent,

@@ -119,6 +119,7 @@ impl MemoryStore {
         let kind = match slot {
             Slot::Value => &mut self.counts.values,
             Slot::Holder(_) => &mut self.counts.holders,
+            Slot::Text | Slot::Entry => &mut self.counts.entries,
         };
         *kind = sign(*kind, 1);
     }

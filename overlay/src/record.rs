@@ -18,6 +18,8 @@ pub const MAX_TTL_S: u32 = 366 * 24 * 3600;
 /// Longest lease of a holder: one week. The inserting node renews leases, so that a longer one
 /// would only keep the dead listed.
 pub const MAX_LEASE_S: u32 = 7 * 24 * 3600;
+/// Longest body of a [`Slot::Text`] or [`Slot::Entry`]: a text and a key with what goes with them.
+pub const MAX_ENTRY_BYTES: usize = MAX_TEXT_BYTES + MAX_KEY_BYTES + 128;
 /// Most holders of one key at one node, so that all of them, with texts, fit one message.
 pub const MAX_HOLDERS_PER_KEY: usize = 1_000;
 
@@ -131,13 +133,17 @@ impl Condition {
     }
 }
 
-/// Which of the records under one key.
+/// Which of the records under one key. They sort in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// The one value.
     Value,
     /// The holder at this address: one record for each (key, peer).
     Holder(SocketAddr),
+    /// The words by which the value of this key is found.
+    Text,
+    /// An entry of an index: the key is its place there.
+    Entry,
 }
 
 /// One version of a value or a holder.
@@ -145,8 +151,9 @@ pub enum Slot {
 pub struct Record {
     /// Newest wins.
     pub version: Version,
-    /// The bytes of a value, or the text of a holder (UTF-8, maybe empty). `None` is a tombstone:
-    /// the record was deleted, and must not come back from a replica that missed it.
+    /// The bytes of a value, the text of a holder (UTF-8, maybe empty), or what an index needs.
+    /// `None` is a tombstone: the record was deleted, and must not come back from a replica that
+    /// missed it.
     pub body: Option<Bytes>,
     /// When it ends by itself: a value's time to live or a holder's lease.
     pub expires: Option<WallMs>,
@@ -165,7 +172,7 @@ impl Record {
 pub struct Item {
     /// The key's point on the circle.
     pub key: Id,
-    /// Value or holder.
+    /// Which of the records there.
     pub slot: Slot,
     /// The version.
     pub record: Record,

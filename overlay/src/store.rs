@@ -11,9 +11,11 @@ pub struct Counts {
     pub values: u64,
     /// Holders that are not removed.
     pub holders: u64,
+    /// Entries of indexes, and texts of values.
+    pub entries: u64,
     /// Bytes of all bodies.
     pub bytes: u64,
-    /// Tombstones of both.
+    /// Tombstones of all.
     pub tombstones: u64,
 }
 
@@ -21,7 +23,7 @@ impl Counts {
     /// Whether there is no record at all, not even a tombstone.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.values == 0 && self.holders == 0 && self.tombstones == 0
+        self.values == 0 && self.holders == 0 && self.entries == 0 && self.tombstones == 0
     }
 }
 

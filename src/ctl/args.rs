@@ -61,7 +61,7 @@ pub(super) enum Command {
     Get(GetArgs),
     /// Say that a peer holds a resource; the node asked renews the lease until it is deleted
     Insert(InsertArgs),
-    /// List the holders of a resource
+    /// List the holders of a resource, or find holders and values by words or by how keys begin
     Search(SearchArgs),
     /// Delete a value, or one holder of a resource
     ///
@@ -143,8 +143,16 @@ pub(super) struct PutArgs {
     #[arg(long)]
     pub(super) if_absent: bool,
 
-    /// Put every line of a file of JSON lines {"key", "value" or "value_base64", "ttl"}; - reads
-    /// standard input. One outcome for each line, in order; the exit code is the worst one's
+    /// Words to find it by, at most 1 KiB and 64 different ones
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(super) text: String,
+
+    /// Let search --prefix find it by the beginning of its key
+    #[arg(long, conflicts_with = "hex")]
+    pub(super) indexed: bool,
+
+    /// Put every line of a file of JSON lines {"key", "value" or "value_base64", "ttl", "text"}; -
+    /// reads standard input. One outcome for each line, in order; the exit code is the worst one's
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "value", "file"])]
     pub(super) batch: Option<PathBuf>,
 
@@ -190,9 +198,13 @@ pub(super) struct InsertArgs {
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse::lease, allow_negative_numbers = true)]
     pub(super) ttl: u32,
 
-    /// Words that describe it
+    /// Words to find it by, at most 1 KiB and 64 different ones
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub(super) text: String,
+
+    /// Let search --prefix find it by the beginning of its key
+    #[arg(long, conflicts_with = "hex")]
+    pub(super) indexed: bool,
 
     /// Insert every line of a file of JSON lines {"key", "holder", "ttl", "text"}, of which the last
     /// three may be missing; a holder is IP:PORT. - reads standard input
@@ -203,18 +215,23 @@ pub(super) struct InsertArgs {
 #[derive(Debug, Args)]
 pub(super) struct SearchArgs {
     /// The key: 1 to 1024 bytes, of which the SHA-1 is taken
-    #[arg(value_name = "KEY", required_unless_present = "text")]
+    #[arg(value_name = "KEY", required_unless_present_any = ["text", "prefix"])]
     pub(super) name: Option<OsString>,
 
     /// KEY is an id of 40 hexadecimal digits, taken as it is
     #[arg(long)]
     pub(super) hex: bool,
 
-    /// Search by words (not in this build)
-    #[arg(long, value_name = "WORDS")]
+    /// Find holders and values whose texts have all of these words; a * at the end of a word lets
+    /// it go on: ubun*. Case and accents do not matter
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["name", "hex"])]
     pub(super) text: Option<String>,
 
-    /// Most holders to list
+    /// Find what was stored with --indexed by the beginning of its key
+    #[arg(long, value_name = "KEY-PREFIX", conflicts_with_all = ["name", "hex", "text"])]
+    pub(super) prefix: Option<OsString>,
+
+    /// Most results to list; by words or beginnings 1000 at most
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: u32,
 

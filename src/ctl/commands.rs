@@ -3,6 +3,7 @@
 use super::args::{DeleteArgs, GetArgs, KeyArgs, LocateArgs, PutArgs};
 use super::output::{Answer, Exit, aligned, base64, contact_json, count_of, outcome_word};
 use super::parse::{self, Key};
+use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
 use crate::control::client::NodeName;
 use crate::control::session::Session;
@@ -117,6 +118,7 @@ pub(super) async fn put(
         (None, None) => Err("give VALUE, --file F, or - for standard input".to_owned()),
     };
     let value = value.map_err(CtlError::WrongUse)?;
+    check_text(&args.text).map_err(CtlError::WrongUse)?;
     let about = Stored {
         bytes: value.len(),
         ttl_s: args.ttl,
@@ -127,8 +129,8 @@ pub(super) async fn put(
         ttl_s: args.ttl,
         consistency: args.consistency.into(),
         condition,
-        text: String::new(),
-        indexed: None,
+        text: args.text,
+        indexed: key.indexed(args.indexed),
     };
     let reply = asking.data_once(request).await?;
     put_answer(context, reply, &about)

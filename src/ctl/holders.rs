@@ -1,12 +1,13 @@
 //! The commands on holders: insert and search.
 
-use super::args::{InsertArgs, KeyArgs, SearchArgs};
+use super::args::{InsertArgs, SearchArgs};
 use super::commands::{answered, complete, durable, given_key, hit, key_of, not_found};
 use super::output::{Answer, Exit, aligned, count_of, outcome_word};
+use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
 use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
-use overlay::{InsertReport, MAX_TEXT_BYTES, Outcome, Reply, Request, SearchReport};
+use overlay::{InsertReport, Outcome, Reply, Request, SearchReport};
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -16,12 +17,7 @@ pub(super) async fn insert(
     context: &mut Document,
 ) -> Result<Answer, CtlError> {
     let key = key_of(&given_key(args.name, args.hex)?, context)?;
-    if args.text.len() > MAX_TEXT_BYTES {
-        return Err(CtlError::WrongUse(format!(
-            "the words of a holder have at most {MAX_TEXT_BYTES} bytes, and these have {}; shorten them",
-            args.text.len()
-        )));
-    }
+    check_text(&args.text).map_err(CtlError::WrongUse)?;
     let given = match &args.holder {
         Some(name) => Some(asking.resolve(name).await?),
         None => None,
@@ -37,7 +33,7 @@ pub(super) async fn insert(
         holder,
         lease_s: args.ttl,
         text: args.text,
-        indexed: None,
+        indexed: key.indexed(args.indexed),
     };
     let reply = asking.data(&mut session, request).await;
     session.close().await;
@@ -85,7 +81,7 @@ pub(super) fn insert_answer(context: &Document, reply: Reply) -> Result<Answer, 
     Ok(Answer::new(Exit::Done, json, text))
 }
 
-fn seconds(seconds: u64) -> String {
+pub(super) fn seconds(seconds: u64) -> String {
     humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()
 }
 
@@ -94,20 +90,7 @@ pub(super) async fn search(
     args: SearchArgs,
     context: &mut Document,
 ) -> Result<Answer, CtlError> {
-    let by_words = || {
-        CtlError::WrongUse("search --text is not in this build; search by KEY instead".to_owned())
-    };
-    let name = args.name.ok_or_else(by_words)?;
-    let key = key_of(
-        &KeyArgs {
-            name,
-            hex: args.hex,
-        },
-        context,
-    )?;
-    if args.text.is_some() {
-        return Err(by_words());
-    }
+    let key = key_of(&given_key(args.name, args.hex)?, context)?;
     context.insert("holders".to_owned(), json!([]));
     let request = Request::Search {
         key: key.id,
@@ -166,7 +149,7 @@ pub(super) async fn search(
 }
 
 /// Words of strangers, without what could command a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| {
             if letter.is_control() {

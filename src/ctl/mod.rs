@@ -15,6 +15,7 @@ mod moving;
 mod neighbours;
 mod output;
 mod parse;
+mod words;
 
 pub use args::CtlArgs;
 
@@ -101,6 +102,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Put(args) => commands::put(asking, args, context).await,
         Command::Get(args) => commands::get(asking, args, context).await,
         Command::Insert(args) => holders::insert(asking, args, context).await,
+        Command::Search(args) if args.name.is_none() => words::search(asking, args, context).await,
         Command::Search(args) => holders::search(asking, args, context).await,
         Command::Delete(args) => commands::delete(asking, args, context).await,
         Command::Locate(args) => commands::locate(asking, args, context).await,

@@ -1,5 +1,6 @@
 //! What a person types, parsed once into types that hold only what is allowed.
 
+use bytes::Bytes;
 use overlay::{Id, MAX_KEY_BYTES, MAX_LEASE_S, MAX_TTL_S, MAX_VALUE_BYTES};
 use std::ffi::OsStr;
 use std::io::Read;
@@ -16,9 +17,16 @@ pub(super) struct Key {
     pub(super) id: Id,
     /// As it was given, when that is text.
     pub(super) text: Option<String>,
+    /// Its bytes, unless it was given as a point.
+    bytes: Option<Bytes>,
 }
 
 impl Key {
+    /// The bytes to find it by, when that is `wanted` and they are known.
+    pub(super) fn indexed(&self, wanted: bool) -> Option<Bytes> {
+        self.bytes.clone().filter(|_| wanted)
+    }
+
     /// Takes a key from the command line: bytes, or with `hex` an id as it is.
     pub(super) fn parse(given: &OsStr, hex: bool) -> Result<Self, String> {
         if hex {
@@ -26,7 +34,11 @@ impl Key {
                 .to_str()
                 .ok_or("with --hex, KEY is 40 hexadecimal digits")?;
             let id = text.parse().map_err(|error| format!("{error}"))?;
-            return Ok(Self { id, text: None });
+            return Ok(Self {
+                id,
+                text: None,
+                bytes: None,
+            });
         }
         let bytes = bytes_of(given, "KEY")?;
         if bytes.is_empty() || bytes.len() > MAX_KEY_BYTES {
@@ -38,6 +50,7 @@ impl Key {
         Ok(Self {
             id: Id::of(bytes),
             text: given.to_str().map(str::to_owned),
+            bytes: Some(Bytes::copy_from_slice(bytes)),
         })
     }
 }

@@ -1,13 +1,13 @@
 //! What is in memory of each record: where it is, its version, its end and its length.
 //!
 //! Ten million keys must fit, so that entries are packed without alignment: 61 bytes for a value,
-//! 93 for a holder, plus what the trees leave free.
+//! 62 for a text or an entry of an index, 93 for a holder, plus what the trees leave free.
 
 use super::record::Place;
 use dht::{Meta, each_stretch};
 use overlay::{Arc, Hlc, Id, Slot, Version, WallMs};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::Bound;
 
 const HAS_BODY: u8 = 1;
@@ -15,6 +15,14 @@ const HAS_END: u8 = 2;
 
 /// The least address of a holder.
 const FIRST_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// The greatest address of a holder.
+const LAST_ADDR: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
+    Ipv6Addr::from_bits(u128::MAX),
+    u16::MAX,
+    u32::MAX,
+    u32::MAX,
+));
 
 /// A [`Meta`] in 41 bytes instead of 64.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +64,23 @@ impl Packed {
 pub(super) struct Index {
     values: BTreeMap<Id, Packed>,
     holders: BTreeMap<(Id, SocketAddr), Packed>,
+    words: BTreeMap<(Id, Words), Packed>,
+}
+
+/// What there is beside values and holders, in the order of their slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Words {
+    Text,
+    Entry,
+}
+
+impl From<Words> for Slot {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::Text => Self::Text,
+            Words::Entry => Self::Entry,
+        }
+    }
 }
 
 /// Collects an index from records in order, so that the trees are built full.
@@ -63,6 +88,7 @@ pub(super) struct Index {
 pub(super) struct IndexBuilder {
     values: Vec<(Id, Packed)>,
     holders: Vec<((Id, SocketAddr), Packed)>,
+    words: Vec<((Id, Words), Packed)>,
 }
 
 impl IndexBuilder {
@@ -70,6 +96,8 @@ impl IndexBuilder {
         match place.1 {
             Slot::Value => self.values.push((place.0, Packed::of(meta))),
             Slot::Holder(addr) => self.holders.push(((place.0, addr), Packed::of(meta))),
+            Slot::Text => self.words.push(((place.0, Words::Text), Packed::of(meta))),
+            Slot::Entry => self.words.push(((place.0, Words::Entry), Packed::of(meta))),
         }
     }
 
@@ -77,19 +105,22 @@ impl IndexBuilder {
         Index {
             values: self.values.into_iter().collect(),
             holders: self.holders.into_iter().collect(),
+            words: self.words.into_iter().collect(),
         }
     }
 }
 
 impl Index {
     pub(super) fn len(&self) -> u64 {
-        self.values.len() as u64 + self.holders.len() as u64
+        (self.values.len() + self.holders.len() + self.words.len()) as u64
     }
 
     pub(super) fn get(&self, place: Place) -> Option<Meta> {
         match place.1 {
             Slot::Value => self.values.get(&place.0),
             Slot::Holder(addr) => self.holders.get(&(place.0, addr)),
+            Slot::Text => self.words.get(&(place.0, Words::Text)),
+            Slot::Entry => self.words.get(&(place.0, Words::Entry)),
         }
         .map(Packed::meta)
     }
@@ -97,11 +128,11 @@ impl Index {
     /// Puts a record, or nothing, into a place, and returns what was there.
     pub(super) fn set(&mut self, place: Place, meta: Option<&Meta>) -> Option<Meta> {
         let packed = meta.map(Packed::of);
-        let before = match (place.1, packed) {
-            (Slot::Value, Some(packed)) => self.values.insert(place.0, packed),
-            (Slot::Value, None) => self.values.remove(&place.0),
-            (Slot::Holder(addr), Some(packed)) => self.holders.insert((place.0, addr), packed),
-            (Slot::Holder(addr), None) => self.holders.remove(&(place.0, addr)),
+        let before = match place.1 {
+            Slot::Value => replace(&mut self.values, place.0, packed),
+            Slot::Holder(addr) => replace(&mut self.holders, (place.0, addr), packed),
+            Slot::Text => replace(&mut self.words, (place.0, Words::Text), packed),
+            Slot::Entry => replace(&mut self.words, (place.0, Words::Entry), packed),
         };
         before.as_ref().map(Packed::meta)
     }
@@ -128,7 +159,7 @@ impl Index {
         });
     }
 
-    /// Merges values and holders from `low` to `high`; false when the visitor had enough.
+    /// Merges all records from `low` to `high`; false when the visitor had enough.
     fn stretch(
         &self,
         low: Id,
@@ -136,38 +167,50 @@ impl Index {
         after: Option<Place>,
         visit: &mut dyn FnMut(Id, Slot, &Meta) -> bool,
     ) -> bool {
-        let (first_value, first_holder) = match after {
-            None => (Bound::Included(low), Bound::Included((low, FIRST_ADDR))),
-            Some((key, Slot::Value)) => (Bound::Excluded(key), Bound::Included((key, FIRST_ADDR))),
-            Some((key, Slot::Holder(addr))) => (Bound::Excluded(key), Bound::Excluded((key, addr))),
+        use Bound::{Excluded, Included, Unbounded};
+        let (value, holder, words) = match after {
+            None => (
+                Included(low),
+                Included((low, FIRST_ADDR)),
+                Included((low, Words::Text)),
+            ),
+            Some((key, slot)) => (
+                Excluded(key),
+                match slot {
+                    Slot::Value => Included((key, FIRST_ADDR)),
+                    Slot::Holder(addr) => Excluded((key, addr)),
+                    Slot::Text | Slot::Entry => Excluded((key, LAST_ADDR)),
+                },
+                match slot {
+                    Slot::Value | Slot::Holder(_) => Included((key, Words::Text)),
+                    Slot::Text => Excluded((key, Words::Text)),
+                    Slot::Entry => Excluded((key, Words::Entry)),
+                },
+            ),
         };
-        let mut values = self
-            .values
-            .range((first_value, Bound::Unbounded))
-            .peekable();
-        let mut holders = self
-            .holders
-            .range((first_holder, Bound::Unbounded))
-            .peekable();
+        let values = self.values.range((value, Unbounded));
+        let values = values.map(|(key, packed)| ((*key, Slot::Value), packed));
+        let holders = self.holders.range((holder, Unbounded));
+        let holders = holders.map(|((key, addr), packed)| ((*key, Slot::Holder(*addr)), packed));
+        let words = self.words.range((words, Unbounded));
+        let words = words.map(|((key, words), packed)| ((*key, Slot::from(*words)), packed));
+        let (mut values, mut holders, mut words) =
+            (values.peekable(), holders.peekable(), words.peekable());
         loop {
-            let value = values.peek().map(|(key, _)| **key);
-            let holder = holders.peek().map(|((key, _), _)| *key);
-            // A value comes before the holders of its key.
-            let is_value = match (value, holder) {
-                (Some(value), Some(holder)) => value <= holder,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
-                (None, None) => return true,
+            let value = values.peek().map(|(place, _)| *place);
+            let holder = holders.peek().map(|(place, _)| *place);
+            let word = words.peek().map(|(place, _)| *place);
+            let Some(first) = [value, holder, word].into_iter().flatten().min() else {
+                return true;
             };
-            let next = if is_value {
-                values
-                    .next()
-                    .map(|(key, packed)| (*key, Slot::Value, packed))
+            let next = if value == Some(first) {
+                values.next()
+            } else if holder == Some(first) {
+                holders.next()
             } else {
-                let next = holders.next();
-                next.map(|((key, addr), packed)| (*key, Slot::Holder(*addr), packed))
+                words.next()
             };
-            let Some((key, slot, packed)) = next else {
+            let Some(((key, slot), packed)) = next else {
                 return true;
             };
             if key > high {
@@ -180,6 +223,14 @@ impl Index {
     }
 }
 
+/// Puts something or nothing into a map, and returns what was there.
+fn replace<K: Ord>(map: &mut BTreeMap<K, Packed>, key: K, new: Option<Packed>) -> Option<Packed> {
+    match new {
+        Some(packed) => map.insert(key, packed),
+        None => map.remove(&key),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +238,7 @@ mod tests {
     #[test]
     fn entries_are_small() {
         assert_eq!(size_of::<(Id, Packed)>(), 61);
+        assert_eq!(size_of::<((Id, Words), Packed)>(), 62);
         assert!(size_of::<((Id, SocketAddr), Packed)>() <= 96);
     }
 

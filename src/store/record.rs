@@ -1,6 +1,6 @@
 //! How a record is written: its place as the engine's key, the rest with a checksum as the value.
 //!
-//! A place is the id, a tag and the address of the holder, so that places sort as bytes as they do
+//! A place is the id, a tag and the address if it is of a holder, so that places sort as bytes as they do
 //! as values. A record is a checksum, the version, the end, the length and the body.
 
 use bytes::Bytes;
@@ -29,6 +29,8 @@ const ID_BYTES: usize = 20;
 const TAG_VALUE: u8 = 0;
 const TAG_V4: u8 = 4;
 const TAG_V6: u8 = 6;
+const TAG_TEXT: u8 = 8;
+const TAG_ENTRY: u8 = 9;
 
 const HAS_BODY: u8 = 1;
 const HAS_END: u8 = 2;
@@ -49,6 +51,8 @@ pub(super) fn encode_place(place: Place) -> PlaceBytes {
     let mut bytes = PlaceBytes::from_slice(&place.0.0);
     match place.1 {
         Slot::Value => bytes.push(TAG_VALUE),
+        Slot::Text => bytes.push(TAG_TEXT),
+        Slot::Entry => bytes.push(TAG_ENTRY),
         Slot::Holder(SocketAddr::V4(addr)) => {
             bytes.push(TAG_V4);
             bytes.extend_from_slice(&addr.ip().octets());
@@ -71,6 +75,8 @@ pub(super) fn decode_place(bytes: &[u8]) -> Result<Place, Malformed> {
     let key = Id(reader.array()?);
     let slot = match reader.array::<1>()? {
         [TAG_VALUE] => Slot::Value,
+        [TAG_TEXT] => Slot::Text,
+        [TAG_ENTRY] => Slot::Entry,
         [TAG_V4] => {
             let ip = Ipv4Addr::from(reader.array::<4>()?);
             let port = u16::from_be_bytes(reader.array()?);
@@ -183,6 +189,8 @@ mod tests {
     fn slots() -> impl Strategy<Value = Slot> {
         prop_oneof![
             Just(Slot::Value),
+            Just(Slot::Text),
+            Just(Slot::Entry),
             (any::<u32>(), any::<u16>())
                 .prop_map(|(ip, port)| Slot::Holder(SocketAddr::from((Ipv4Addr::from(ip), port)))),
             (any::<u128>(), any::<u16>(), any::<u32>(), any::<u32>()).prop_map(

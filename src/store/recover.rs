@@ -69,6 +69,7 @@ pub(super) fn count(counts: &mut Counts, slot: Slot, meta: &Meta, sign: fn(u64, 
     let kind = match slot {
         Slot::Value => &mut counts.values,
         Slot::Holder(_) => &mut counts.holders,
+        Slot::Text | Slot::Entry => &mut counts.entries,
     };
     *kind = sign(*kind, 1);
 }

@@ -79,7 +79,9 @@ pub(crate) fn every_architecture_finds_what_is_there(overlay: &str) {
             })
         });
         assert_eq!(nodes[4].status().expect("status")["role"], roles[4]);
-        nodes[3].json(["insert", "film", "--text", "a film"]).exits(0);
+        nodes[3]
+            .json(["insert", "film", "--text", "a film"])
+            .exits(0);
         // A leaf tells its ultrapeers within a second or so what it has.
         for node in &nodes {
             wait_until("it is found", support::SOON, || {
@@ -98,9 +100,7 @@ pub(crate) fn every_way_to_search_finds_what_is_there(overlay: &str) {
     let ways = ["flood", "ring", "walk", "dynamic", "auto"];
     let nodes: Vec<Node> = ways
         .iter()
-        .map(|way| {
-            Starting::spawn_with(overlay, Some(first.listen), &["--search", way]).ready()
-        })
+        .map(|way| Starting::spawn_with(overlay, Some(first.listen), &["--search", way]).ready())
         .collect();
     for (node, way) in nodes.iter().zip(ways) {
         let ran = node.json(["search", "film"]);

@@ -7,6 +7,7 @@ mod support;
 mod best_effort;
 mod data;
 mod membership;
+mod words;
 
 /// One test for each claim.
 macro_rules! claims {
@@ -37,6 +38,8 @@ macro_rules! conformance {
                 two_of_eight_killed_lose_nothing,
                 lost_replicas_are_unknown_and_never_absent,
                 a_ring_of_sixteen_forms_from_nothing;
+            words:
+                words_and_beginnings_find_holders_and_values;
         }
     };
 }

@@ -33,7 +33,9 @@ fn check_links(status: &Value, ids: &[&str]) -> Result<(), String> {
     if listed.len() >= wanted && are_members {
         return Ok(());
     }
-    Err(format!("it lists {listed:?}, {wanted} of {ids:?} are wanted"))
+    Err(format!(
+        "it lists {listed:?}, {wanted} of {ids:?} are wanted"
+    ))
 }
 
 /// Whether a node's neighbours are those of the circle of `ids`, which are in order.

@@ -3,8 +3,9 @@
 use crate::ctl::Document;
 use crate::ctl::commands::{Stored, note_key};
 use crate::ctl::parse::{self, Key};
+use crate::ctl::words::check_text;
 use base64::Engine as _;
-use overlay::{Condition, Consistency, MAX_TEXT_BYTES, MAX_VALUE_BYTES, Request};
+use overlay::{Condition, Consistency, MAX_VALUE_BYTES, Request};
 use serde::Deserialize;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -54,6 +55,8 @@ struct PutLine {
     value: Option<String>,
     value_base64: Option<String>,
     ttl: Option<Span>,
+    text: Option<String>,
+    indexed: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +66,7 @@ struct InsertLine {
     holder: Option<String>,
     ttl: Option<Span>,
     text: Option<String>,
+    indexed: Option<bool>,
 }
 
 /// A span of time: seconds, or as people write it.
@@ -142,14 +146,16 @@ impl Job {
             None => *ttl_s,
         };
         let bytes = value.len();
+        let text = line.text.unwrap_or_default();
+        check_text(&text)?;
         let request = Request::Put {
             key: key.id,
             value: value.into(),
             ttl_s,
             consistency: *consistency,
             condition: *condition,
-            text: String::new(),
-            indexed: None,
+            text,
+            indexed: key.indexed(line.indexed.unwrap_or(false)),
         };
         let about = About::Put(Stored { bytes, ttl_s });
         Ok(Parsed { request, about })
@@ -178,18 +184,13 @@ impl Job {
             None => *lease_s,
         };
         let text = line.text.unwrap_or_else(|| text.clone());
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(format!(
-                "the words of a holder have at most {MAX_TEXT_BYTES} bytes, and these have {}",
-                text.len()
-            ));
-        }
+        check_text(&text)?;
         let request = Request::Insert {
             key: key.id,
             holder,
             lease_s,
             text,
-            indexed: None,
+            indexed: key.indexed(line.indexed.unwrap_or(false)),
         };
         let about = About::Insert;
         Ok(Parsed { request, about })
