@@ -9,28 +9,34 @@
 //!
 //! | subject | file |
 //! |---|---|
-//! | messages, settings, counters | `message`, `config`, `node`, `inbox` |
+//! | messages, settings, counters | `header`, `message`, `config`, `node`, `inbox` |
 //! | entering, links, keeping them, roles, leaving | `stage`, `link`, `upkeep`, `roles`, `leave` |
 //! | hosts: the cache, pings and pongs | `hosts`, `pings` |
-//! | queries on their way; the table of GUIDs; what is here | `query`, `seen`, `answer`, `index` |
-//! | searches of this node, plans, walkers, what it has learnt | `search`, `plan`, `walk`, `learnt` |
+//! | queries on their way; the table of GUIDs; what is here | `query`, `forward`, `seen`, `answer`, `index` |
+//! | searches of this node, rounds, plans, walkers, what it has learnt | `search`, `rounds`, `plan`, `walk`, `learnt` |
 //! | query routing tables, and how they change hands | `routes`, `tables` |
-//! | writing, and the copies; fetching; leases; what has ended | `putting`, `copies`, `leases`, `sweep` |
+//! | writing, keeping, deleting; leases; what has ended | `putting`, `keeping`, `deletion`, `leases`, `sweep` |
+//! | what a search comes to; bodies; what a get leaves behind | `report`, `fetch`, `mend` |
 //! | defence | `limits`, `checks` |
 
 mod answer;
 mod calls;
 mod checks;
 mod config;
-mod copies;
+mod deletion;
+mod fetch;
+mod forward;
+mod header;
 mod hosts;
 mod inbox;
 mod index;
+mod keeping;
 mod learnt;
 mod leases;
 mod leave;
 mod limits;
 mod link;
+mod mend;
 mod message;
 mod node;
 mod parked;
@@ -38,7 +44,9 @@ mod pings;
 mod plan;
 mod putting;
 mod query;
+mod report;
 mod roles;
+mod rounds;
 mod routes;
 mod search;
 mod seen;

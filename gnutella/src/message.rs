@@ -7,13 +7,13 @@
 //! Deviation: a servent of 0.4 listens on TCP and is addressed by it. Here one QUIC link carries
 //! everything, so that bodies, copies and the answers to walkers go straight from node to node.
 
+pub use crate::header::{Guid, Header, Hello, Host, MAX_HOSTS, MAX_TTL, Role};
+
 use crate::routes::QueryTable;
 use overlay::words::MAX_QUERY_BYTES;
 use overlay::{Contact, Id, Item, MAX_TEXT_BYTES, Record, Slot, Version};
 use serde::{Deserialize, Serialize};
 
-/// Most hosts in one message: what X-Try and a handful of pongs carry.
-pub const MAX_HOSTS: usize = 10;
 /// Most hits in one message. With a text of a sentence each they fill one frame.
 pub const MAX_HITS: usize = 128;
 /// Most bytes of texts in one QueryHit: with it the message fits one frame of 16 KiB or two.
@@ -22,109 +22,10 @@ pub const MAX_HIT_TEXT_BYTES: usize = 24 << 10;
 pub const MAX_ITEMS: usize = 256;
 /// Most positions in one patch of a query routing table: 64 KiB at most on the wire.
 pub const MAX_PATCH: usize = 16_384;
-/// Highest TTL that is believed. "TTL = 7" is the default of 0.4; some clients sent 10.
-pub const MAX_TTL: u8 = 10;
 /// Most steps that a walker may still have: what a peer may set at most.
 pub const MAX_WALK: u16 = 4_096;
 /// Most results that a query may ask for.
 pub const MAX_WANTED: u32 = 1_000;
-
-/// Names a query, a ping, a walk or a transfer: 16 random bytes, so that answers cannot be guessed.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct Guid(pub [u8; 16]);
-
-/// The header of a descriptor that is forwarded.
-///
-/// "TTL: the number of times the descriptor will be forwarded by Gnutella servents before it is
-/// removed from the network" (0.4, section 2). The sender of a query does not forward it: with a
-/// TTL of 7 it reaches nodes 8 links away, and then has 7 hops. In a tree whose nodes have C links
-/// that is the sum of C·(C−1)^i for i = 0..TTL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// Its name.
-    pub guid: Guid,
-    /// How many times it will be forwarded.
-    pub ttl: u8,
-    /// How many times it has been forwarded.
-    pub hops: u8,
-}
-
-impl Header {
-    /// A new descriptor.
-    #[must_use]
-    pub const fn new(guid: Guid, ttl: u8) -> Self {
-        Self { guid, ttl, hops: 0 }
-    }
-
-    /// The header for the next link; none when it may not be forwarded.
-    #[must_use]
-    pub const fn forwarded(self) -> Option<Self> {
-        match (self.ttl.checked_sub(1), self.hops.checked_add(1)) {
-            (Some(ttl), Some(hops)) => Some(Self {
-                guid: self.guid,
-                ttl,
-                hops,
-            }),
-            _ => None,
-        }
-    }
-
-    /// Whether it is within the limits.
-    #[must_use]
-    pub const fn is_sane(&self) -> bool {
-        self.ttl <= MAX_TTL && self.hops <= MAX_TTL && self.ttl + self.hops <= MAX_TTL
-    }
-}
-
-/// What a node is in the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Role {
-    /// One of equals, as in 0.4.
-    #[default]
-    Peer,
-    /// Served by ultrapeers.
-    Leaf,
-    /// Serves leaves.
-    Ultrapeer,
-}
-
-impl Role {
-    /// The role as users write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Leaf => "leaf",
-            Self::Ultrapeer => "ultrapeer",
-        }
-    }
-}
-
-/// A node that may be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Host {
-    /// Who.
-    pub contact: Contact,
-    /// What it was when last heard of.
-    pub role: Role,
-    /// Whether it had room for one more link of the kind that the other side would make.
-    pub room: bool,
-}
-
-/// What two nodes tell each other when they connect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    /// What the sender is.
-    pub role: Role,
-    /// Its links, leaves not counted.
-    pub links: u16,
-    /// Whether it would take a leaf.
-    pub room: bool,
-    /// Other hosts to try; at most [`MAX_HOSTS`].
-    pub hosts: Vec<Host>,
-}
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

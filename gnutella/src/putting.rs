@@ -3,11 +3,10 @@
 use crate::message::{Errand, Guid, Message};
 use crate::node::{Due, Gnutella};
 use crate::parked::Then;
-use crate::search::{Find, Purpose};
 use bytes::Bytes;
 use overlay::{
-    Consistency, Contact, Cx, DeleteReport, Duration, Failure, Hlc, Id, InsertReport, Item, Notice,
-    OpId, Outcome, PutReport, Record, Reply, Slot, Store, Time, Version, WallMs,
+    Consistency, Contact, Cx, DeleteReport, Duration, Failure, Id, InsertReport, Item, Notice,
+    OpId, Outcome, PutReport, Record, Reply, Slot, Store, Time, WallMs,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -15,7 +14,7 @@ use std::net::SocketAddr;
 /// Most writes under way; one more is refused.
 pub const MAX_PUTTINGS: usize = 1_024;
 /// How long copies may take; what is durable by then is reported.
-const COPIES_LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const COPIES_LIMIT: Duration = Duration::from_secs(2);
 /// How long this node's own disk may take after that.
 const OWN_LIMIT: Duration = Duration::from_secs(6);
 /// Most steps of a walker that places a copy.
@@ -43,20 +42,20 @@ pub(crate) enum Kind {
 /// A write that waits for its copies.
 #[derive(Debug)]
 pub(crate) struct Putting {
-    op: Option<OpId>,
-    kind: Kind,
-    consistency: Consistency,
-    item: Item,
-    text: String,
+    pub(crate) op: Option<OpId>,
+    pub(crate) kind: Kind,
+    pub(crate) consistency: Consistency,
+    pub(crate) item: Item,
+    pub(crate) text: String,
     /// Whether this node's own copy is durable.
-    own: bool,
+    pub(crate) own: bool,
     /// Whether it keeps one.
-    has_own: bool,
+    pub(crate) has_own: bool,
     /// Who was asked to keep a copy, and whether it is durable there.
-    asked: BTreeMap<Id, (Contact, bool)>,
+    pub(crate) asked: BTreeMap<Id, (Contact, bool)>,
     /// Walkers that look for somebody.
-    walkers: BTreeSet<u8>,
-    deadline: Time,
+    pub(crate) walkers: BTreeSet<u8>,
+    pub(crate) deadline: Time,
 }
 
 impl Putting {
@@ -81,59 +80,6 @@ impl Putting {
 }
 
 impl<S: Store> Gnutella<S> {
-    /// A version after all that were seen.
-    fn next_version(&mut self, wall: WallMs, after: Option<Hlc>) -> Version {
-        self.clock = self.clock.max(after.unwrap_or_default());
-        Version {
-            clock: self.tick_clock(wall),
-            writer: self.me.id,
-        }
-    }
-
-    /// Keeps a record here, if it is newer than what is here.
-    pub(crate) fn keep(&mut self, item: Item, text: &str) -> overlay::WriteSeq {
-        let place = (item.key, item.slot);
-        self.clock = self.clock.max(item.record.version.clock);
-        let known = self.store.meta(item.key, item.slot);
-        if known.is_some_and(|known| known.version >= item.record.version) {
-            return self.store.last_write();
-        }
-        match (&item.slot, &item.record.body) {
-            (Slot::Value, body) => self.keep_text(&item, body.as_ref().map(|_| text)),
-            (Slot::Text, Some(body)) => {
-                let text = std::str::from_utf8(body).unwrap_or_default();
-                self.index.set((item.key, Slot::Value), text);
-            }
-            (_, None) => self.index.remove(place),
-            (_, Some(body)) => {
-                let text = std::str::from_utf8(body).unwrap_or_default();
-                self.index.set(place, text);
-            }
-        }
-        self.published.is_stale = true;
-        self.store.write(item)
-    }
-
-    /// The words of a value live as long as it does, in a record of their own.
-    fn keep_text(&mut self, value: &Item, text: Option<&str>) {
-        let key = value.key;
-        let Some(text) = text.filter(|text| !text.is_empty()) else {
-            self.index.remove((key, Slot::Value));
-            self.store.remove(key, Slot::Text);
-            return;
-        };
-        self.index.set((key, Slot::Value), text);
-        let body = Bytes::copy_from_slice(text.as_bytes());
-        self.store.write(Item {
-            key,
-            slot: Slot::Text,
-            record: Record {
-                body: Some(body),
-                ..value.record
-            },
-        });
-    }
-
     pub(crate) fn put(
         &mut self,
         cx: &mut Cx<'_, Self>,
@@ -179,48 +125,6 @@ impl<S: Store> Gnutella<S> {
         self.write_with_copies(cx, op, Kind::Insert { lease_s }, item, how);
     }
 
-    /// Everything that a search for something to delete has found: a deletion is newer than all.
-    pub(crate) fn delete_found(&mut self, cx: &mut Cx<'_, Self>, number: u64, slot: Slot) {
-        let Some(search) = self.searches.get(&number) else {
-            return;
-        };
-        let (op, key, consistency) = (search.op, search.key, search.consistency);
-        let finds: Vec<Find> = search
-            .finds
-            .iter()
-            .filter(|find| find.hit.slot == slot)
-            .cloned()
-            .collect();
-        let found = search.newest(key, slot).is_some_and(|it| !it.hit.gone);
-        let newest = finds.iter().map(|find| find.hit.version.clock).max();
-        let version = self.next_version(cx.wall, newest);
-        let item = Item {
-            key,
-            slot,
-            record: Record {
-                version,
-                body: None,
-                expires: None,
-            },
-        };
-        let outcome = if found {
-            Outcome::Found
-        } else {
-            Outcome::Unknown
-        };
-        self.deadlines.clear(Due::Search(number));
-        self.search_of.retain(|_, of| *of != number);
-        self.searches.remove(&number);
-        let holders = finds.iter().map(|find| find.from).collect();
-        self.begin_writing(
-            cx,
-            Some(op),
-            Kind::Delete(outcome),
-            item,
-            (String::new(), consistency, holders),
-        );
-    }
-
     fn write_with_copies(
         &mut self,
         cx: &mut Cx<'_, Self>,
@@ -235,7 +139,7 @@ impl<S: Store> Gnutella<S> {
     }
 
     /// Writes here, tells those that have a copy, and looks for as many more as are wanted.
-    fn begin_writing(
+    pub(crate) fn begin_writing(
         &mut self,
         cx: &mut Cx<'_, Self>,
         op: Option<OpId>,
@@ -285,47 +189,17 @@ impl<S: Store> Gnutella<S> {
         self.when_durable(cx, seq, Then::Own(guid));
     }
 
-    fn send_placers(&mut self, cx: &mut Cx<'_, Self>, guid: Guid, count: u8, errand: &Errand) {
+    pub(crate) fn send_placers(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        guid: Guid,
+        count: u8,
+        errand: &Errand,
+    ) {
         let left = self.send_walkers(cx, guid, count, PLACE_STEPS, errand);
         if let Some(putting) = self.puttings.get_mut(&guid) {
             putting.walkers = (0..left).collect();
         }
-    }
-
-    /// Leaves copies of a record elsewhere, without one here.
-    pub(crate) fn place_copies(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        op: Option<OpId>,
-        kind: Kind,
-        item: Item,
-        (text, count): (String, u8),
-    ) {
-        if self.puttings.len() >= MAX_PUTTINGS {
-            return;
-        }
-        let guid = self.draw_guid(cx);
-        let errand = Errand::Place {
-            key: item.key,
-            version: item.record.version,
-            slot: item.slot,
-        };
-        let putting = Putting {
-            op,
-            kind,
-            consistency: Consistency::One,
-            item,
-            text,
-            own: false,
-            has_own: false,
-            asked: BTreeMap::new(),
-            walkers: BTreeSet::new(),
-            deadline: cx.now + COPIES_LIMIT,
-        };
-        self.deadlines.set(Due::Putting(guid), putting.deadline);
-        self.puttings.insert(guid, Box::new(putting));
-        self.send_placers(cx, guid, count, &errand);
-        self.putting_changed(cx, guid);
     }
 
     /// A node that a walker found would keep a copy.
@@ -397,7 +271,7 @@ impl<S: Store> Gnutella<S> {
         }
     }
 
-    fn putting_changed(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
+    pub(crate) fn putting_changed(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
         if self.puttings.get(&guid).is_some_and(|it| it.is_done()) {
             self.end_putting(cx, guid);
         }
@@ -498,49 +372,5 @@ impl<S: Store> Gnutella<S> {
                 replicas,
             }),
         }
-    }
-
-    /// Somebody asks this node to keep a copy: one that it offered to keep, or a newer version of
-    /// what it has.
-    pub(crate) fn replicate_asked(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        from: Contact,
-        req: Guid,
-        item: Item,
-        text: String,
-    ) {
-        if !crate::checks::item_fits(&item, cx.wall) || text.len() > overlay::MAX_TEXT_BYTES {
-            return self.out_of_bounds(cx, from);
-        }
-        let offered = self.seen.get(req).is_some_and(|entry| entry.offered);
-        let has = self.store.meta(item.key, item.slot).is_some();
-        let is_tombstone = item.record.body.is_none();
-        let room = is_tombstone || self.store.room().is_ok();
-        if !(offered || has) || !room {
-            return cx.send(from, Message::Replicated { req, kept: false });
-        }
-        let seq = self.keep(item, &text);
-        self.when_durable(cx, seq, Then::Kept(from, req));
-    }
-
-    /// Begins the search for what a user wants to delete.
-    pub(crate) fn delete(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        op: OpId,
-        key: Id,
-        holder: Option<SocketAddr>,
-        consistency: Consistency,
-    ) {
-        let (slot, what) = match holder {
-            Some(addr) => (Slot::Holder(addr), crate::What::Holders(key)),
-            None => (Slot::Value, crate::What::Value(key)),
-        };
-        if let Slot::Holder(addr) = slot {
-            self.leases.forget(key, addr);
-            self.deadlines.clear(Due::Lease(key, addr));
-        }
-        self.start_search(cx, op, Purpose::Delete { slot }, what, consistency);
     }
 }

@@ -1,10 +1,9 @@
 //! A search of this node: which way it goes, what it finds, and when it has found enough.
 
 use crate::config::Way;
-use crate::copies::Fetching;
-use crate::message::{Guid, Header, Hit, MAX_WANTED, Query, QueryHit, Reach, What};
+use crate::fetch::Fetching;
+use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, What};
 use crate::node::{Due, Gnutella};
-use crate::seen::Back;
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
     Version,
@@ -67,17 +66,17 @@ pub(crate) struct Search {
     pub(crate) key: Id,
     pub(crate) what: What,
     pub(crate) consistency: Consistency,
-    wanted: u32,
-    way: Way,
-    guid: Guid,
+    pub(crate) wanted: u32,
+    pub(crate) way: Way,
+    pub(crate) guid: Guid,
     /// The TTL of the last flood.
-    ttl: u8,
+    pub(crate) ttl: u8,
     /// The furthest that one round came.
     pub(crate) reach: Reach,
     pub(crate) finds: Vec<Find>,
-    walkers: BTreeSet<u8>,
-    deadline: Time,
-    is_settling: bool,
+    pub(crate) walkers: BTreeSet<u8>,
+    pub(crate) deadline: Time,
+    pub(crate) is_settling: bool,
     /// The body that is fetched.
     pub(crate) fetching: Option<Fetching>,
 }
@@ -116,14 +115,14 @@ impl Search {
         (self.reach.nodes.saturating_add(1)).max(hit)
     }
 
-    fn limit(&self) -> Option<usize> {
+    pub(crate) fn limit(&self) -> Option<usize> {
         match self.purpose {
             Purpose::Holders { limit } | Purpose::Words { limit } => Some(limit as usize),
             _ => None,
         }
     }
 
-    fn has_enough(&self) -> bool {
+    pub(crate) fn has_enough(&self) -> bool {
         self.limit().is_some_and(|limit| self.live().len() >= limit)
     }
 }
@@ -206,78 +205,6 @@ impl<S: Store> Gnutella<S> {
         self.begin_round(cx, number);
     }
 
-    /// Sends the search out, once more if it is a ring.
-    fn begin_round(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
-        let guid = self.draw_guid(cx);
-        let most = self.config.ttl;
-        let Some(search) = self.searches.get_mut(&number) else {
-            return;
-        };
-        search.guid = guid;
-        let query = Query {
-            what: search.what.clone(),
-            wanted: search.wanted,
-        };
-        let way = search.way;
-        self.search_of.insert(guid, number);
-        match way {
-            Way::Walk => self.begin_walk(cx, number, guid),
-            Way::Dynamic => {
-                self.seen.insert(guid, Back::Me, 0, cx.now);
-                let plan = self.new_plan(cx, query.wanted);
-                let header = Header::new(guid, most);
-                self.send_query(cx, number, header, query, Some(plan));
-            }
-            Way::Flood | Way::Ring | Way::Auto => {
-                let ttl = if way == Way::Ring {
-                    (search.ttl + 1).min(most)
-                } else {
-                    most
-                };
-                search.ttl = ttl;
-                self.seen.insert(guid, Back::Me, 0, cx.now);
-                self.send_query(cx, number, Header::new(guid, ttl), query, None);
-            }
-        }
-    }
-
-    fn begin_walk(&mut self, cx: &mut Cx<'_, Self>, number: u64, guid: Guid) {
-        let Some(search) = self.searches.get(&number) else {
-            return;
-        };
-        let errand = Self::search_errand(&search.what, search.wanted);
-        let (count, steps) = (self.config.walkers, self.config.walk_steps);
-        let left = self.send_walkers(cx, guid, count, steps, &errand);
-        let spoken = self.leaves_asked_by_me(cx, guid, number);
-        if let Some(search) = self.searches.get_mut(&number) {
-            search.walkers = (0..left).collect();
-            search.reach.leaves = search.reach.leaves.saturating_add(spoken);
-        }
-        if left == 0 {
-            self.walks_ended(cx, number);
-        }
-    }
-
-    /// An ultrapeer that sends walkers out asks its own leaves itself.
-    fn leaves_asked_by_me(&mut self, cx: &mut Cx<'_, Self>, guid: Guid, number: u64) -> u32 {
-        if self.role != crate::Role::Ultrapeer {
-            return 0;
-        }
-        let Some(what) = self.searches.get(&number).map(|it| it.what.clone()) else {
-            return 0;
-        };
-        let targets = self.targets(None, None, &what);
-        for (contact, ttl) in targets.to {
-            let header = Header { guid, ttl, hops: 0 };
-            let query = Query {
-                what: what.clone(),
-                wanted: MAX_WANTED.min(64),
-            };
-            cx.send(contact, crate::Message::Query { header, query });
-        }
-        targets.leaves
-    }
-
     /// A hit for a search of this node.
     pub(crate) fn hit_for_me(&mut self, cx: &mut Cx<'_, Self>, _by: Contact, hit: QueryHit) {
         let guid = hit.header.guid;
@@ -326,93 +253,6 @@ impl<S: Store> Gnutella<S> {
             let at = search.deadline.min(cx.now + SETTLE);
             self.deadlines.set(Due::Search(number), at);
         }
-    }
-
-    /// A flood, a ring or a plan has ended.
-    pub(crate) fn round_ended(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        number: u64,
-        guid: Guid,
-        reach: Reach,
-    ) {
-        let most = self.config.ttl;
-        let Some(search) = self.searches.get_mut(&number) else {
-            return;
-        };
-        if search.guid != guid || search.fetching.is_some() {
-            return;
-        }
-        if reach.nodes >= search.reach.nodes {
-            search.reach = reach;
-        }
-        let found = !search.live().is_empty() && search.limit().is_none() || search.has_enough();
-        if search.way == Way::Flood {
-            self.learnt.flooded(reach);
-        } else if search.way == Way::Ring && !found && search.ttl < most {
-            return self.begin_round(cx, number);
-        }
-        self.conclude(cx, number);
-    }
-
-    /// A walker of a search of this node asks; whether it is to go on.
-    pub(crate) fn walker_asks(
-        &mut self,
-        _cx: &mut Cx<'_, Self>,
-        guid: Guid,
-        walker: u8,
-        fresh: Reach,
-    ) -> bool {
-        let search = self.search_of.get(&guid).copied();
-        let search = search.and_then(|number| self.searches.get_mut(&number));
-        let Some(search) = search.filter(|it| it.guid == guid && it.fetching.is_none()) else {
-            return false;
-        };
-        if !search.walkers.contains(&walker) {
-            return false;
-        }
-        search.reach = search.reach.and(fresh);
-        true
-    }
-
-    pub(crate) fn search_walker_ended(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        guid: Guid,
-        walker: u8,
-        fresh: Reach,
-    ) {
-        let Some(number) = self.search_of.get(&guid).copied() else {
-            return;
-        };
-        let Some(search) = self.searches.get_mut(&number) else {
-            return;
-        };
-        if search.guid != guid || !search.walkers.remove(&walker) {
-            return;
-        }
-        search.reach = search.reach.and(fresh);
-        if search.walkers.is_empty() {
-            self.walks_ended(cx, number);
-        }
-    }
-
-    /// All walkers have ended. A node that chose to walk floods for what they did not find.
-    fn walks_ended(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
-        let by_itself = self.config.way == Way::Auto;
-        let Some(search) = self.searches.get_mut(&number) else {
-            return;
-        };
-        if search.fetching.is_some() {
-            return;
-        }
-        let found = !search.live().is_empty();
-        self.learnt.walked(found);
-        if !found && by_itself {
-            search.way = Way::Flood;
-            return self.begin_round(cx, number);
-        }
-        self.conclude(cx, number);
     }
 
     pub(crate) fn search_due(&mut self, cx: &mut Cx<'_, Self>, number: u64) {

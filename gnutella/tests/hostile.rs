@@ -2,18 +2,19 @@
 
 mod common;
 
+use common::busy::Busy;
 use common::{Net, drawing, holder, search, search_one, still};
 use gnutella::{
-    Errand, Gnutella, GnutellaConfig, GnutellaTimer, Guid, Header, Hello, Hit, MAX_HITS, MAX_TTL,
-    Message, Query, QueryHit, Reach, Role, Routes, Topology, Walk, Way, What,
+    Errand, Gnutella, GnutellaConfig, Guid, Header, Hello, Hit, MAX_HITS, MAX_TTL, Message, Query,
+    QueryHit, Reach, Role, Routes, Topology, Walk, Way, What,
 };
 use overlay::{
     Contact, Cx, Duration, Effect, Fault, Id, Input, Machine, MemoryStore, Notice, OpId, Outbox,
-    Outcome, Reply, Request, Slot, Time, Version, WallMs,
+    Outcome, Reply, Slot, Time, Version, WallMs,
 };
 use rand_pcg::Pcg64Mcg;
 use sim::{Config, Dice, Latency, Trace, World, address_of};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 /// A node alone, with some neighbours that the test plays.
 struct Bench {
@@ -225,83 +226,6 @@ fn answers_that_nobody_asked_for_change_nothing() {
     assert!(bench.node.under_way().is_empty());
 }
 
-/// A machine that needs time for each message, and drops those for which it has no room.
-struct Busy {
-    inner: Gnutella<MemoryStore>,
-    queue: VecDeque<(Contact, Message)>,
-    /// Whom its driver refuses.
-    refused: BTreeSet<Id>,
-    out: Outbox<Gnutella<MemoryStore>>,
-}
-
-#[derive(Clone, Debug)]
-enum Alarm {
-    Inner,
-    Next,
-}
-
-/// How long a message takes to handle: about what a real node needs, system calls included.
-const SERVICE: Duration = Duration::from_micros(20);
-/// Messages that wait for it: what its sockets hold.
-const ROOM: usize = 20_000;
-
-impl Busy {
-    fn run(&mut self, cx: &mut Cx<'_, Self>, input: Input<Gnutella<MemoryStore>>) {
-        let mut out = std::mem::take(&mut self.out);
-        cx.nested(&mut out, |cx| self.inner.handle(cx, input));
-        for effect in out.drain() {
-            match effect {
-                Effect::Send { to, message } => cx.send(to, message),
-                Effect::Arm { at, .. } => cx.arm(at, Alarm::Inner),
-                Effect::Emit(event) => cx.emit(event),
-                // A driver drops what is left of a link that it has closed.
-                Effect::HangUp { peer, fault } => {
-                    self.queue.retain(|(from, _)| from.id != peer.id);
-                    self.refused.insert(peer.id);
-                    cx.hang_up(peer, fault);
-                }
-            }
-        }
-        self.out = out;
-    }
-}
-
-impl Machine for Busy {
-    type Message = Message;
-    type Timer = Alarm;
-    type Call = Request;
-    type Event = Notice;
-
-    fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
-        match input {
-            Input::Message { from, message } => {
-                if self.refused.contains(&from.id) {
-                    return;
-                }
-                if self.queue.is_empty() {
-                    cx.arm(cx.now + SERVICE, Alarm::Next);
-                }
-                if self.queue.len() < ROOM {
-                    self.queue.push_back((from, message));
-                }
-            }
-            Input::Timer(Alarm::Next) => {
-                if let Some((from, message)) = self.queue.pop_front() {
-                    self.run(cx, Input::Message { from, message });
-                }
-                if !self.queue.is_empty() {
-                    cx.arm(cx.now + SERVICE, Alarm::Next);
-                }
-            }
-            Input::Timer(Alarm::Inner) => self.run(cx, Input::Timer(GnutellaTimer)),
-            Input::Call { op, call } => self.run(cx, Input::Call { op, call }),
-            Input::PeerDown(peer) => self.run(cx, Input::PeerDown(peer)),
-            Input::Durable(seq) => self.run(cx, Input::Durable(seq)),
-            Input::Loaded(seq) => self.run(cx, Input::Loaded(seq)),
-        }
-    }
-}
-
 /// The median and the 99th percentile of the others' searches, in microseconds.
 fn others_times(attack: bool) -> (u64, u64, u64) {
     const NODES: usize = 40;
@@ -329,12 +253,7 @@ fn others_times(attack: bool) -> (u64, u64, u64) {
         world.add(contact(node).id, |me| {
             let mut inner = Gnutella::new(me, store, config, &[]);
             inner.assume_links(&links, Time::ZERO);
-            Busy {
-                inner,
-                queue: VecDeque::new(),
-                refused: BTreeSet::new(),
-                out: Outbox::default(),
-            }
+            Busy::new(inner)
         });
     }
     let mut dice = Dice::new(9, 1);

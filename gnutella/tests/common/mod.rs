@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod busy;
+
 use bytes::Bytes;
 use gnutella::{Gnutella, GnutellaConfig, Message, QueryTable, Role, RoleChoice, Topology};
 use overlay::{
