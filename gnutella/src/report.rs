@@ -143,6 +143,7 @@ impl<S: Store> Gnutella<S> {
             path,
             hops: if is_here { 0 } else { hops },
             timeouts: 0,
+            reached: Some(search.reached()),
         }))
     }
 }

@@ -261,7 +261,8 @@ pub struct DeleteReport {
 pub struct LocateReport {
     /// The key.
     pub key: Id,
-    /// Its replica set, the root first.
+    /// Its replica set, the root first; or, where nobody owns a key, the nodes that hit, the nearest
+    /// first.
     pub replicas: Vec<Contact>,
     /// The way of the lookup: the asking node first, the root last.
     pub path: Vec<Contact>,
@@ -269,6 +270,8 @@ pub struct LocateReport {
     pub hops: u32,
     /// Hops that were silent or failed, and had to be gone round.
     pub timeouts: u32,
+    /// Where nobody owns a key: nodes that are known to have looked.
+    pub reached: Option<u32>,
 }
 
 /// Why a call could not be done. What was asked may still take effect where that is said.

@@ -373,18 +373,22 @@ pub(super) async fn locate(
         path,
         hops,
         timeouts,
+        reached,
     } = report;
     let json = complete(
         context,
         json!({
             "key": key, "hops": hops, "timeouts": timeouts, "outcome": "found",
+            "nodes_reached": reached,
             "replicas": replicas.iter().map(contact_json).collect::<Vec<_>>(),
             "path": path.iter().map(contact_json).collect::<Vec<_>>(),
         }),
     );
     let mut rows = vec![("key".to_owned(), key.to_string())];
     for (rank, replica) in replicas.iter().enumerate() {
-        let name = if rank == 0 {
+        let name = if reached.is_some() {
+            format!("hit {}", rank + 1)
+        } else if rank == 0 {
             "root".to_owned()
         } else {
             format!("replica {}", rank + 1)
@@ -405,5 +409,8 @@ pub(super) async fn locate(
         format!(", {} gone round", count_of(timeouts.into(), "silent hop"))
     };
     rows.push(("hops".to_owned(), format!("{hops}{went_round}")));
+    if let Some(reached) = reached {
+        rows.push(("reached".to_owned(), count_of(reached.into(), "node")));
+    }
     Ok(Answer::new(Exit::Done, json, aligned(&rows)))
 }
