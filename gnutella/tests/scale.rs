@@ -73,6 +73,7 @@ fn costs(name: &str, topology: &Topology, config: &GnutellaConfig) -> [Cost; 2] 
 /// For what is popular, walkers and dynamic queries among super-peers find as much as a flood with a
 /// hundredth of its messages; of the queries on their last hop, tables stop 95 of 100.
 #[test]
+#[ignore = "a minute of simulation: run it with --ignored --nocapture"]
 fn walkers_and_plans_need_a_hundredth_of_the_messages_of_a_flood() {
     let flat = Topology::random(NODES, 4, &mut drawing(1));
     let above = Topology::super_peers(NODES / 10, 32, NODES * 9 / 10, 3, &mut drawing(2));
