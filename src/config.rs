@@ -1,11 +1,15 @@
 //! What `p2pnode` is told: flags over environment over file.
 
+pub mod gnutella_flags;
+mod size;
+
 use crate::logging::LogFormat;
 use crate::runtime::NodeOptions;
 use clap::Args;
-use dht::LEAST_REPAIR_RATE;
+use gnutella_flags::{ReplicationName, RoleName, SearchName};
 use overlay::{QuorumError, Quorums};
 use serde::Deserialize;
+use size::{parse_rate, parse_size, rate_from_text, size_from_text};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -124,6 +128,19 @@ pub struct NodeArgs {
     #[arg(long, env = "P2PNODE_READ_QUORUM", value_name = "R")]
     pub read_quorum: Option<u8>,
 
+    /// What the node is on gnutella [default: auto]
+    #[arg(long, env = "P2PNODE_ROLE", value_enum)]
+    pub role: Option<RoleName>,
+
+    /// How the node searches on gnutella [default: auto]
+    #[arg(long, env = "P2PNODE_SEARCH", value_enum)]
+    pub search: Option<SearchName>,
+
+    /// How many copies of a value there are on gnutella: N, or more of what is hard to find
+    /// [default: fixed]
+    #[arg(long, env = "P2PNODE_REPLICATION", value_enum)]
+    pub replication: Option<ReplicationName>,
+
     /// A TOML file with any of these settings, named as the flags are
     #[arg(long, env = "P2PNODE_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -136,56 +153,6 @@ pub struct NodeArgs {
     /// What is logged: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "P2PNODE_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
-}
-
-/// A size in bytes: a number and a unit, of 1,000 (kB, MB, GB, TB) or of 1,024 (KiB, MiB, GiB, TiB).
-fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size; write for instance 500MB or 10GiB");
-    let text = text.trim();
-    let at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let factor: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(factor)
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(wrong)
-}
-
-/// A size that repairs can keep as their pace.
-fn parse_rate(text: &str) -> Result<u64, String> {
-    let rate = parse_size(text)?;
-    if rate < LEAST_REPAIR_RATE {
-        return Err(format!("{text:?} is too slow; 64KiB is the least"));
-    }
-    Ok(rate)
-}
-
-fn rate_from_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_rate(&text)
-        .map(Some)
-        .map_err(serde::de::Error::custom)
-}
-
-fn size_from_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_size(&text)
-        .map(Some)
-        .map_err(serde::de::Error::custom)
 }
 
 /// Why the settings cannot be used.
@@ -220,6 +187,8 @@ pub struct Settings {
     pub overlay: OverlayName,
     /// How to start the node.
     pub node: NodeOptions,
+    /// What it is and does on gnutella.
+    pub gnutella: gnutella::GnutellaConfig,
     /// How logs look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -284,6 +253,17 @@ impl NodeArgs {
                 max_store: self.max_store.or(file.max_store),
                 repair_rate: self.repair_rate.or(file.repair_rate),
                 quorums: quorums.check()?,
+            },
+            gnutella: gnutella::GnutellaConfig {
+                role: self.role.or(file.role).unwrap_or_default().into(),
+                way: self.search.or(file.search).unwrap_or_default().into(),
+                replication: self
+                    .replication
+                    .or(file.replication)
+                    .unwrap_or_default()
+                    .into(),
+                copies: quorums.replicas,
+                ..gnutella::GnutellaConfig::default()
             },
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
@@ -358,23 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_units() {
-        for (text, bytes) in [
-            ("7", 7),
-            ("10GiB", 10 << 30),
-            ("5 MB", 5_000_000),
-            ("1TiB", 1 << 40),
-        ] {
-            assert_eq!(parse_size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "0", "GiB", "10 gibibytes", "-1", "99999999999TiB"] {
-            assert!(parse_size(text).is_err(), "{text}");
-        }
+    fn sizes_come_from_the_file_too() {
         let settings = with_file("max-store = '2MiB'", NodeArgs::default()).unwrap();
         assert_eq!(settings.node.max_store, Some(2 << 20));
         let settings = with_file("repair-rate = '1MiB'", NodeArgs::default()).unwrap();
         assert_eq!(settings.node.repair_rate, Some(1 << 20));
-        assert!(parse_rate("63KiB").unwrap_err().contains("64KiB"));
+        assert!(size::parse_rate("63KiB").unwrap_err().contains("64KiB"));
     }
 
     #[test]

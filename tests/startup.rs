@@ -158,15 +158,6 @@ fn other_overlay(key: PathBuf) -> String {
 }
 
 #[test]
-fn an_overlay_that_is_not_built_in_is_wrong_use() {
-    let temp = tempfile::tempdir().unwrap();
-    try_start(&temp.path().join("data"), &["--overlay", "gnutella"])
-        .exits(2)
-        .complains("gnutella")
-        .complains("not in this build");
-}
-
-#[test]
 fn a_data_directory_that_cannot_be_written_is_named() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("file");

@@ -53,6 +53,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             path,
             hops: found.hops,
             timeouts: found.timeouts,
+            reached: None,
         };
         self.finish(cx, number, Reply::Located(report));
     }

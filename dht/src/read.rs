@@ -353,6 +353,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     replicas_answered: answered,
                     replicas_asked: asked,
                     reason,
+                    reached: None,
                 })
             }
             Wanted::Holders { limit } => Reply::Searched(SearchReport {
@@ -366,6 +367,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 replicas_answered: answered,
                 replicas_asked: asked,
                 reason,
+                reached: None,
             }),
         };
         self.finish(cx, number, reply);

@@ -1,4 +1,4 @@
-//! The peer protocol: the greeting, and every message of `Dht<Chord>` and `Dht<Pastry>`.
+//! The peer protocol: the greeting, and every message of `Dht<Chord>`, `Dht<Pastry>` and Gnutella.
 
 use chord::ChordMessage;
 use dht::DhtMessage;
@@ -9,5 +9,6 @@ use pastry::PastryMessage;
 pub fn run(bytes: &[u8]) {
     crate::round_trip::<DhtMessage<ChordMessage>>(bytes);
     crate::round_trip::<DhtMessage<PastryMessage>>(bytes);
+    crate::round_trip::<gnutella::Message>(bytes);
     crate::round_trip::<Hello>(bytes);
 }

@@ -28,6 +28,12 @@ pub trait Locate: Machine<Call = Request, Event = Notice> {
 
     /// What `peers` shows: every peer in the tables, in order of id.
     fn peers(&self) -> Vec<PeerInfo>;
+
+    /// Nodes through which this one would find its network again by itself after a restart. The
+    /// driver keeps them in the data directory; none where the user names a member.
+    fn hosts(&self) -> Option<Vec<Contact>> {
+        None
+    }
 }
 
 /// What an overlay's answers are worth.
@@ -213,6 +219,8 @@ pub struct GetReport {
     pub replicas_asked: u32,
     /// Why the outcome is unknown.
     pub reason: Option<String>,
+    /// Where there are no replicas to ask: nodes that are known to have looked.
+    pub reached: Option<u32>,
 }
 
 /// The answer to an insert.
@@ -253,7 +261,8 @@ pub struct DeleteReport {
 pub struct LocateReport {
     /// The key.
     pub key: Id,
-    /// Its replica set, the root first.
+    /// Its replica set, the root first; or, where nobody owns a key, the nodes that hit, the nearest
+    /// first.
     pub replicas: Vec<Contact>,
     /// The way of the lookup: the asking node first, the root last.
     pub path: Vec<Contact>,
@@ -261,6 +270,8 @@ pub struct LocateReport {
     pub hops: u32,
     /// Hops that were silent or failed, and had to be gone round.
     pub timeouts: u32,
+    /// Where nobody owns a key: nodes that are known to have looked.
+    pub reached: Option<u32>,
 }
 
 /// Why a call could not be done. What was asked may still take effect where that is said.

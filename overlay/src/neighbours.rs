@@ -27,6 +27,15 @@ pub enum Neighbours {
         /// The neighbourhood set, the shortest round trip first.
         neighbourhood: Vec<Contact>,
     },
+    /// Gnutella's links.
+    Links {
+        /// What the node is: peer, leaf or ultrapeer.
+        role: String,
+        /// Links with all but leaves, by id.
+        equals: Vec<Contact>,
+        /// Its leaves, by id.
+        leaves: Vec<Contact>,
+    },
 }
 
 impl Neighbours {
@@ -36,6 +45,7 @@ impl Neighbours {
         match self {
             Self::Ring { predecessor, .. } => *predecessor,
             Self::Leaves { smaller, .. } => smaller.first().copied(),
+            Self::Links { .. } => None,
         }
     }
 
@@ -45,6 +55,7 @@ impl Neighbours {
         match self {
             Self::Ring { successors, .. } => successors.first().copied(),
             Self::Leaves { larger, .. } => larger.first().copied(),
+            Self::Links { .. } => None,
         }
     }
 
@@ -59,6 +70,7 @@ impl Neighbours {
             Self::Leaves {
                 smaller, larger, ..
             } => (smaller.as_slice(), larger.as_slice()),
+            Self::Links { equals, leaves, .. } => (equals.as_slice(), leaves.as_slice()),
         };
         one.iter().chain(other)
     }
@@ -101,6 +113,12 @@ impl Neighbours {
             .into_iter()
             .flatten()
             .collect(),
+            Self::Links { equals, leaves, .. } => {
+                [named("neighbour", equals), named("leaf", leaves)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
         };
         if roles.is_empty() {
             "peer".to_owned()

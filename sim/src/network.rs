@@ -237,6 +237,11 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// Sends a message in the name of a node, past its machine: what a hostile program would do.
+    pub fn inject(&mut self, from: usize, to: Contact, message: M::Message) {
+        self.send(from, to, message);
+    }
+
     fn send(&mut self, from: usize, to: Contact, message: M::Message) {
         self.count_sent(&message);
         let index = index_of(to.addr).filter(|&index| index < self.slots.len());

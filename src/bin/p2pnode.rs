@@ -1,13 +1,15 @@
 //! `p2pnode`: a node of the network.
 
 use chord::{Chord, ChordConfig};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use dht::{Dht, DhtConfig};
+use gnutella::Gnutella;
 use overlay::lookup::LookupConfig;
-use overlay::{Contact, KeyRouter};
+use overlay::{Contact, KeyRouter, Locate};
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
+use p2pnode::store::DiskStore;
 use p2pnode::usage;
 use pastry::{Pastry, PastryConfig};
 use std::io::Write;
@@ -70,35 +72,22 @@ fn serve(args: NodeArgs) -> ExitCode {
     }
     match start(&settings) {
         Ok((node, overlay)) => attend(node, overlay),
-        Err(Refusal::Overlay(name)) => {
-            let binary = Cli::command().get_name().to_owned();
-            complain(&format!(
-                "the overlay {name} is not in this build yet; use {binary} --overlay chord"
-            ));
-            ExitCode::from(WRONG_USE)
-        }
-        Err(Refusal::Start(error)) => {
+        Err(error) => {
             complain(&error.to_string());
             ExitCode::from(FAILED)
         }
     }
 }
 
-/// Why there is no node.
-enum Refusal {
-    Overlay(&'static str),
-    Start(StartError),
-}
-
 /// The one place that knows the overlays by name.
-fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
+fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), StartError> {
     if let Some(warning) = settings.node.quorums.warning() {
         tracing::warn!("{warning}");
     }
     match settings.overlay {
         OverlayName::Chord => launch(settings, |me| Chord::new(me, ChordConfig::default())),
         OverlayName::Pastry => launch(settings, |me| Pastry::new(me, PastryConfig::default())),
-        OverlayName::Gnutella => Err(Refusal::Overlay("gnutella")),
+        OverlayName::Gnutella => launch_gnutella(settings),
     }
 }
 
@@ -106,7 +95,7 @@ fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), Refusal> {
 fn launch<R>(
     settings: &Settings,
     route: impl FnOnce(Contact) -> R + Send + 'static,
-) -> Result<(NodeHandle, &'static str), Refusal>
+) -> Result<(NodeHandle, &'static str), StartError>
 where
     R: KeyRouter + Send + 'static,
     R::Message: Sync,
@@ -122,8 +111,19 @@ where
         let router = route(site.me);
         Ok(Dht::new(router, store, config, LookupConfig::default()))
     };
-    let node = Node::start(&settings.node, build).map_err(Refusal::Start)?;
+    let node = Node::start(&settings.node, build)?;
     Ok((node, R::NAME))
+}
+
+/// Starts a node of the unstructured overlay, which keeps its records itself.
+fn launch_gnutella(settings: &Settings) -> Result<(NodeHandle, &'static str), StartError> {
+    let (max_store, config) = (settings.node.max_store, settings.gnutella.clone());
+    let build = move |site: Site| {
+        let store = site.open_store(max_store)?;
+        Ok(Gnutella::new(site.me, store, config, &site.hosts))
+    };
+    let node = Node::start(&settings.node, build)?;
+    Ok((node, Gnutella::<DiskStore>::OVERLAY))
 }
 
 /// Says that the node serves, and waits for its end.

@@ -1,7 +1,7 @@
-//! The commands on values, delete and locate; and what all data commands share.
+//! The commands on values, and delete; and what all data commands share.
 
-use super::args::{DeleteArgs, GetArgs, KeyArgs, LocateArgs, PutArgs};
-use super::output::{Answer, Exit, aligned, base64, contact_json, count_of, outcome_word};
+use super::args::{DeleteArgs, GetArgs, KeyArgs, PutArgs};
+use super::output::{Answer, Exit, base64, count_of, outcome_word};
 use super::parse::{self, Key};
 use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
@@ -9,8 +9,7 @@ use crate::control::client::NodeName;
 use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
 use overlay::{
-    Condition, ConflictReport, DeleteReport, GetReport, LocateReport, Outcome, PutReport, Reply,
-    Request,
+    Condition, ConflictReport, DeleteReport, GetReport, Outcome, PutReport, Reply, Request,
 };
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -85,6 +84,18 @@ pub(super) fn answered(
     match reason {
         Some(reason) => format!("{counted}: {reason}"),
         None => counted,
+    }
+}
+
+/// The evidence of an overlay without replica sets.
+pub(super) fn hit(answered: u32, reached: u32, reason: Option<&str>) -> String {
+    match reason {
+        // It says how many were reached.
+        Some(reason) => format!("{} answered: {reason}", count_of(answered.into(), "node")),
+        None => format!(
+            "{} answered of {reached} that were reached",
+            count_of(answered.into(), "node")
+        ),
     }
 }
 
@@ -230,6 +241,7 @@ pub(super) async fn get(
         replicas_answered,
         replicas_asked,
         reason,
+        reached,
     } = report;
     let json = complete(
         context,
@@ -238,10 +250,13 @@ pub(super) async fn get(
             "value_base64": value.as_ref().map(|value| base64(value)),
             "version": version.map(|version| version.to_string()),
             "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
-            "reason": reason,
+            "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = answered(replicas_answered, replicas_asked, reason.as_deref());
+    let evidence = reached.map_or_else(
+        || answered(replicas_answered, replicas_asked, reason.as_deref()),
+        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    );
     let (Outcome::Found, Some(value)) = (outcome, value) else {
         let text = not_found(outcome, &format!("no value under {key}"), &evidence);
         return Ok(Answer::new(outcome.into(), json, text));
@@ -336,58 +351,4 @@ pub(super) async fn delete(
         }),
     );
     Ok(Answer::new(exit, json, text))
-}
-
-pub(super) async fn locate(
-    asking: Asking,
-    args: LocateArgs,
-    context: &mut Document,
-) -> Result<Answer, CtlError> {
-    let key = key_of(&args.key, context)?;
-    let request = Request::Locate {
-        key: key.id,
-        iterative: args.iterative,
-    };
-    let Reply::Located(report) = asking.data_once(request).await? else {
-        return Err(wrong_answer_of("locate"));
-    };
-    let LocateReport {
-        key,
-        replicas,
-        path,
-        hops,
-        timeouts,
-    } = report;
-    let json = complete(
-        context,
-        json!({
-            "key": key, "hops": hops, "timeouts": timeouts, "outcome": "found",
-            "replicas": replicas.iter().map(contact_json).collect::<Vec<_>>(),
-            "path": path.iter().map(contact_json).collect::<Vec<_>>(),
-        }),
-    );
-    let mut rows = vec![("key".to_owned(), key.to_string())];
-    for (rank, replica) in replicas.iter().enumerate() {
-        let name = if rank == 0 {
-            "root".to_owned()
-        } else {
-            format!("replica {}", rank + 1)
-        };
-        rows.push((name, format!("{}  {}", replica.id, replica.addr)));
-    }
-    for (step, contact) in path.iter().enumerate() {
-        let name = if step == 0 {
-            "path".to_owned()
-        } else {
-            String::new()
-        };
-        rows.push((name, format!("{}  {}", contact.id, contact.addr)));
-    }
-    let went_round = if timeouts == 0 {
-        String::new()
-    } else {
-        format!(", {} gone round", count_of(timeouts.into(), "silent hop"))
-    };
-    rows.push(("hops".to_owned(), format!("{hops}{went_round}")));
-    Ok(Answer::new(Exit::Done, json, aligned(&rows)))
 }

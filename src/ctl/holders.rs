@@ -1,7 +1,7 @@
 //! The commands on holders: insert and search.
 
 use super::args::{InsertArgs, SearchArgs};
-use super::commands::{answered, complete, durable, given_key, key_of, not_found};
+use super::commands::{answered, complete, durable, given_key, hit, key_of, not_found};
 use super::output::{Answer, Exit, aligned, count_of, outcome_word};
 use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
@@ -107,6 +107,7 @@ pub(super) async fn search(
         replicas_answered,
         replicas_asked,
         reason,
+        reached,
     } = report;
     let listed: Vec<_> = holders
         .iter()
@@ -121,10 +122,13 @@ pub(super) async fn search(
         json!({
             "key": key, "outcome": outcome_word(outcome), "holders": listed,
             "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
-            "reason": reason,
+            "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = answered(replicas_answered, replicas_asked, reason.as_deref());
+    let evidence = reached.map_or_else(
+        || answered(replicas_answered, replicas_asked, reason.as_deref()),
+        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    );
     if outcome != Outcome::Found {
         let text = not_found(outcome, &format!("nobody holds {key}"), &evidence);
         return Ok(Answer::new(outcome.into(), json, text));

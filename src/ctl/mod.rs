@@ -11,6 +11,7 @@ mod commands;
 mod failure;
 mod holders;
 mod leave;
+mod locate;
 mod moving;
 mod neighbours;
 mod output;
@@ -105,7 +106,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Search(args) if args.name.is_none() => words::search(asking, args, context).await,
         Command::Search(args) => holders::search(asking, args, context).await,
         Command::Delete(args) => commands::delete(asking, args, context).await,
-        Command::Locate(args) => commands::locate(asking, args, context).await,
+        Command::Locate(args) => locate::locate(asking, args, context).await,
         Command::Status => admin::status(asking).await,
         Command::Peers => admin::peers(asking).await,
         Command::Leave(args) => leave::leave(asking, args).await,

@@ -27,6 +27,13 @@ pub(super) fn json(neighbours: &Neighbours) -> Map<String, Value> {
             "routing_table": list(table),
             "neighbourhood": list(neighbourhood),
         }),
+        Neighbours::Links {
+            role,
+            equals,
+            leaves,
+        } => json!({
+            "role": role, "neighbours": list(equals), "leaves": list(leaves),
+        }),
         _ => json!({}),
     })
 }
@@ -66,6 +73,18 @@ pub(super) fn rows(neighbours: &Neighbours) -> Vec<(String, String)> {
             rows.extend(ranked("larger leaf", larger));
             rows.push(count("routing table", table));
             rows.push(count("neighbourhood", neighbourhood));
+            rows
+        }
+        Neighbours::Links {
+            role,
+            equals,
+            leaves,
+        } => {
+            let mut rows = vec![("role".to_owned(), role.clone())];
+            rows.extend(ranked("neighbour", equals));
+            if !leaves.is_empty() {
+                rows.push(count("leaves", leaves));
+            }
             rows
         }
         _ => Vec::new(),

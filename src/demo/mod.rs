@@ -32,7 +32,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
     /// The overlay
-    #[arg(long, default_value = "chord", value_parser = ["chord", "pastry"])]
+    #[arg(long, default_value = "chord", value_parser = ["chord", "pastry", "gnutella"])]
     pub overlay: String,
 
     /// Number of nodes, each a process of its own
@@ -124,6 +124,14 @@ async fn show(args: &DemoArgs, corpus: &Corpus) -> Result<bool, DemoError> {
     Ok(right)
 }
 
+/// What the nodes form.
+fn formed_as(args: &DemoArgs) -> String {
+    match args.overlay.as_str() {
+        "gnutella" => format!("{} nodes with their links", args.nodes),
+        _ => format!("a ring of {} with correct neighbours", args.nodes),
+    }
+}
+
 /// Stores, reads, kills and reads again.
 async fn play(args: &DemoArgs, corpus: &Corpus) -> Result<(bool, Network), DemoError> {
     let config = proof::anonymous().map_err(|error| DemoError(error.to_string()))?;
@@ -133,7 +141,7 @@ async fn play(args: &DemoArgs, corpus: &Corpus) -> Result<(bool, Network), DemoE
     let forming = progress.step(&format!("starting {} {} nodes", args.nodes, args.overlay));
     let mut network = Network::start(&args.overlay, args.nodes).await?;
     let formed = ring::settle(&mut connector, &network, Rest::Copies, SETTLE_LIMIT).await?;
-    forming.done(&format!("a ring of {} with correct neighbours", args.nodes));
+    forming.done(&formed_as(args));
 
     let mut sessions = pass::connect(&mut connector, &network).await?;
     let bar = progress.bar("storing", corpus.items.len());

@@ -4,7 +4,7 @@ use super::DemoError;
 use super::network::{Network, Node};
 use crate::control::client::{Connector, ask};
 use crate::control::{ControlBody, ReplyBody};
-use overlay::{Id, Status};
+use overlay::{Id, Neighbours, Status};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -12,6 +12,9 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long one node may take to answer.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Links that a node of an overlay without structure has at least, if there are so many others.
+const LINKS: usize = 4;
 
 /// What the network has to reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,18 @@ fn check(status: &Status, ids: &[Id], rest: Rest) -> Result<(), String> {
             .binary_search(&status.me.id)
             .map_err(|_| "it has another id".to_owned())?;
         let neighbours = &status.neighbours;
+        let is_gone = |peer: &overlay::Contact| ids.binary_search(&peer.id).is_err();
+        if neighbours.around().any(is_gone) {
+            return Err("it lists a node that is gone".to_owned());
+        }
+        if let Neighbours::Links { equals, leaves, .. } = neighbours {
+            let links = equals.len() + leaves.len();
+            return if links < LINKS.min(count - 1) {
+                Err("it has too few links".to_owned())
+            } else {
+                Ok(())
+            };
+        }
         let after = ids.get((mine + 1) % count);
         let before = ids.get((mine + count - 1) % count);
         if neighbours.after().map(|peer| peer.id).as_ref() != after {
@@ -92,10 +107,6 @@ fn check(status: &Status, ids: &[Id], rest: Rest) -> Result<(), String> {
         }
         if neighbours.before().map(|peer| peer.id).as_ref() != before {
             return Err("the node before it is another than it should be".to_owned());
-        }
-        let is_gone = |peer: &overlay::Contact| ids.binary_search(&peer.id).is_err();
-        if neighbours.around().any(is_gone) {
-            return Err("it lists a node that is gone".to_owned());
         }
     }
     if rest == Rest::Copies && !status.settled {

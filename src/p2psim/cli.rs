@@ -48,6 +48,8 @@ pub enum Experiment {
     Nearest(NearestArgs),
     /// Search by words in a large index: what a query costs, and how evenly it is spread.
     Words(WordsArgs),
+    /// Search an unstructured network, Gnutella, in each way that there is: messages, delays, success.
+    Search(SearchArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {
@@ -74,7 +76,7 @@ impl FromStr for Overlay {
             "chord" => Ok(Self::Chord),
             "pastry" => Ok(Self::Pastry),
             "gnutella" => Err(
-                "this build does not simulate gnutella; use --overlay chord or pastry".to_owned(),
+                "this experiment does not simulate gnutella, which has no owners of keys; use --overlay chord or pastry, or p2psim search".to_owned(),
             ),
             _ => Err("no such overlay; use --overlay chord or pastry".to_owned()),
         }
@@ -330,6 +332,23 @@ pub struct WordsArgs {
     /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
     #[arg(long, value_name = "FILE")]
     pub latency: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim search`.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    pub nodes: u64,
+    /// Searches for each way and item.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub searches: u64,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

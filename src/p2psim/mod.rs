@@ -1,9 +1,10 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Seven experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
+//! Eight experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
 //! which nodes come and go all the time, [`repair`] one of which a part dies at once, [`loss`] what is
 //! left of the records then, [`nearest`] which replica is reached first, [`words`] searches a large
-//! index, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! index, [`search`] an unstructured network in each way that there is, and [`faults`] hunts for
+//! seeds under which something that was promised does not hold. All
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
@@ -21,6 +22,7 @@ pub mod paper;
 mod progress;
 pub mod repair;
 pub mod scenario;
+pub mod search;
 mod storing;
 mod tally;
 pub mod words;
@@ -130,6 +132,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Repair(args) => repair::command(&args, &mut out),
         Experiment::Nearest(args) => nearest::command(&args, &mut out),
         Experiment::Words(args) => words::command(&args, &mut out),
+        Experiment::Search(args) => search::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)

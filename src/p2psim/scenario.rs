@@ -5,7 +5,9 @@ use clap::{CommandFactory, Parser};
 use std::path::Path;
 
 /// The experiments that a scenario may name.
-const EXPERIMENTS: [&str; 6] = ["lookup", "churn", "faults", "loss", "repair", "nearest"];
+const EXPERIMENTS: [&str; 7] = [
+    "lookup", "churn", "faults", "loss", "repair", "nearest", "search",
+];
 
 /// Why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +26,7 @@ pub enum ScenarioError {
     NotToml(String),
     /// It names no experiment, or one that there is not.
     #[error(
-        "a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\", \"repair\" or \"nearest\""
+        "a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\", \"repair\", \"nearest\" or \"search\""
     )]
     NoExperiment,
     /// A key that is no flag of the experiment.

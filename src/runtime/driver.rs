@@ -9,6 +9,7 @@
 use super::calls::{Caller, Calls};
 use super::disk::DiskNews;
 use super::handle::Stopped;
+use super::hosts::HostsFile;
 use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
 use super::peer::Inbound;
@@ -39,6 +40,7 @@ pub(super) enum Due<T> {
     Machine(T),
     Sweep,
     GiveUpLeaving,
+    KeepHosts,
 }
 
 /// The machine with everything that belongs to it.
@@ -53,6 +55,7 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) calls: Calls,
     shared: Arc<Shared<M>>,
     disk: DiskNews,
+    pub(super) hosts: HostsFile,
     durable: WriteSeq,
     loaded: LoadSeq,
     /// Peers found down while effects were carried out; the machine hears of them next.
@@ -71,6 +74,12 @@ pub(super) struct ProcessInfo {
     pub(super) http: Option<SocketAddr>,
 }
 
+/// What belongs to the node's data directory.
+pub(super) struct Own {
+    pub(super) disk: DiskNews,
+    pub(super) hosts: HostsFile,
+}
+
 /// Where the driver's inputs come from.
 pub(crate) struct Sources<M: Locate> {
     pub(crate) urgent: mpsc::Receiver<Inbound<M>>,
@@ -84,8 +93,9 @@ impl<M: Locate + 'static> Driver<M> {
         rng: ChaCha8Rng,
         shared: Arc<Shared<M>>,
         process: ProcessInfo,
-        disk: DiskNews,
+        own: Own,
     ) -> Self {
+        let Own { disk, hosts } = own;
         Self {
             machine,
             rng,
@@ -97,6 +107,7 @@ impl<M: Locate + 'static> Driver<M> {
             calls: Calls::new(Arc::clone(&shared.metrics)),
             shared,
             disk,
+            hosts,
             durable: WriteSeq::default(),
             loaded: LoadSeq::default(),
             found_down: Vec::new(),
@@ -112,6 +123,7 @@ impl<M: Locate + 'static> Driver<M> {
         let mut commands = Vec::with_capacity(BATCH);
         let mut first = Vec::with_capacity(URGENT_BATCHES);
         let mut alarm = Alarm::new(self.clock);
+        self.keep_hosts();
         let stopped = loop {
             if let Stage::Done(stopped) = &self.stage {
                 break stopped.clone();
@@ -152,6 +164,7 @@ impl<M: Locate + 'static> Driver<M> {
             self.calls.flush();
             self.observe(sources.inbox.len());
         };
+        self.write_hosts();
         self.say_goodbye().await;
         stopped
     }
@@ -304,6 +317,7 @@ impl<M: Locate + 'static> Driver<M> {
                     self.links.sweep(now);
                 }
                 Due::GiveUpLeaving => self.give_up_leaving(now),
+                Due::KeepHosts => self.keep_hosts(),
             }
         }
     }

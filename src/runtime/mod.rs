@@ -21,6 +21,7 @@ mod door;
 mod driver;
 pub(crate) mod frames;
 mod handle;
+mod hosts;
 mod lanes;
 mod leaving;
 mod links;

@@ -4,8 +4,9 @@ use super::bootstrap::{self, Target};
 use super::connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES};
 use super::disk::{self, DiskNews};
 use super::door::Door;
-use super::driver::{Driver, ProcessInfo, Sources};
+use super::driver::{Driver, Own, ProcessInfo, Sources};
 use super::handle::{NodeHandle, Stopped};
+use super::hosts::HostsFile;
 use super::options::{NodeOptions, Site, StartError};
 use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::{self, CloseCode};
@@ -99,6 +100,7 @@ impl Prepared {
         let site = Site {
             me: self.me,
             data_dir: self.data_dir.path().to_owned(),
+            hosts: HostsFile::in_dir(self.data_dir.path()).read(),
             disk,
             metrics,
         };
@@ -251,7 +253,9 @@ impl Seat {
             listen: prepared.listen,
             http: self.http,
         };
-        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, disk);
+        let hosts = HostsFile::in_dir(prepared.data_dir.path());
+        let own = Own { disk, hosts };
+        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, own);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
             urgent: first,

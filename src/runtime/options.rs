@@ -56,6 +56,9 @@ pub struct Site {
     pub me: overlay::Contact,
     /// Its data directory, locked for this process.
     pub data_dir: PathBuf,
+    /// Nodes that were known in an earlier life, for overlays that find their network again by
+    /// themselves.
+    pub hosts: Vec<overlay::Contact>,
     /// How a store on disk reports; one in memory leaves it alone.
     pub disk: DiskLink,
     /// What is counted.

@@ -183,6 +183,7 @@ fn got(key: Id, value: Option<Bytes>) -> Reply {
         replicas_answered: 1,
         replicas_asked: 1,
         reason: None,
+        reached: None,
     })
 }
 

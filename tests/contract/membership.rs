@@ -23,6 +23,7 @@ pub(crate) fn status_and_peers_say_what_they_must(overlay: &str) {
     assert_eq!(status["peers"], 2);
     let keys = match overlay {
         "pastry" => ["/leaf_set/smaller/0/id", "/leaf_set/larger/0/id"],
+        "gnutella" => ["/neighbours/0/id", "/neighbours/1/id"],
         _ => ["/predecessor/id", "/successors/0/id"],
     };
     for key in keys {

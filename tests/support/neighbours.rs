@@ -25,8 +25,24 @@ pub(crate) fn nearest_after(status: &Value) -> Vec<String> {
     after
 }
 
+/// Whether a node of an overlay without structure has the links that it seeks, with members only.
+fn check_links(status: &Value, ids: &[&str]) -> Result<(), String> {
+    let listed = self::ids(&status["neighbours"]);
+    let wanted = (ids.len() - 1).min(4);
+    let are_members = listed.iter().all(|id| ids.contains(&id.as_str()));
+    if listed.len() >= wanted && are_members {
+        return Ok(());
+    }
+    Err(format!(
+        "it lists {listed:?}, {wanted} of {ids:?} are wanted"
+    ))
+}
+
 /// Whether a node's neighbours are those of the circle of `ids`, which are in order.
 pub(crate) fn check_neighbours(status: &Value, ids: &[&str]) -> Result<(), String> {
+    if status["overlay"] == "gnutella" {
+        return check_links(status, ids);
+    }
     let id = status["id"].as_str().unwrap_or_default();
     let mine = ids
         .iter()

@@ -32,6 +32,8 @@ pub struct SearchReport {
     pub replicas_asked: u32,
     /// Why the outcome is unknown.
     pub reason: Option<String>,
+    /// Where there are no replicas to ask: nodes that are known to have looked.
+    pub reached: Option<u32>,
 }
 
 /// What a search by words or by the beginning of keys found.

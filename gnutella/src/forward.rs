@@ -1,0 +1,128 @@
+//! Where a query goes from here: whom the tables rule out, and what a link can still carry.
+
+use crate::limits::Kind;
+use crate::message::{Guid, Header, Message, Role, What};
+use crate::node::Gnutella;
+use crate::query::Child;
+use crate::routes::{self, key_position};
+use overlay::words::Query as WordQuery;
+use overlay::{Contact, Cx, Id, Store, Time};
+
+/// Where a query is to go.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    /// Neighbours, with the TTL that they get.
+    pub(crate) to: Vec<(Contact, u8)>,
+    /// Leaves that need not be asked.
+    pub(crate) leaves: u32,
+}
+
+/// What a query looks up in tables; none when only the node itself can tell.
+fn looked_up(what: &What) -> Vec<u32> {
+    match what {
+        What::Value(key) | What::Holders(key) | What::Any(key) => vec![key_position(*key)],
+        What::Words(text) => {
+            WordQuery::parse(text).map_or_else(|_| Vec::new(), |query| routes::positions(&query))
+        }
+    }
+}
+
+impl<S: Store> Gnutella<S> {
+    /// Where a query goes from here: to leaves that may have it, and to equals while it may be
+    /// passed on.
+    pub(crate) fn targets(&mut self, except: Option<Id>, next: Option<u8>, what: &What) -> Targets {
+        let mut targets = Targets::default();
+        if self.role == Role::Leaf && except.is_some() {
+            return targets;
+        }
+        let looked_up = looked_up(what);
+        let is_ultrapeer = self.role == Role::Ultrapeer;
+        for link in self.links.values() {
+            let id = link.contact.id;
+            if Some(id) == except {
+                continue;
+            }
+            let table = link
+                .table
+                .as_ref()
+                .filter(|_| self.config.tables && is_ultrapeer);
+            let excluded = table.is_some_and(|table| !table.has_all(&looked_up));
+            if link.role == Role::Leaf {
+                if excluded {
+                    self.tally.last_hop_stopped += 1;
+                    targets.leaves += 1;
+                } else {
+                    self.tally.last_hop_sent += 1;
+                    targets.to.push((link.contact, 0));
+                }
+                continue;
+            }
+            match next {
+                None => {}
+                Some(0) if is_ultrapeer && excluded => self.tally.last_hop_stopped += 1,
+                Some(ttl) => {
+                    self.tally.last_hop_sent += u64::from(ttl == 0);
+                    targets.to.push((link.contact, ttl));
+                }
+            }
+        }
+        targets
+    }
+
+    /// Sends a query on, to all neighbours or to some only.
+    pub(crate) fn pass_on(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        guid: Guid,
+        from: Option<Id>,
+        next: Option<Header>,
+        only: Option<&[Id]>,
+    ) {
+        let Some(query) = self.asked.get(&guid).map(|asked| asked.query.clone()) else {
+            return;
+        };
+        let mut targets = self.targets(from, next.map(|header| header.ttl), &query.what);
+        if let Some(only) = only {
+            targets.to.retain(|(contact, _)| only.contains(&contact.id));
+        }
+        let hops = next.map_or(0, |header| header.hops);
+        let fair = self.has_share(from, cx.now);
+        for (contact, ttl) in targets.to {
+            if !self.may_send(contact.id, fair, cx.now) {
+                self.tally.held_back += 1;
+                continue;
+            }
+            if let Some(asked) = self.asked.get_mut(&guid) {
+                asked.waiting.insert(contact.id, Child::default());
+            }
+            let header = Header { guid, ttl, hops };
+            let query = query.clone();
+            cx.send(contact, Message::Query { header, query });
+        }
+        if let Some(asked) = self.asked.get_mut(&guid) {
+            asked.reach.leaves = asked.reach.leaves.saturating_add(targets.leaves);
+        }
+    }
+
+    /// Whether a neighbour has taken no more than its share of what all of them may send on.
+    pub(crate) fn has_share(&mut self, from: Option<Id>, now: Time) -> bool {
+        let among = self.links.len();
+        let link = from.and_then(|id| self.links.get_mut(&id));
+        link.is_none_or(|link| {
+            link.conduct
+                .share
+                .take(now, Kind::Query.rate().shared(among))
+        })
+    }
+
+    /// Whether a query may be sent on a link: always while there is plenty of room, and within one's
+    /// share when there is not.
+    pub(crate) fn may_send(&mut self, to: Id, fair: bool, now: Time) -> bool {
+        let rate = Kind::Query.rate();
+        let Some(link) = self.links.get_mut(&to) else {
+            return false;
+        };
+        let sent = &mut link.conduct.sent;
+        (fair || !sent.is_low(now, rate)) && sent.take(now, rate)
+    }
+}

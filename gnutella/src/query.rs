@@ -1,0 +1,324 @@
+//! Queries on their way: passed on once, and ended by an echo that says how far they came.
+
+use crate::message::{Guid, Header, Message, Query, QueryHit, Reach, Role, What};
+use crate::node::{Due, Gnutella};
+use crate::plan::Plan;
+use crate::seen::Back;
+use overlay::words::Query as WordQuery;
+use overlay::{Contact, Cx, Id, Store};
+use std::collections::BTreeMap;
+
+/// Most queries that a node has passed on and that have not ended; one more is not passed on. At the
+/// most that eight neighbours may send, with a round trip of a second, there are half as many.
+pub const MAX_ASKED: usize = 8_192;
+/// Most QueryHits that a node passes on for one query.
+pub const MAX_HITS_PASSED: u32 = 512;
+
+/// Who is told how a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parent {
+    /// A search of this node.
+    Me(u64),
+    /// The neighbour that it came from.
+    Link(Id),
+}
+
+/// What one neighbour owes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Child {
+    /// QueryHits that came.
+    got: u32,
+    /// QueryHits that it says it sent.
+    told: Option<u32>,
+}
+
+impl Child {
+    fn is_done(self) -> bool {
+        self.told.is_some_and(|told| self.got >= told)
+    }
+}
+
+/// A query that was sent on.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) parent: Parent,
+    pub(crate) waiting: BTreeMap<Id, Child>,
+    pub(crate) reach: Reach,
+    /// QueryHits sent to the parent, or taken by this node's search.
+    pub(crate) hits: u32,
+    /// Results in them.
+    pub(crate) results: u32,
+    pub(crate) query: Query,
+    /// Which links are still to be asked, for a dynamic query.
+    pub(crate) plan: Option<Plan>,
+}
+
+impl Asked {
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}
+
+impl Message {
+    /// The echo of a query that went no further.
+    pub(crate) const fn not_reached(guid: Guid) -> Self {
+        Self::Reached {
+            guid,
+            reach: Reach {
+                nodes: 0,
+                leaves: 0,
+            },
+            hits: 0,
+        }
+    }
+}
+
+impl<S: Store> Gnutella<S> {
+    pub(crate) fn query(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        header: Header,
+        query: Query,
+    ) {
+        let guid = header.guid;
+        self.tally.queries += 1;
+        if !query.what.fits() || query.wanted > crate::message::MAX_WANTED {
+            return self.out_of_bounds(cx, from);
+        }
+        let words_fit = match &query.what {
+            What::Words(text) => WordQuery::parse(text).is_ok(),
+            _ => true,
+        };
+        if !header.is_sane() || !words_fit {
+            cx.send(from, Message::not_reached(guid));
+            return self.misdeed(cx, from);
+        }
+        let sum = header.ttl + header.hops;
+        if !self.seen.insert(guid, Back::Link(from.id), sum, cx.now) {
+            return self.duplicate(cx, from, header);
+        }
+        let hits = self.answer(cx, &query, guid, header.hops, Back::Link(from.id));
+        let reach = Reach {
+            nodes: 1,
+            leaves: 0,
+        };
+        let of_leaf = self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf);
+        let asked = Asked {
+            parent: Parent::Link(from.id),
+            waiting: BTreeMap::new(),
+            reach,
+            hits: u32::from(hits > 0),
+            results: hits,
+            query,
+            plan: None,
+        };
+        if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
+            return self.echo(cx, from, guid, &asked);
+        }
+        self.asked.insert(guid, Box::new(asked));
+        if of_leaf && self.role == Role::Ultrapeer {
+            self.search_for_leaf(cx, guid);
+        } else {
+            let next = header.forwarded();
+            self.pass_on(cx, guid, Some(from.id), next, None);
+        }
+        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 1);
+        let patience = if of_leaf {
+            crate::search::FOR_LEAF
+        } else {
+            patience
+        };
+        self.deadlines.set(Due::Asked(guid), cx.now + patience);
+        self.asked_changed(cx, guid);
+    }
+
+    /// A query that is known already: answered at once, and not passed on.
+    fn duplicate(&mut self, cx: &mut Cx<'_, Self>, from: Contact, header: Header) {
+        self.tally.duplicates += 1;
+        cx.send(from, Message::not_reached(header.guid));
+        let Some(first) = self.seen.get(header.guid) else {
+            return;
+        };
+        // The same neighbour twice, or TTL and hops that have grown together: nobody of good will
+        // sends that.
+        let sum = header.ttl + header.hops;
+        if first.back == Back::Link(from.id) || sum > first.sum && first.back != Back::Me {
+            self.misdeed(cx, from);
+        }
+    }
+
+    pub(crate) fn query_hit(&mut self, cx: &mut Cx<'_, Self>, from: Contact, hit: QueryHit) {
+        if !hit.fits() {
+            return self.out_of_bounds(cx, from);
+        }
+        let guid = hit.header.guid;
+        let Some(back) = self.seen.get(guid).map(|entry| entry.back) else {
+            return;
+        };
+        if self.links.contains_key(&from.id) && hit.from.id != from.id {
+            self.seen.note_way(guid, hit.from.id, from.id, cx.now);
+        }
+        let asked = self.asked.get_mut(&guid);
+        let child = asked.and_then(|asked| asked.waiting.get_mut(&from.id));
+        if let Some(child) = child {
+            child.got = child.got.saturating_add(1);
+        }
+        match back {
+            Back::Me => self.hit_for_me(cx, hit),
+            Back::Link(id) => self.hit_for_link(cx, id, hit),
+            Back::Straight(origin) => cx.send(origin, Message::QueryHit(Box::new(hit))),
+        }
+        self.asked_changed(cx, guid);
+    }
+
+    fn hit_for_link(&mut self, cx: &mut Cx<'_, Self>, id: Id, mut hit: QueryHit) {
+        let Some(header) = hit.header.forwarded() else {
+            return;
+        };
+        let guid = header.guid;
+        hit.header = header;
+        if let Some(asked) = self.asked.get_mut(&guid) {
+            if asked.hits >= MAX_HITS_PASSED {
+                return;
+            }
+            asked.hits += 1;
+            asked.results = asked.results.saturating_add(hit.hits.len() as u32);
+        }
+        if let Some(link) = self.links.get(&id) {
+            cx.send(link.contact, Message::QueryHit(Box::new(hit)));
+        }
+    }
+
+    pub(crate) fn reached(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        guid: Guid,
+        reach: Reach,
+        hits: u32,
+    ) {
+        let Some(asked) = self.asked.get_mut(&guid) else {
+            return;
+        };
+        let Some(child) = asked.waiting.get_mut(&from.id) else {
+            return;
+        };
+        if child.told.is_none() {
+            child.told = Some(hits);
+            asked.reach = asked.reach.and(reach);
+        }
+        self.asked_changed(cx, guid);
+    }
+
+    /// A neighbour is gone: nothing more comes from it.
+    pub(crate) fn link_lost(&mut self, cx: &mut Cx<'_, Self>, id: Id) {
+        let waits = |asked: &Asked| asked.waiting.contains_key(&id);
+        let guids: Vec<Guid> = self
+            .asked
+            .iter()
+            .filter(|(_, asked)| waits(asked))
+            .map(|(guid, _)| *guid)
+            .collect();
+        for guid in guids {
+            if let Some(asked) = self.asked.get_mut(&guid) {
+                asked.waiting.remove(&id);
+            }
+            self.asked_changed(cx, guid);
+        }
+    }
+
+    /// Ends a query when every neighbour has answered, or asks the next links of its plan.
+    pub(crate) fn asked_changed(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
+        let Some(asked) = self.asked.get_mut(&guid) else {
+            return;
+        };
+        asked.waiting.retain(|_, child| !child.is_done());
+        if asked.waiting.is_empty() && !self.next_of_plan(cx, guid) {
+            self.asked_ended(cx, guid);
+        }
+    }
+
+    /// A query took too long: those that did not answer are not counted.
+    pub(crate) fn asked_due(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
+        let Some(asked) = self.asked.get(&guid) else {
+            return;
+        };
+        let silent: Vec<Id> = asked.waiting.keys().copied().collect();
+        for id in silent {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.silences = link.silences.saturating_add(1);
+            }
+        }
+        self.asked_ended(cx, guid);
+    }
+
+    fn asked_ended(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
+        self.deadlines.clear(Due::Asked(guid));
+        let Some(asked) = self.asked.remove(&guid) else {
+            return;
+        };
+        match asked.parent {
+            Parent::Me(number) => self.round_ended(cx, number, guid, asked.reach),
+            Parent::Link(id) => {
+                if let Some(to) = self.links.get(&id).map(|link| link.contact) {
+                    self.echo(cx, to, guid, &asked);
+                }
+            }
+        }
+    }
+
+    fn echo(&self, cx: &mut Cx<'_, Self>, to: Contact, guid: Guid, asked: &Asked) {
+        let message = Message::Reached {
+            guid,
+            reach: asked.reach,
+            hits: asked.hits,
+        };
+        cx.send(to, message);
+    }
+
+    /// Sends a query of this node on its way; false when there is nobody to ask.
+    pub(crate) fn send_query(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        number: u64,
+        header: Header,
+        query: Query,
+        plan: Option<Plan>,
+    ) {
+        let guid = header.guid;
+        let asked = Asked {
+            parent: Parent::Me(number),
+            waiting: BTreeMap::new(),
+            reach: Reach::default(),
+            hits: 0,
+            results: 0,
+            query,
+            plan,
+        };
+        self.asked.insert(guid, Box::new(asked));
+        let has_plan = self.asked.get(&guid).is_some_and(|it| it.plan.is_some());
+        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 2);
+        let patience = if has_plan {
+            crate::search::FOR_LEAF
+        } else {
+            patience
+        };
+        self.deadlines.set(Due::Asked(guid), cx.now + patience);
+        if !has_plan {
+            self.pass_on(cx, guid, None, Some(header), None);
+        } else {
+            // The leaves are asked first, and then as the plan says.
+            self.pass_on(cx, guid, None, None, None);
+        }
+        self.asked_changed(cx, guid);
+    }
+
+    /// Ends a query of this node early: what still comes in is not waited for.
+    pub(crate) fn stop_query(&mut self, guid: Guid) -> Reach {
+        self.deadlines.clear(Due::Asked(guid));
+        self.asked
+            .remove(&guid)
+            .map_or_else(Reach::default, |it| it.reach)
+    }
+}

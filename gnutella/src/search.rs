@@ -1,0 +1,308 @@
+//! A search of this node: which way it goes, what it finds, and when it has found enough.
+
+use crate::config::Way;
+use crate::fetch::Fetching;
+use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, What};
+use crate::node::{Due, Gnutella};
+use overlay::{
+    Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
+    Version,
+};
+use std::collections::BTreeSet;
+
+/// Most searches of users under way; they cost what they find.
+pub const MAX_SEARCHES: usize = 1_024;
+/// Most records that one search keeps: four messages full of them from each of eight nodes.
+pub const MAX_FINDS: usize = 4_096;
+/// How long a user waits at most: `p2pctl` gives up after ten seconds.
+const LIMIT: Duration = Duration::from_secs(8);
+/// How long an ultrapeer searches for a leaf, or a node by a plan.
+pub(crate) const FOR_LEAF: Duration = Duration::from_secs(6);
+/// How long a search that has found something waits for newer versions.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// What a search is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// The newest version of a value that can be found.
+    Get {
+        /// What the client has seen.
+        at_least: Option<Version>,
+    },
+    /// Holders of a key.
+    Holders {
+        /// Most of them.
+        limit: u32,
+    },
+    /// Texts.
+    Words {
+        /// Most of them.
+        limit: u32,
+    },
+    /// Who keeps something under a key.
+    Nodes,
+    /// All copies, to delete them.
+    Delete {
+        /// Of the value, or of one holder.
+        slot: Slot,
+    },
+}
+
+/// A record that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Find {
+    pub(crate) from: Contact,
+    /// Under which GUID, for Push.
+    pub(crate) guid: Guid,
+    pub(crate) hops: u8,
+    pub(crate) hit: Hit,
+}
+
+/// A search under way.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) op: OpId,
+    pub(crate) purpose: Purpose,
+    pub(crate) key: Id,
+    pub(crate) what: What,
+    pub(crate) consistency: Consistency,
+    pub(crate) wanted: u32,
+    pub(crate) way: Way,
+    pub(crate) guid: Guid,
+    /// The TTL of the last flood.
+    pub(crate) ttl: u8,
+    /// The furthest that one round came.
+    pub(crate) reach: Reach,
+    pub(crate) finds: Vec<Find>,
+    pub(crate) walkers: BTreeSet<u8>,
+    pub(crate) deadline: Time,
+    pub(crate) is_settling: bool,
+    /// The body that is fetched.
+    pub(crate) fetching: Option<Fetching>,
+}
+
+impl Search {
+    /// Whether what a user sees of this record was deleted, or is newer elsewhere.
+    pub(crate) fn newest(&self, key: Id, slot: Slot) -> Option<&Find> {
+        let of_it = self
+            .finds
+            .iter()
+            .filter(|find| find.hit.key == key && find.hit.slot == slot);
+        of_it.max_by_key(|find| find.hit.version)
+    }
+
+    /// Different records, the newest version of each, without the deleted ones.
+    pub(crate) fn live(&self) -> Vec<&Find> {
+        let places: BTreeSet<(Id, Slot)> = self
+            .finds
+            .iter()
+            .map(|find| (find.hit.key, find.hit.slot))
+            .collect();
+        let newest = places
+            .iter()
+            .filter_map(|(key, slot)| self.newest(*key, *slot));
+        newest.filter(|find| !find.hit.gone).collect()
+    }
+
+    /// Nodes that hit.
+    pub(crate) fn responders(&self) -> BTreeSet<Id> {
+        self.finds.iter().map(|find| find.from.id).collect()
+    }
+
+    /// Nodes that are known to have looked: those, and this one.
+    pub(crate) fn reached(&self) -> u32 {
+        let hit = self.responders().len() as u32;
+        (self.reach.nodes.saturating_add(1)).max(hit)
+    }
+
+    pub(crate) fn limit(&self) -> Option<usize> {
+        match self.purpose {
+            Purpose::Holders { limit } | Purpose::Words { limit } => Some(limit as usize),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn has_enough(&self) -> bool {
+        self.limit().is_some_and(|limit| self.live().len() >= limit)
+    }
+}
+
+impl<S: Store> Gnutella<S> {
+    pub(crate) fn start_search(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        op: OpId,
+        purpose: Purpose,
+        what: What,
+        consistency: Consistency,
+    ) {
+        if self.searches.len() >= MAX_SEARCHES {
+            let reply = Reply::Failed(Failure::Busy(MAX_SEARCHES));
+            return cx.emit(Notice::Done { op, reply });
+        }
+        let number = self.draw_number();
+        let equals = self.full_links().count();
+        let way = match purpose {
+            // Every copy counts.
+            Purpose::Delete { .. } => Way::Flood,
+            _ => self.learnt.choose(self.config.way, self.role, equals),
+        };
+        let wanted = match purpose {
+            Purpose::Holders { limit } | Purpose::Words { limit } => limit.clamp(1, MAX_WANTED),
+            _ => 1,
+        };
+        let key = match &what {
+            What::Value(key) | What::Holders(key) | What::Any(key) => *key,
+            What::Words(_) => Id::ZERO,
+        };
+        let deadline = cx.now + LIMIT;
+        let search = Search {
+            op,
+            purpose,
+            key,
+            what,
+            consistency,
+            wanted,
+            way,
+            guid: Guid::default(),
+            ttl: 0,
+            reach: Reach::default(),
+            finds: Vec::new(),
+            walkers: BTreeSet::new(),
+            deadline,
+            is_settling: false,
+            fetching: None,
+        };
+        self.searches.insert(number, Box::new(search));
+        self.deadlines.set(Due::Search(number), deadline);
+        self.look_here(cx, number);
+    }
+
+    /// This node is asked first.
+    fn look_here(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(search) = self.searches.get(&number) else {
+            return;
+        };
+        let most = search.wanted.max(crate::message::MAX_HITS as u32);
+        let hits = self.matches(&search.what, most, cx.wall);
+        let (me, guid) = (self.me, search.guid);
+        if let Some(search) = self.searches.get_mut(&number) {
+            let find = |hit| Find {
+                from: me,
+                guid,
+                hops: 0,
+                hit,
+            };
+            search.finds.extend(hits.into_iter().map(find));
+        }
+        let one = self.searches.get(&number).is_some_and(|search| {
+            let own = matches!(search.purpose, Purpose::Get { .. }) && !search.live().is_empty();
+            own && search.consistency == Consistency::One || search.has_enough()
+        });
+        if one {
+            return self.conclude(cx, number);
+        }
+        self.begin_round(cx, number);
+    }
+
+    /// A hit for a search of this node.
+    pub(crate) fn hit_for_me(&mut self, cx: &mut Cx<'_, Self>, hit: QueryHit) {
+        let guid = hit.header.guid;
+        let Some(number) = self.search_of.get(&guid).copied() else {
+            return;
+        };
+        let Some(search) = self.searches.get_mut(&number) else {
+            return;
+        };
+        if search.fetching.is_some() {
+            return;
+        }
+        for one in hit.hits {
+            let known = search.finds.iter().any(|find| {
+                find.from.id == hit.from.id && (find.hit.key, find.hit.slot) == (one.key, one.slot)
+            });
+            if !known && search.finds.len() < MAX_FINDS && is_asked(&search.what, &one) {
+                search.finds.push(Find {
+                    from: hit.from,
+                    guid,
+                    hops: hit.header.hops,
+                    hit: one,
+                });
+            }
+        }
+        if let Some(asked) = self.asked.get_mut(&guid) {
+            asked.hits += 1;
+            asked.results = search.live().len() as u32;
+        }
+        self.search_changed(cx, number);
+    }
+
+    /// More was found: enough, or a reason to wait only a little longer.
+    fn search_changed(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(search) = self.searches.get_mut(&number) else {
+            return;
+        };
+        let first_is_enough = search.consistency == Consistency::One;
+        let found = !search.live().is_empty();
+        if search.has_enough() || found && first_is_enough && search.limit().is_none() {
+            return self.conclude(cx, number);
+        }
+        let settles = matches!(search.purpose, Purpose::Get { .. } | Purpose::Nodes);
+        if settles && found && !search.is_settling {
+            search.is_settling = true;
+            let at = search.deadline.min(cx.now + SETTLE);
+            self.deadlines.set(Due::Search(number), at);
+        }
+    }
+
+    pub(crate) fn search_due(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let is_fetching = |it: &Search| it.fetching.is_some();
+        if self.searches.get(&number).is_some_and(|it| is_fetching(it)) {
+            return self.fetch_due(cx, number);
+        }
+        self.conclude(cx, number);
+    }
+
+    /// Nothing more is waited for: what was found is the answer, or leads to it.
+    pub(crate) fn conclude(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
+        let Some(search) = self.searches.get(&number) else {
+            return;
+        };
+        let guid = search.guid;
+        if search.way == Way::Walk && !search.walkers.is_empty() {
+            self.learnt.walked(!search.live().is_empty());
+        }
+        let reach = self.stop_query(guid);
+        if let Some(search) = self.searches.get_mut(&number) {
+            if reach.nodes > search.reach.nodes {
+                search.reach = reach;
+            }
+            for walker in std::mem::take(&mut search.walkers) {
+                self.deadlines.clear(Due::Out(guid, walker));
+            }
+        }
+        self.deadlines.clear(Due::Search(number));
+        self.search_found(cx, number);
+    }
+
+    /// The search is over.
+    pub(crate) fn end_search(&mut self, cx: &mut Cx<'_, Self>, number: u64, reply: Reply) {
+        self.deadlines.clear(Due::Search(number));
+        self.search_of.retain(|_, of| *of != number);
+        if let Some(search) = self.searches.remove(&number) {
+            let op = search.op;
+            cx.emit(Notice::Done { op, reply });
+        }
+    }
+}
+
+/// Whether a hit is about what was asked; a peer may send anything.
+fn is_asked(what: &What, hit: &Hit) -> bool {
+    match what {
+        What::Value(key) => hit.key == *key && hit.slot == Slot::Value,
+        What::Holders(key) => hit.key == *key && hit.slot != Slot::Value,
+        What::Any(key) => hit.key == *key,
+        What::Words(text) => overlay::words::Query::parse(text)
+            .is_ok_and(|query| !hit.gone && query.matches_text(&hit.text)),
+    }
+}

@@ -1,0 +1,108 @@
+//! What the node shows of itself.
+
+use crate::message::Role;
+use crate::node::Gnutella;
+use crate::stage::Stage;
+use overlay::{Contact, Locate, Neighbours, PeerInfo, Promise, Status, Store};
+use std::collections::BTreeMap;
+
+impl<S: Store> Gnutella<S> {
+    /// What is under way, by name, for the check that nothing leaks: empty when the node rests.
+    #[must_use]
+    pub fn under_way(&self) -> BTreeMap<&'static str, usize> {
+        let counts = [
+            ("searches", self.searches.len()),
+            ("queries", self.asked.len()),
+            ("names of searches", self.search_of.len()),
+            ("walkers", self.walkers.len()),
+            ("writes", self.puttings.len()),
+            ("waiting for the disk", self.waiting.len()),
+            ("bodies", self.parked.len()),
+            ("links asked for", self.connecting.len()),
+        ];
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// GUIDs that are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.seen.len()
+    }
+
+    fn contacts(&self, role: impl Fn(Role) -> bool) -> Vec<Contact> {
+        let links = self.links.values().filter(|link| role(link.role));
+        links.map(|link| link.contact).collect()
+    }
+
+    /// Whether it has the links that it seeks, or knows nobody to have more with.
+    fn is_settled(&self) -> bool {
+        let (wanted, _) = self.wanted_links();
+        let equals = self.full_links().count();
+        let known = self.hosts.alive();
+        self.stage == Stage::Member && self.puttings.is_empty() && equals >= wanted.min(known)
+    }
+}
+
+impl<S: Store> Locate for Gnutella<S> {
+    const OVERLAY: &'static str = "gnutella";
+
+    fn promise(&self) -> Promise {
+        Promise::BestEffort
+    }
+
+    fn me(&self) -> Contact {
+        self.me
+    }
+
+    fn status(&self) -> Status {
+        let counts = self.store.counts();
+        Status {
+            me: self.me,
+            overlay: Self::OVERLAY.to_owned(),
+            member: self.stage.is_member(),
+            promise: Promise::BestEffort,
+            peers: self.peers().len() as u32,
+            values: counts.values,
+            holders: counts.holders,
+            stored_bytes: counts.bytes,
+            renewed_leases: self.leases.len() as u64,
+            clocks_refused: 0,
+            settled: self.is_settled(),
+            neighbours: Neighbours::Links {
+                role: self.role.name().to_owned(),
+                equals: self.contacts(|role| role != Role::Leaf),
+                leaves: self.contacts(|role| role == Role::Leaf),
+            },
+            leaving: self.stage == Stage::Leaving,
+            moving: Vec::new(),
+            moved_records: 0,
+            moved_bytes: 0,
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerInfo> {
+        let known = self.hosts.all().map(|contact| PeerInfo {
+            contact,
+            rtt_us: None,
+            role: "host cache".to_owned(),
+        });
+        let mut peers: BTreeMap<_, PeerInfo> = known.map(|peer| (peer.contact.id, peer)).collect();
+        for link in self.links.values() {
+            let role = match link.role {
+                Role::Peer => "neighbour".to_owned(),
+                other => format!("neighbour, {}", other.name()),
+            };
+            let peer = PeerInfo {
+                contact: link.contact,
+                rtt_us: link.rtt.map(|rtt| rtt.as_micros()),
+                role,
+            };
+            peers.insert(link.contact.id, peer);
+        }
+        peers.into_values().collect()
+    }
+
+    fn hosts(&self) -> Option<Vec<Contact>> {
+        Some(self.hosts.all().collect())
+    }
+}
