@@ -161,11 +161,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let (mut looked, mut cut) = (0, None);
         let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
         let old = Hlc::at(WallMs(cx.wall.0.saturating_sub(grace_ms)));
-        theirs.retain(|_, ((key, _), version)| {
-            let believed = Clock::believes(version.clock, cx.wall);
-            findings.clock_ahead |= !believed;
-            believed && (version.clock >= old || witness.is_believed(*key))
-        });
+        let is_ahead = |version: &Version| !Clock::believes(version.clock, cx.wall);
+        findings.clock_ahead |= theirs.values().any(|(_, version)| is_ahead(version));
+        // What is not believed is not taken; but the witness has it, so that ours is not dead.
+        let is_taken = |key: Id, version: &Version| {
+            !is_ahead(version) && (version.clock >= old || witness.is_believed(key))
+        };
         let mut last = None;
         self.store
             .range(arc, range.after, &mut |key, slot, record| {
@@ -183,7 +184,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 (looked, last) = (looked + 1, Some(position));
                 match theirs.remove(&order(arc, position)) {
                     Some((_, version)) if version == record.version => {}
-                    Some((_, version)) if version > record.version => findings.want.push(position),
+                    Some((_, version)) if version > record.version => {
+                        if is_taken(key, &version) {
+                            findings.want.push(position);
+                        }
+                    }
                     Some(_) => findings.push.push(position),
                     None if self.need_not_travel(cx, slot, record)
                         || is_dead(slot, record, witness.collected(key), cx.wall) =>
@@ -207,8 +212,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 ..*range
             });
         }
-        let left = theirs.into_values().map(|(position, _)| position);
-        findings.want.extend(left);
+        let left = theirs.into_values();
+        let left = left.filter(|((key, _), version)| is_taken(*key, version));
+        findings.want.extend(left.map(|(position, _)| position));
     }
 }
 

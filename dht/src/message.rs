@@ -14,7 +14,7 @@ use bytes::Bytes;
 pub use confirm::{Confirm, Confirmation, Retire};
 pub use index::{EntriesSeen, EntrySeen, Filter, IndexItem, IndexMany, IndexResult};
 use overlay::lookup::RoutingMessage;
-use overlay::{Condition, Consistency, Hlc, Id, Item, Slot, Version, WallMs};
+use overlay::{Arc, Condition, Consistency, Hlc, Id, Item, Slot, Version, WallMs};
 pub use renew::{RenewMany, RenewResult, Renewal};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

@@ -221,6 +221,8 @@ impl<R: Simulated> Experiment<R> {
             ttl_s: None,
             consistency: Consistency::All,
             condition: Condition::Always,
+            text: String::new(),
+            indexed: None,
         };
         self.ask_all(&keys, put, progress)?;
         self.world.take_recorded();

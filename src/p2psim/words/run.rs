@@ -89,6 +89,7 @@ fn build<R: Simulated>(
         successors: storing::SUCCESSORS,
         pace: Pace::Shipped,
         proximity: false,
+        alive: true,
         lookup: LookupConfig::default(),
     };
     let config = DhtConfig::default();
