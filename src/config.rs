@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(settings.node.max_store, Some(2 << 20));
         let settings = with_file("repair-rate = '1MiB'", NodeArgs::default()).unwrap();
         assert_eq!(settings.node.repair_rate, Some(1 << 20));
-        assert!(size::parse_rate("63KiB").unwrap_err().contains("64KiB"));
+        assert!(parse_rate("63KiB").unwrap_err().contains("64KiB"));
     }
 
     #[test]
