@@ -1,13 +1,15 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Five experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
+//! Six experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one
 //! in which nodes come and go all the time, [`loss`] what is left of the records when nodes die at
-//! once, [`search`] the ways to search an unstructured network, and [`faults`] hunts for seeds under which something that was promised does not hold. All
+//! once, [`search`] the ways to search an unstructured network, [`compare`] the
+//! techniques of the lecture, and [`faults`] hunts for seeds under which something that was promised does not hold. All
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
 pub mod cli;
+pub mod compare;
 pub mod failure_table;
 pub mod faults;
 mod growth;
@@ -68,6 +70,14 @@ pub enum RunError {
         /// How many there are.
         nodes: u64,
     },
+    /// The picture cannot be written.
+    #[error("cannot write the picture {path}: {cause}")]
+    Plot {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
@@ -125,6 +135,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Faults(args) => faults::command(&args, &mut out),
         Experiment::Loss(args) => loss::command(&args, &mut out),
         Experiment::Search(args) => search::command(&args, &mut out),
+        Experiment::Compare(args) => compare::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)
