@@ -6,6 +6,10 @@ use crate::node::Gnutella;
 use crate::seen::Back;
 use overlay::{Cx, Store};
 
+/// Most steps of a walker when a flood follows if nothing is found: with 50 ms a link they take four
+/// seconds, and a flood one more.
+const AUTO_STEPS: u16 = 48;
+
 impl<S: Store> Gnutella<S> {
     /// Sends the search out, once more if it is a ring.
     pub(crate) fn begin_round(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
@@ -47,7 +51,11 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         let errand = Self::search_errand(&search.what, search.wanted);
-        let (count, steps) = (self.config.walkers, self.config.walk_steps);
+        let count = self.config.walkers;
+        let steps = match self.config.way {
+            Way::Auto => self.config.walk_steps.min(AUTO_STEPS),
+            _ => self.config.walk_steps,
+        };
         let left = self.send_walkers(cx, guid, count, steps, &errand);
         let spoken = self.leaves_asked_by_me(cx, guid, number);
         if let Some(search) = self.searches.get_mut(&number) {

@@ -117,6 +117,23 @@ fn one_wrong_message_is_forgiven_and_many_are_not() {
     assert_eq!(bench.node.neighbours().count(), 1);
 }
 
+/// One that names too many hosts.
+fn long_hello() -> Hello {
+    Hello {
+        role: Role::Peer,
+        links: 1,
+        room: true,
+        hosts: vec![
+            gnutella::Host {
+                contact: contact(9),
+                role: Role::Peer,
+                room: true
+            };
+            64
+        ],
+    }
+}
+
 #[test]
 fn what_is_out_of_bounds_ends_the_link_at_once() {
     let hit = Hit {
@@ -159,25 +176,12 @@ fn what_is_out_of_bounds_ends_the_link_at_once() {
             wanted: 1,
         },
     };
-    let hello = Hello {
-        role: Role::Peer,
-        links: 1,
-        room: true,
-        hosts: vec![
-            gnutella::Host {
-                contact: contact(9),
-                role: Role::Peer,
-                room: true
-            };
-            64
-        ],
-    };
     for message in [
         Message::QueryHit(Box::new(too_many)),
         Message::Routes(Box::new(routes)),
         Message::Walk(Box::new(walk)),
         words,
-        Message::Connect(hello),
+        Message::Connect(long_hello()),
     ] {
         let mut bench = Bench::new();
         let text = format!("{message:?}");

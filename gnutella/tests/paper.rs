@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Net, drawing, holder, holder_addr, search, search_one, still};
-use gnutella::{GnutellaConfig, Tally, Topology, Way};
-use overlay::{Id, Outcome, Reply, SearchReport};
+use common::{Net, drawing, get, holder, holder_addr, search, search_one, still, value};
+use gnutella::{GnutellaConfig, Replication, Role, Tally, Topology, Way};
+use overlay::{Id, Outcome, Reply, SearchReport, Slot, Store};
 use sim::Dice;
 use std::collections::BTreeSet;
 
@@ -176,4 +176,60 @@ fn walkers_that_find_nothing_say_how_many_nodes_they_visited() {
             .expect("why")
             .contains("absence proves nothing")
     );
+}
+
+/// "Push": who cannot be dialled is asked to send by itself, by the way that its hit came.
+#[test]
+fn a_value_behind_a_firewall_is_pushed() {
+    let key = Id::of(b"behind");
+    let topology = Topology {
+        links: vec![vec![1], vec![0, 2], vec![1, 3], vec![2]],
+        roles: vec![Role::Peer; 4],
+    };
+    let config = GnutellaConfig {
+        way: Way::Flood,
+        ..still()
+    };
+    let items = |node: usize| {
+        (node == 3)
+            .then(|| value(key, b"body"))
+            .into_iter()
+            .collect()
+    };
+    let mut net = Net::given(1, config, &topology, items);
+    net.world.faults_mut().block(0, 3);
+    let Reply::Got(report) = net.ask(0, get(key)) else {
+        panic!("no get");
+    };
+    assert_eq!(report.value.as_deref(), Some(&b"body"[..]), "{report:?}");
+    net.run(overlay::Duration::from_secs(10));
+    assert_eq!(net.rests(), Ok(()));
+}
+
+/// Square-root replication: what many nodes had to be asked for has more copies afterwards.
+#[test]
+fn what_was_hard_to_find_gets_more_copies() {
+    let key = Id::of(b"rare");
+    let topology = Topology::random(300, 4, &mut drawing(4));
+    let mut copies = Vec::new();
+    for replication in [Replication::Fixed, Replication::SquareRoot] {
+        let config = GnutellaConfig {
+            way: Way::Flood,
+            replication,
+            ..still()
+        };
+        let items = |node: usize| {
+            (node == 250)
+                .then(|| value(key, b"x"))
+                .into_iter()
+                .collect()
+        };
+        let mut net = Net::given(4, config, &topology, items);
+        net.ask(3, get(key));
+        net.run(overlay::Duration::from_secs(10));
+        assert_eq!(net.rests(), Ok(()));
+        let has = |node: &common::Node| node.store().meta(key, Slot::Value).is_some();
+        copies.push(net.world.live().filter(|(_, node)| has(node)).count());
+    }
+    assert_eq!(copies, [1, 5]);
 }

@@ -107,3 +107,24 @@ pub(crate) fn every_way_to_search_finds_what_is_there(overlay: &str) {
         assert_eq!(ran.code, 0, "{way}: {ran:?}");
     }
 }
+
+pub(crate) fn words_find_holders_and_values(overlay: &str) {
+    let nodes = network(overlay, 5);
+    settle(&nodes);
+    let insert = ["insert", "iso", "--holder", "192.0.2.7:6881"];
+    let insert = insert.into_iter().chain(["--text", "Ubuntu image"]);
+    nodes[0].json(insert).exits(0);
+    nodes[1]
+        .json(["put", "note", "12345", "--text", "Größe of each image"])
+        .exits(0);
+    for node in &nodes {
+        for (text, count) in [("image", 2), ("GROSSE ima*", 1), ("ubuntu image", 1)] {
+            let answer = node.json(["search", "--text", text]).exits(0).document();
+            let results = answer["results"].as_array().expect("results");
+            assert_eq!(results.len(), count, "{text}: {answer}");
+            assert_eq!(answer["complete"], false, "nobody can know that");
+        }
+        node.json(["search", "--text", "debian"]).exits(3);
+    }
+    nodes[2].json(["search", "--prefix", "i"]).exits(3);
+}

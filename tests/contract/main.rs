@@ -72,6 +72,7 @@ mod gnutella {
             a_search_says_how_many_nodes_it_reached,
             a_killed_node_finds_its_network_again_by_itself,
             every_architecture_finds_what_is_there,
-            every_way_to_search_finds_what_is_there;
+            every_way_to_search_finds_what_is_there,
+            words_find_holders_and_values;
     }
 }
