@@ -5,9 +5,7 @@ use super::network::{ASKED_FOR, Network};
 use super::report::{Cost, Row, Spread};
 use super::techniques::Technique;
 use crate::p2psim::RunError;
-use overlay::{
-    Consistency, Duration, Locate, MAX_LEASE_S, Notice, Outcome, Reply, Request,
-};
+use overlay::{Consistency, Duration, Locate, MAX_LEASE_S, Notice, Outcome, Reply, Request};
 use sim::{Dice, Distribution, World, address_of};
 
 /// The longest that an answer may take.
