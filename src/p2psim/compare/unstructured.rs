@@ -81,7 +81,9 @@ impl Unstructured {
             way: Way::Flood,
             ttl: ttl(&topology),
             links: DEGREE,
-            ultrapeer_links: DEGREE,
+            // An ultrapeer seeks more links below this and ends some above twice as many: here it
+            // is content with what it has.
+            ultrapeer_links: DEGREE / 2,
             leaf_links: LEAF_LINKS,
             // The lecture's techniques keep a record where it was inserted.
             copies: 1,
