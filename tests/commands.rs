@@ -77,9 +77,6 @@ fn wrong_use_is_told_in_words_and_in_json() {
     refused(["get", "key", "--consistency", "most"], "quorum");
     refused(["search"], "KEY");
     refused(["search", "--text", "ub*tu"], "end of a word");
-    refused(["search", "--text", "..."], "one to 8 words");
-    refused(["search", "--text", "a", "--prefix", "b"], "cannot be used");
-    refused(["put", "k", "v", "--hex", "--indexed"], "cannot be used");
     refused(["insert", "key", "--holder", "nowhere"], "HOST:PORT");
     refused(["bench", "--mix", "all"], "PUTS:GETS");
     for args in [

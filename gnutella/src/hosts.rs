@@ -105,7 +105,7 @@ impl Hosts {
         mut fits: impl FnMut(&Host) -> bool,
     ) -> Option<Host> {
         let due = self.entries.values().filter(|entry| entry.try_at <= now);
-        let fit: Vec<Host> = due.map(|entry| entry.host).filter(|it| fits(it)).collect();
+        let fit: Vec<Host> = due.map(|entry| entry.host).filter(&mut fits).collect();
         let with_room: Vec<Host> = fit.iter().filter(|host| host.room).copied().collect();
         let list = if with_room.is_empty() { fit } else { with_room };
         pick(&list, rng).copied()

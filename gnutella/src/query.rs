@@ -165,7 +165,7 @@ impl<S: Store> Gnutella<S> {
             child.got = child.got.saturating_add(1);
         }
         match back {
-            Back::Me => self.hit_for_me(cx, from, hit),
+            Back::Me => self.hit_for_me(cx, hit),
             Back::Link(id) => self.hit_for_link(cx, id, hit),
             Back::Straight(origin) => cx.send(origin, Message::QueryHit(Box::new(hit))),
         }

@@ -120,13 +120,7 @@ impl<S: Store> Gnutella<S> {
     }
 
     /// A walker of a search of this node asks; whether it is to go on.
-    pub(crate) fn walker_asks(
-        &mut self,
-        _cx: &mut Cx<'_, Self>,
-        guid: Guid,
-        walker: u8,
-        fresh: Reach,
-    ) -> bool {
+    pub(crate) fn walker_asks(&mut self, guid: Guid, walker: u8, fresh: Reach) -> bool {
         let search = self.search_of.get(&guid).copied();
         let search = search.and_then(|number| self.searches.get_mut(&number));
         let Some(search) = search.filter(|it| it.guid == guid && it.fetching.is_none()) else {

@@ -206,7 +206,7 @@ impl<S: Store> Gnutella<S> {
     }
 
     /// A hit for a search of this node.
-    pub(crate) fn hit_for_me(&mut self, cx: &mut Cx<'_, Self>, _by: Contact, hit: QueryHit) {
+    pub(crate) fn hit_for_me(&mut self, cx: &mut Cx<'_, Self>, hit: QueryHit) {
         let guid = hit.header.guid;
         let Some(number) = self.search_of.get(&guid).copied() else {
             return;

@@ -77,12 +77,8 @@ impl<S: Store> Gnutella<S> {
     fn suits(&self, host: &Host) -> bool {
         let id = host.contact.id;
         let is_new = !self.links.contains_key(&id) && !self.connecting.contains(&id);
-        let fits = match self.role {
-            // A host of which nothing is known may be one.
-            Role::Leaf => host.role != Role::Leaf,
-            _ => host.role != Role::Leaf,
-        };
-        is_new && fits && id != self.me.id
+        // To a leaf, a host of which nothing else is known may be an ultrapeer.
+        is_new && host.role != Role::Leaf && id != self.me.id
     }
 
     /// Asks for links while there are too few.

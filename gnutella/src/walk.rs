@@ -198,7 +198,7 @@ impl<S: Store> Gnutella<S> {
         if ended {
             return self.walker_ended(cx, guid, walker, fresh);
         }
-        let go = self.walker_asks(cx, guid, walker, fresh);
+        let go = self.walker_asks(guid, walker, fresh);
         if go {
             self.deadlines.set(Due::Out(guid, walker), cx.now + SILENCE);
         }

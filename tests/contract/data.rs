@@ -71,7 +71,7 @@ pub(crate) fn a_value_is_found_through_every_node(overlay: &str) {
         assert_eq!(answer["value_base64"], Value::Null);
     }
     // A deletion of what may be there is done, one of what is proven absent is not.
-    let again = if code == 1 { 1 } else { 0 };
+    let again = i32::from(code == 1);
     nodes[3].json(["delete", "greeting"]).exits(again);
     nodes[4].json(["get", "never stored"]).exits(code);
     let all = nodes[0]
