@@ -133,6 +133,13 @@ impl<S: Store> Gnutella<S> {
         }
     }
 
+    /// Looks after the links that it was given from now on, and so tells ultrapeers what it has:
+    /// for a simulation of a few nodes among many that rest. It begins with its next input.
+    pub fn maintain_from(&mut self, now: overlay::Time) {
+        self.config.maintain = true;
+        self.deadlines.set(Due::Tick, now);
+    }
+
     /// Sends a message to every neighbour.
     pub(crate) fn tell_all(&self, cx: &mut Cx<'_, Self>, message: &Message) {
         for link in self.links.values() {

@@ -50,6 +50,9 @@ pub enum Experiment {
     Words(WordsArgs),
     /// Search an unstructured network, Gnutella, in each way that there is: messages, delays, success.
     Search(SearchArgs),
+    /// Compare the techniques to find who has what: flat Gnutella, a directory, full replication,
+    /// super-peers, Chord, Pastry.
+    Compare(CompareArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {
@@ -349,6 +352,27 @@ pub struct SearchArgs {
     /// Decides everything that is random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `p2psim compare`.
+#[derive(Args, Clone, Debug)]
+pub struct CompareArgs {
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(16..=1_000_000))]
+    pub nodes: u64,
+    /// Searches for each of two resources, and inserts; where searches flood, fewer of them in
+    /// large networks.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub searches: u64,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Measure 100 to 100,000 nodes too, and draw the costs as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

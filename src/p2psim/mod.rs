@@ -1,15 +1,16 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Eight experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
+//! Nine experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
 //! which nodes come and go all the time, [`repair`] one of which a part dies at once, [`loss`] what is
 //! left of the records then, [`nearest`] which replica is reached first, [`words`] searches a large
-//! index, [`search`] an unstructured network in each way that there is, and [`faults`] hunts for
-//! seeds under which something that was promised does not hold. All
+//! index, [`search`] an unstructured network in each way that there is, [`compare`] the techniques of
+//! the lecture, and [`faults`] hunts for seeds under which something that was promised does not hold. All
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
 mod churn_tables;
 pub mod cli;
+pub mod compare;
 pub mod failure_table;
 pub mod faults;
 mod growth;
@@ -73,6 +74,14 @@ pub enum RunError {
         /// How many there are.
         nodes: u64,
     },
+    /// The picture cannot be written.
+    #[error("cannot write the picture {path}: {cause}")]
+    Plot {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
@@ -133,6 +142,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Nearest(args) => nearest::command(&args, &mut out),
         Experiment::Words(args) => words::command(&args, &mut out),
         Experiment::Search(args) => search::command(&args, &mut out),
+        Experiment::Compare(args) => compare::command(&args, &mut out),
         Experiment::Run { scenario } => {
             drop(out);
             run(scenario::read(&scenario)?)
