@@ -127,7 +127,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let passed_on = former.passed_on || taken_by != Some(claimant);
             // To one who took over, lost the part to another, and claims it again, our word is
             // worth nothing: the other may have taken writes since.
-            let counts = !former.broken && !(former.passed_on && taken_by == Some(claimant));
+            let counts = !(former.broken || former.passed_on && taken_by == Some(claimant));
             for arc in intersect(former.arc, arc) {
                 if counts && now.since(former.since) <= kept_for {
                     evidence.push(Evidence::new(arc, proof));

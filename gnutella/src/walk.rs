@@ -108,7 +108,7 @@ impl<S: Store> Gnutella<S> {
             }
         }
         let is_over = walk.ttl == 0;
-        let must_ask = walk.hops % self.config.check_every.max(1) == 0;
+        let must_ask = walk.hops.is_multiple_of(self.config.check_every.max(1));
         let asks = matches!(walk.errand, Errand::Search(_)) && must_ask;
         if is_over || asks {
             return self.ask_origin(cx, walk, is_over);

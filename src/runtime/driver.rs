@@ -12,6 +12,7 @@ use super::handle::Stopped;
 use super::hosts::HostsFile;
 use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
+use super::parts::{Own, ProcessInfo, Sources};
 use super::peer::Inbound;
 use super::timers::{Alarm, Timers};
 use super::{Clock, Command, Shared, URGENT_BATCHES};
@@ -20,7 +21,6 @@ use overlay::{
     Contact, Cx, Effect, Input, LoadSeq, Locate, Notice, Outbox, Request, Time, WriteSeq,
 };
 use rand_chacha::ChaCha8Rng;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::sync::mpsc;
@@ -65,26 +65,6 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) stage: Stage,
     /// What only the process knows, for its status.
     pub(super) process: ProcessInfo,
-}
-
-/// What a status says of the process.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ProcessInfo {
-    pub(super) listen: SocketAddr,
-    pub(super) http: Option<SocketAddr>,
-}
-
-/// What belongs to the node's data directory.
-pub(super) struct Own {
-    pub(super) disk: DiskNews,
-    pub(super) hosts: HostsFile,
-}
-
-/// Where the driver's inputs come from.
-pub(crate) struct Sources<M: Locate> {
-    pub(crate) urgent: mpsc::Receiver<Inbound<M>>,
-    pub(crate) inbox: mpsc::Receiver<Inbound<M>>,
-    pub(crate) commands: mpsc::Receiver<Command>,
 }
 
 impl<M: Locate + 'static> Driver<M> {

@@ -27,6 +27,7 @@ mod leaving;
 mod links;
 mod node;
 mod options;
+mod parts;
 mod peer;
 pub(crate) mod queue;
 pub(crate) mod socket;

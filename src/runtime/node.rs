@@ -4,10 +4,11 @@ use super::bootstrap::{self, Target};
 use super::connection::{Hello, PROTOCOL_VERSION, STREAM_FRAMES};
 use super::disk::{self, DiskNews};
 use super::door::Door;
-use super::driver::{Driver, Own, ProcessInfo, Sources};
+use super::driver::Driver;
 use super::handle::{NodeHandle, Stopped};
 use super::hosts::HostsFile;
 use super::options::{NodeOptions, Site, StartError};
+use super::parts::{Own, ProcessInfo, Sources};
 use super::queue::{Batch, FrameQueue, Limits};
 use super::transport::{self, CloseCode};
 use super::{
@@ -285,12 +286,17 @@ impl Seat {
             Err(error) => Err(error),
         };
         linger(&endpoint).await;
-        match ended?.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(stopped) => Ok(stopped),
-            Err(Ok(panic)) => std::panic::resume_unwind(panic),
-            // A task that was cancelled with its runtime.
-            Err(Err(_)) => Ok(Stopped::Orderly),
-        }
+        Ok(how_it_ended(ended?))
+    }
+}
+
+/// What the driver's task came to; its panic goes on here.
+fn how_it_ended(ended: Result<Stopped, tokio::task::JoinError>) -> Stopped {
+    match ended.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(stopped) => stopped,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // A task that was cancelled with its runtime.
+        Err(Err(_)) => Stopped::Orderly,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The driver at work under a toy machine: every node knows every other, and keeps what it is told.
 
+mod calls;
 mod lanes;
 mod leaving;
 
 use super::{Node, NodeHandle, NodeOptions, StartError};
 use bytes::Bytes;
+use calls::{get, put, until};
 use overlay::{
     Condition, Consistency, Contact, Cx, Failure, Fault, GetReport, Hlc, Id, Input, Locate,
     Machine, Neighbours, Notice, OpId, Outcome, PeerInfo, Promise, PutReport, Reply, Request,
@@ -12,7 +14,6 @@ use overlay::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 use tempfile::TempDir;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -261,47 +262,6 @@ fn start(join: &[&NodeHandle]) -> (TempDir, NodeHandle) {
     options.join = join.iter().map(|node| node.listen().to_string()).collect();
     let node = Node::start(&options, |site| Ok(Toy::new(site.me))).unwrap();
     (temp, node)
-}
-
-fn put(key: Id, value: &[u8]) -> Request {
-    let value = Bytes::copy_from_slice(value);
-    Request::Put {
-        key,
-        value,
-        ttl_s: None,
-        consistency: Consistency::One,
-        condition: Condition::Always,
-        text: String::new(),
-        indexed: None,
-    }
-}
-
-async fn get(node: &NodeHandle, key: Id) -> Option<Bytes> {
-    match node
-        .call(Request::Get {
-            key,
-            consistency: Consistency::One,
-            at_least: None,
-        })
-        .await
-    {
-        Reply::Got(report) => report.value,
-        other => panic!("not an answer to get: {other:?}"),
-    }
-}
-
-/// Waits for what is true soon, and says what was last seen when it is not.
-async fn until(node: &NodeHandle, what: &str, holds: impl Fn(&Status) -> bool) {
-    let mut last = None;
-    for _ in 0..2_000 {
-        let status = node.report().await.expect("the node has ended").status;
-        if holds(&status) {
-            return;
-        }
-        last = Some(status);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{what} did not come true: {last:?}");
 }
 
 #[tokio::test]

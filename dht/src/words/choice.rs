@@ -56,7 +56,7 @@ impl Choices {
     }
 
     /// Takes the questions that are to be asked now: for each a child and where it would be.
-    fn to_ask(&mut self) -> Vec<(Id, Child, Id)> {
+    fn open_questions(&mut self) -> Vec<(Id, Child, Id)> {
         let mut questions = Vec::new();
         for ((base, digit), choice) in &mut self.open {
             let Some(first) = choice.jobs.first().filter(|_| !choice.asked) else {
@@ -94,7 +94,7 @@ impl Choices {
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Asks the owners of the places that new children may have.
     pub(crate) fn ask_loads(&mut self, cx: &mut Cx<'_, Self>) {
-        for (base, child, place) in self.index.publisher.choices.to_ask() {
+        for (base, child, place) in self.index.publisher.choices.open_questions() {
             let nothing = Filter::Words(String::new());
             let work = ReadWork::entries(nothing, 0, Consistency::One);
             let read = self.draw_number(cx);

@@ -38,6 +38,7 @@ impl<R: Simulated> Structured<R> {
             successors: SUCCESSORS,
             pace: Pace::Never,
             proximity: false,
+            alive: true,
             lookup: LookupConfig {
                 cache: false,
                 ..LookupConfig::default()

@@ -198,7 +198,7 @@ impl Network for Unstructured {
         self.begin_to_tell(node);
         // A directory has nobody to tell; it would only ping all of its leaves.
         let has_equals = |other: &usize| self.topology.roles[*other] == Role::Ultrapeer;
-        if self.topology.links[server].iter().any(|it| has_equals(it)) {
+        if self.topology.links[server].iter().any(has_equals) {
             self.begin_to_tell(server);
         }
         let until = self.world.now() + TOLD_WITHIN;
