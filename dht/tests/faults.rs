@@ -210,9 +210,32 @@ fn a_node_that_leaves_hands_over_first() {
 #[test]
 fn lost_messages_cost_time_and_nothing_else() {
     let mut world = World::of(6, 19);
-    world.lose_one_in = 10;
     fill(&mut world, 100);
+    world.lose_one_in = 10;
+    let (mut found, mut unknown) = (0, 0);
+    for number in 0..200 {
+        let ids = world.ids();
+        let asked = ids[(number as usize + 1) % ids.len()];
+        match world.ask(asked, put(key(100 + number), b"more")) {
+            Reply::Put(report) => assert!(report.replicas_durable >= 2, "{report:?}"),
+            // A lookup that lost all of its tries says so, and that nothing was changed.
+            Reply::Failed(Failure::NoRoute { .. }) => unknown += 1,
+            other => panic!("{other:?}"),
+        }
+        let report = world.get(asked, key(number % 100));
+        match report.outcome {
+            Outcome::Found => found += 1,
+            Outcome::Unknown => unknown += 1,
+            Outcome::Absent => panic!("it is there: {report:?}"),
+        }
+    }
+    assert!(
+        found >= 190 && unknown <= 10,
+        "{found} found, {unknown} unknown"
+    );
+    world.lose_one_in = 0;
     check(&mut world, 100);
+    world.lose_one_in = 10;
     let reader = world.ids()[0];
     for number in 1_000..1_020 {
         let report = world.get(reader, key(number));
