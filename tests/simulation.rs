@@ -283,7 +283,7 @@ fn wrong_use_is_told_and_ends_with_two() {
             "cannot read the latency file",
         ),
         ("faults --seeds 9..3", "0..100"),
-        ("compare", "unrecognized subcommand"),
+        ("guess", "unrecognized subcommand"),
         ("run /no/such/scenario.toml", "cannot read the scenario"),
     ] {
         let output = p2psim(line);
