@@ -40,12 +40,14 @@ mod store {
     }
 
     fn found_among(nodes: Option<u64>, bug: PlantedBug, check: &str) {
+        let short_grace = bug == PlantedBug::ForgetHorizon;
         let dht = DhtConfig {
             planted: Some(bug),
             ..DhtConfig::default()
         };
         let machines = Machines {
             dht,
+            short_grace,
             ..Machines::default()
         };
         is_found(nodes, &machines, check, "");

@@ -92,7 +92,7 @@ pub struct FaultsReport {
 
 /// Runs the seeds, prints the result, and says whether all promises held.
 pub(super) fn command(args: &FaultsArgs, out: &mut dyn Write) -> Result<bool, RunError> {
-    let (report, wall) = run_with(args, &checks::all, &Machines::default());
+    let (report, wall) = run_with(args, &checks::all, &machines(args));
     if args.json {
         write_json(out, &report)?;
     } else {
@@ -107,7 +107,15 @@ pub fn run(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
 ) -> FaultsReport {
-    run_with(args, make_checks, &Machines::default()).0
+    run_with(args, make_checks, &machines(args)).0
+}
+
+/// The settings that ship, but for what the flags say.
+fn machines(args: &FaultsArgs) -> Machines {
+    Machines {
+        short_grace: args.short_grace,
+        ..Machines::default()
+    }
 }
 
 fn run_with(

@@ -112,8 +112,10 @@ pub fn run_seed(
     checks: Vec<Box<dyn Check>>,
 ) -> Result<SeedReport, Box<Violation>> {
     let size = nodes.map_or_else(String::new, |nodes| format!(" --nodes {nodes}"));
+    let grace = machines.short_grace.then_some(" --short-grace");
     let replay = format!(
-        "p2psim faults --overlay {overlay}{size} --seeds {seed}..{}",
+        "p2psim faults --overlay {overlay}{size}{} --seeds {seed}..{}",
+        grace.unwrap_or_default(),
         seed + 1
     );
     let nodes = nodes.unwrap_or_else(|| draw_size(seed)) as usize;
