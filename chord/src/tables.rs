@@ -40,7 +40,7 @@ pub fn correct(
 impl Chord {
     /// A member with the given tables, for networks that are built and not grown.
     ///
-    /// It answers at once, but maintains nothing before it gets [`ChordTimer::Start`] (or
+    /// It answers at once, but maintains nothing before it gets [`ChordTimer::Start`](crate::ChordTimer::Start) (or
     /// [`Chord::start`] is called); let the phases of many nodes differ.
     #[must_use]
     pub fn with_tables(
