@@ -40,14 +40,13 @@ mod store {
     }
 
     fn found_among(nodes: Option<u64>, bug: PlantedBug, check: &str) {
-        let short_grace = bug == PlantedBug::ForgetHorizon;
         let dht = DhtConfig {
             planted: Some(bug),
             ..DhtConfig::default()
         };
         let machines = Machines {
             dht,
-            short_grace,
+            short_grace: true,
             ..Machines::default()
         };
         is_found(nodes, &machines, check, "");
@@ -184,6 +183,7 @@ mod ring {
         };
         let machines = Machines {
             chord,
+            short_grace: true,
             ..Machines::default()
         };
         is_found(None, &machines, check, text);
