@@ -113,6 +113,12 @@ impl DataDir {
         &self.path
     }
 
+    /// Whether a node has lived here before: it has a key.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.path.join(KEY_FILE).exists()
+    }
+
     /// The key of the node that lives here; made when there is none.
     ///
     /// # Errors

@@ -36,20 +36,23 @@ mod store {
     use dht::{DhtConfig, PlantedBug};
 
     fn found(bug: PlantedBug, check: &str) {
-        found_among(None, bug, check);
+        found_as(bug, check, "");
     }
 
-    fn found_among(nodes: Option<u64>, bug: PlantedBug, check: &str) {
+    fn found_as(bug: PlantedBug, check: &str, text: &str) {
+        found_among(None, bug, (check, text));
+    }
+
+    fn found_among(nodes: Option<u64>, bug: PlantedBug, (check, text): (&str, &str)) {
         let dht = DhtConfig {
             planted: Some(bug),
             ..DhtConfig::default()
         };
         let machines = Machines {
             dht,
-            short_grace: true,
             ..Machines::default()
         };
-        is_found(nodes, &machines, check, "");
+        is_found(nodes, &machines, check, text);
     }
 
     #[test]
@@ -78,7 +81,7 @@ mod store {
         found_among(
             Some(12),
             PlantedBug::SkipHandOver,
-            "nothing acknowledged is lost",
+            ("nothing acknowledged is lost", ""),
         );
     }
 
@@ -164,6 +167,39 @@ mod store {
     }
 
     #[test]
+    fn a_search_that_finds_nothing_without_proof_is_false() {
+        found_as(
+            PlantedBug::AbsentWithoutProof,
+            "no false absence",
+            "Search {",
+        );
+    }
+
+    #[test]
+    fn a_deletion_that_denies_what_was_there_is_false() {
+        found_as(PlantedBug::DeniesDeleted, "no false absence", "Delete {");
+    }
+
+    #[test]
+    fn a_deletion_that_claims_what_nobody_put_is_false() {
+        found_as(
+            PlantedBug::ClaimsDeleted,
+            "no false absence",
+            "nothing was there",
+        );
+    }
+
+    #[test]
+    fn an_absence_that_is_not_told_is_noticed() {
+        found(PlantedBug::UnknownOfAbsent, "in calm a read knows");
+    }
+
+    #[test]
+    fn a_write_that_is_done_twice_is_noticed() {
+        found(PlantedBug::ForgetWrites, "a write is done once");
+    }
+
+    #[test]
     fn a_value_that_nobody_wrote_is_noticed() {
         found(
             PlantedBug::MadeUpValue,
@@ -183,7 +219,6 @@ mod ring {
         };
         let machines = Machines {
             chord,
-            short_grace: true,
             ..Machines::default()
         };
         is_found(None, &machines, check, text);

@@ -247,6 +247,31 @@ impl Serving {
 }
 
 #[test]
+fn a_damaged_store_is_named_and_kept_and_a_missing_one_is_noticed() {
+    let _alone = alone();
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    Serving::start(temp.path()).kill();
+    let store = data.join("store");
+    let format = store.join("format");
+    std::fs::write(&format, "damaged").unwrap();
+    fails(
+        try_start(&data, &[]),
+        &[&store.display().to_string(), "damaged", "move it away"],
+    );
+    assert_eq!(std::fs::read_to_string(&format).unwrap(), "damaged");
+    std::fs::rename(&store, temp.path().join("away")).unwrap();
+    let ran = try_start(&data, &["--join", "127.0.0.1:9"]).exits(1);
+    for words in ["its store is missing", "put it back"] {
+        assert!(
+            ran.stderr.contains(words),
+            "no {words:?} in {:?}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn a_damaged_key_is_named_and_kept() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("data");

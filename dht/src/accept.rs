@@ -29,6 +29,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.trusts(cx, from, write.seen) {
             return;
         }
+        if self.config.has_bug(PlantedBug::ForgetWrites) {
+            self.remembered.forget(from.id, write.number);
+        }
         let answer = match self.remembered.get(from.id, write.number) {
             Some(Known::Done(result)) => Some(result.clone()),
             Some(Known::UnderWay(number)) => {

@@ -4,7 +4,7 @@ use crate::durable::Then;
 use crate::machine::Due;
 use crate::message::{HandOffResult, IndexResult, RenewResult, Replicate, WriteResult};
 use crate::planted::PlantedBug;
-use crate::{Dht, Store, StoreMessage};
+use crate::{Dht, DhtConfig, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Time, Version};
 use smallvec::SmallVec;
 
@@ -232,7 +232,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !write.answered && is_decided && write.durable.len() >= write.needed(quorum, is_complete)
         {
             write.answered = true;
-            let (asker, result) = (write.asker, write.written());
+            let (asker, result) = (write.asker, write.written(&self.config));
             match asker {
                 Asker::Write {
                     origin,
@@ -361,13 +361,20 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
 impl Coordinated {
     /// What to tell the origin.
-    fn written(&self) -> WriteResult {
+    fn written(&self, config: &DhtConfig) -> WriteResult {
+        let existed = if config.has_bug(PlantedBug::DeniesDeleted) {
+            Some(false)
+        } else if config.has_bug(PlantedBug::ClaimsDeleted) {
+            Some(true)
+        } else {
+            self.existed
+        };
         WriteResult::Written {
             version: self.version,
             expires: self.items.first().and_then(|item| item.record.expires),
             durable: self.durable.len() as u32,
             replicas: self.total as u32,
-            existed: self.existed,
+            existed,
         }
     }
 }

@@ -93,8 +93,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 return None;
             }
             let collected = self.testimony(cx, item.key).unwrap_or_default();
-            let known = self.store.version((item.key, item.slot)).is_some();
-            if known || !is_dead(item.slot, &meta, collected, cx.wall) {
+            let spared = self.spares((item.key, item.slot), cx.wall);
+            if spared || !is_dead(item.slot, &meta, collected, cx.wall) {
                 alive.push(item);
             }
         }

@@ -11,8 +11,8 @@
 //! grace period before the collection.
 //!
 //! **The rule.** A node *testifies* for a key when it is a root that holds everything or a full copy
-//! of one. A live record that a testifying node does not have, and whose version is not newer than
-//! that node's horizon, is dead: it is dropped by whoever has it, not taken from a hand-over,
+//! of one. A live record of which a testifying node has nothing but an older tombstone, or nothing at
+//! all, and whose version is not newer than that node's horizon, is dead: it is dropped by whoever has it, not taken from a hand-over,
 //! and not shown to readers. Where nobody testifies yet, what is older than the grace period waits: a
 //! root that is not known to have everything takes it from a node that cannot vouch for it, or from a
 //! hand-over, only when nobody else is left to ask; a reader believes it only after asking all replicas.
@@ -41,7 +41,7 @@
 
 use crate::arcs::{intersect, subtract, subtract_from};
 use crate::message::{Evidence, Horizon, Proof};
-use crate::{Dht, Meta, Store};
+use crate::{Dht, Meta, Position, Store};
 use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, WallMs};
 
 /// Most parts of the circle with a horizon of their own; an arc of its own root is one, and changes
@@ -203,6 +203,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .chain(self.covers.testified(cx.now));
         arcs.any(|arc| arc.contains(key))
             .then(|| self.horizons.at(key).upto)
+    }
+
+    /// Whether what this node has in a place shows that a newer record there is not dead, however
+    /// old: it is live, so that nothing was deleted after it.
+    pub(crate) fn spares(&self, (key, slot): Position, wall: WallMs) -> bool {
+        let known = self.store.meta(key, slot);
+        known.is_some_and(|known| !hides_others(slot, &known, wall))
     }
 
     /// The same for the parts of an arc, those where nothing was collected left out.

@@ -174,8 +174,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         for item in items.into_iter().filter(|item| arc.contains(item.key)) {
             // What this root has learnt since it asked counts too.
             let collected = self.testimony(cx, item.key).unwrap_or_default();
-            let known = self.store.version((item.key, item.slot)).is_some();
-            if known || !is_dead(item.slot, &Meta::of(&item.record), collected, cx.wall) {
+            let spared = self.spares((item.key, item.slot), cx.wall);
+            if spared || !is_dead(item.slot, &Meta::of(&item.record), collected, cx.wall) {
                 self.store.write(item);
             }
         }

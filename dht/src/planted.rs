@@ -47,6 +47,14 @@ pub enum PlantedBug {
     KeepFinished,
     /// A read loses the first byte of what it found.
     MadeUpValue,
+    /// A read whose answer is that nothing is there does not say so.
+    UnknownOfAbsent,
+    /// A deletion says that nothing was there, whatever was.
+    DeniesDeleted,
+    /// A deletion says that something was there, whatever was.
+    ClaimsDeleted,
+    /// A root does not remember a write that it has done.
+    ForgetWrites,
 }
 
 impl DhtConfig {

@@ -231,6 +231,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         match read.verdict(&op.replicas, quorum, (cx.wall, horizon), &is_silent) {
             Verdict::Found => self.finish_read(cx, number, Outcome::Found, None),
+            Verdict::Absent if self.config.has_bug(PlantedBug::UnknownOfAbsent) => {
+                self.finish_read(cx, number, Outcome::Unknown, None);
+            }
             Verdict::Absent => self.finish_read(cx, number, Outcome::Absent, None),
             Verdict::Wait => self.wake(cx, number),
             Verdict::Fetch(peer) => {

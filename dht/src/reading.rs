@@ -196,9 +196,14 @@ impl ReadWork {
     ) {
         self.testified |= collected.is_some();
         let collected = collected.unwrap_or_default();
-        if collected > Hlc::default() && !matches!(data, ReadData::Value(Some(_))) {
+        let has_value =
+            matches!(&data, ReadData::Value(Some(seen)) if seen.body != Body::Tombstone);
+        if collected > Hlc::default() && !has_value {
             let there = match &data {
-                ReadData::Holders(seen) => seen.iter().map(|seen| seen.addr).collect(),
+                ReadData::Holders(seen) => {
+                    let there = seen.iter().filter(|seen| seen.text.is_some());
+                    there.map(|seen| seen.addr).collect()
+                }
                 ReadData::Value(_) | ReadData::Entries(_) => BTreeSet::new(),
             };
             self.collected.insert(from.id, (collected, there));

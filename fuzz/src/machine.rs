@@ -1,7 +1,7 @@
 //! `Dht<Chord>` under everything that peers, timers and callers may do.
 //!
 //! The bytes are a script: each step takes one byte that says what happens, and those that it
-//! needs. Most messages are those that three nodes send each other, in any order, lost, doubled,
+//! needs: a letter or a timer, what a disk reports, a kill. Most messages are those that three nodes send each other, in any order, lost, doubled,
 //! changed in one byte, or from somebody else; the others are whatever decodes.
 
 use crate::network::{Letter, NODES, Network, contact};
@@ -53,7 +53,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn step(network: &mut Network, script: &mut Script<'_>) {
-    match script.byte() % 12 {
+    match script.byte() % 14 {
         0 => network.go_on(),
         1 => (0..script.byte() as usize % MANY).for_each(|_| network.go_on()),
         2 => network.fire(),
@@ -77,6 +77,11 @@ fn step(network: &mut Network, script: &mut Script<'_>) {
             network.call(node, call);
         }
         10 => network.down(script.byte().into(), contact(script.byte())),
+        11 => network.report(script.byte().into()),
+        12 => {
+            let (node, torn) = (script.byte().into(), script.byte().into());
+            network.restart(node, torn);
+        }
         _ => changed_letter(network, script),
     }
 }

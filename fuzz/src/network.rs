@@ -1,12 +1,12 @@
-//! Three nodes whose messages, timers and writes wait until somebody picks them, and what must
-//! hold after each input.
+//! Three nodes whose messages, timers, commits and loads wait until somebody picks them, and what
+//! must hold after each input. Bodies are on disk: a node has them once they were loaded.
 
 use chord::{Chord, ChordConfig};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
 use overlay::{
     Contact, Cx, Duration, Effect, Id, Input, Locate, Machine, Notice, OpId, Outbox, Request, Time,
-    WallMs, wire,
+    LoadSeq, WallMs, WriteSeq, wire,
 };
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::SeedableRng;
@@ -25,6 +25,8 @@ const EPOCH_MS: u64 = 1_800_000_000_000;
 /// Most effects of one input: what may follow from a change of all neighbours while a few hundred
 /// calls are under way. One message of a peer must not set off more.
 const MAX_EFFECTS: usize = 1_024;
+/// Most commits and loads under way; more than any input asks for, and each is reported in turn.
+const MAX_DISK_NEWS: usize = 4_096;
 /// Most messages under way; the oldest is lost beyond it.
 const MAX_UNDER_WAY: usize = 512;
 /// Most steps until the network has formed.
@@ -38,6 +40,13 @@ pub(crate) struct Letter {
     pub(crate) message: Message,
 }
 
+/// What a disk reports.
+#[derive(Clone, Copy)]
+enum DiskNews {
+    Durable(WriteSeq),
+    Loaded(LoadSeq),
+}
+
 pub(crate) struct Network {
     nodes: Vec<Node>,
     rng: Pcg64Mcg,
@@ -45,6 +54,11 @@ pub(crate) struct Network {
     armed: u64,
     timers: BTreeMap<(Time, u64), (usize, Timer)>,
     pub(crate) letters: VecDeque<Letter>,
+    /// What the disks have done and not reported yet, by node, oldest first.
+    disks: [VecDeque<DiskNews>; NODES],
+    /// Up to where each node knows its writes to be durable, and what it has asked for so far.
+    durable: [WriteSeq; NODES],
+    loads: [LoadSeq; NODES],
     /// Calls, and whether they were answered.
     calls: BTreeMap<OpId, bool>,
 }
@@ -60,20 +74,23 @@ pub(crate) fn contact(number: u8) -> Contact {
     }
 }
 
+fn node(number: u8, store: MemoryStore) -> Node {
+    let router = Chord::new(contact(number), ChordConfig::default());
+    Dht::new(router, store, DhtConfig::default(), LookupConfig::default())
+}
+
 impl Network {
     pub(crate) fn new() -> Self {
-        let node = |number| {
-            let router = Chord::new(contact(number), ChordConfig::default());
-            let (store, config) = (MemoryStore::new(), DhtConfig::default());
-            Dht::new(router, store, config, LookupConfig::default())
-        };
         Self {
-            nodes: (0..NODES as u8).map(node).collect(),
+            nodes: (0..NODES as u8).map(|number| node(number, MemoryStore::on_disk())).collect(),
             rng: Pcg64Mcg::seed_from_u64(1),
             now: Time::ZERO,
             armed: 0,
             timers: BTreeMap::new(),
             letters: VecDeque::new(),
+            disks: Default::default(),
+            durable: [WriteSeq(0); NODES],
+            loads: [LoadSeq(0); NODES],
             calls: BTreeMap::new(),
         }
     }
@@ -98,8 +115,37 @@ impl Network {
     pub(crate) fn go_on(&mut self) {
         match self.letters.pop_front() {
             Some(letter) => self.deliver(letter),
+            None if self.disks.iter().any(|news| !news.is_empty()) => {
+                (0..NODES).for_each(|node| self.report(node));
+            }
             None => self.fire(),
         }
+    }
+
+    /// The disk of a node reports the oldest of what it has done.
+    pub(crate) fn report(&mut self, node: usize) {
+        match self.disks[node % NODES].pop_front() {
+            Some(DiskNews::Durable(seq)) => self.input(node % NODES, Input::Durable(seq)),
+            Some(DiskNews::Loaded(seq)) => self.input(node % NODES, Input::Loaded(seq)),
+            None => {}
+        }
+    }
+
+    /// A node is killed, and starts again with what was reported durable, and some of the rest.
+    pub(crate) fn restart(&mut self, node: usize, torn: u64) {
+        let number = node % NODES;
+        let reported = self.durable[number];
+        let written = self.nodes[number].last_write();
+        let mut store = self.nodes.remove(number).into_store();
+        let kept = reported.0 + torn % (written.0.saturating_sub(reported.0) + 1);
+        store.crash(WriteSeq(kept));
+        self.nodes.insert(number, crate::network::node(number as u8, store));
+        self.durable[number] = self.nodes[number].last_write();
+        self.loads[number] = self.nodes[number].last_load();
+        self.disks[number].clear();
+        self.timers.retain(|_, (of, _)| *of != number);
+        let via = contact((number + 1) as u8 % NODES as u8);
+        self.call(number, Request::Join { via });
     }
 
     pub(crate) fn deliver(&mut self, letter: Letter) {
@@ -133,14 +179,22 @@ impl Network {
     }
 
     fn input(&mut self, number: usize, input: Input<Node>) {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            let before = self.nodes[number].last_write();
-            self.step(number, input);
-            let last = self.nodes[number].last_write();
-            assert!(last >= before, "writes are numbered upwards");
-            next = (last > before).then_some(Input::Durable(last));
+        if let Input::Durable(seq) = input {
+            self.durable[number] = seq;
         }
+        let before = self.nodes[number].last_write();
+        self.step(number, input);
+        let (written, loads) = (self.nodes[number].last_write(), self.nodes[number].last_load());
+        assert!(written >= before, "writes are numbered upwards");
+        let news = &mut self.disks[number];
+        if written > before {
+            news.push_back(DiskNews::Durable(written));
+        }
+        if loads > self.loads[number] {
+            self.loads[number] = loads;
+            news.push_back(DiskNews::Loaded(loads));
+        }
+        assert!(news.len() <= MAX_DISK_NEWS, "the script is no longer than that");
     }
 
     fn step(&mut self, number: usize, input: Input<Node>) {

@@ -303,10 +303,6 @@ pub struct FaultsArgs {
     /// The seeds to run, the last one excluded.
     #[arg(long, value_name = "FROM..TO", default_value = "0..20")]
     pub seeds: Seeds,
-    /// Let deletions be collected under one seed in four, whose grace period is some minutes, and
-    /// nodes be away for longer. Some of those seeds are known to fail.
-    #[arg(long)]
-    pub short_grace: bool,
     /// Seeds that run at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
     pub jobs: u64,

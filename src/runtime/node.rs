@@ -44,6 +44,7 @@ struct Prepared {
     me: Contact,
     identity: Identity,
     data_dir: DataDir,
+    was_used: bool,
     targets: Vec<Target>,
     http: Option<(TcpListener, SocketAddr)>,
     quorums: Quorums,
@@ -76,6 +77,7 @@ impl Prepared {
             None => DataDir::default_path(listen)?,
         };
         let data_dir = DataDir::open(&path)?;
+        let was_used = data_dir.was_used();
         let identity = data_dir.identity()?;
         let me = Contact {
             id: identity.id(),
@@ -87,6 +89,7 @@ impl Prepared {
             me,
             identity,
             data_dir,
+            was_used,
             targets,
             http,
             quorums: options.quorums,
@@ -101,6 +104,7 @@ impl Prepared {
         let site = Site {
             me: self.me,
             data_dir: self.data_dir.path().to_owned(),
+            was_used: self.was_used,
             hosts: HostsFile::in_dir(self.data_dir.path()).read(),
             disk,
             metrics,

@@ -56,6 +56,8 @@ pub struct Site {
     pub me: overlay::Contact,
     /// Its data directory, locked for this process.
     pub data_dir: PathBuf,
+    /// Whether the node has lived there before.
+    pub was_used: bool,
     /// Nodes that were known in an earlier life, for overlays that find their network again by
     /// themselves.
     pub hosts: Vec<overlay::Contact>,
@@ -76,11 +78,18 @@ impl Site {
             metrics: self.metrics.store.clone(),
             ..StoreOptions::new(self.me.id)
         };
+        let folder = self.data_dir.join(STORE_FOLDER);
+        if self.was_used && !folder.exists() {
+            tracing::warn!(
+                store = %folder.display(),
+                "this node has lived here before, and its store is missing: it begins with an empty one, and its records have to come from other replicas; if the store was moved away, stop the node and put it back"
+            );
+        }
         let (durable, loaded) = (self.disk.clone(), self.disk.clone());
         let fatal = self.disk.clone();
         self.disk.attach();
         DiskStore::open(
-            &self.data_dir.join(STORE_FOLDER),
+            &folder,
             options,
             move |seq| durable.durable(seq),
             move |seq| loaded.loaded(seq),

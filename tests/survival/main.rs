@@ -78,11 +78,7 @@ fn survive(plan: &Plan, ground: Ground) {
         plan.span.as_secs(),
         directory.path().display()
     ));
-    let record = Record::new(
-        directory.path(),
-        vec![Box::new(verdict::NewestInTheEnd)],
-        plan.patient,
-    );
+    let record = Record::new(directory.path(), Vec::new(), plan.patient);
     let record = Rc::new(RefCell::new(record));
     let dice = Dice::new(plan.seed, 3);
     let cluster = Cluster::new(

@@ -3,13 +3,12 @@
 use crate::clients::{Line, read_of};
 use crate::cluster::{Cluster, Life};
 use crate::record::{Violation, is_final};
-use overlay::{Id, OpId, Reply, Time};
+use overlay::{Id, OpId, Time};
 use p2pnode::control::ControlBody;
 use p2pnode::control::ReplyBody;
 use p2pnode::control::client::Connector;
 use p2pnode::control::proof;
-use p2pnode::p2psim::faults::checks::{Check, End};
-use p2pnode::p2psim::faults::history::{History, Operation};
+use p2pnode::p2psim::faults::checks::End;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,34 +30,6 @@ const WINDOW: usize = 64;
 const STANDSTILL: Duration = Duration::from_secs(15);
 /// The number under which the last reads are recorded.
 const READER: usize = 999;
-
-/// In the end a value that is found is no older than any that was acknowledged: not even one that
-/// was written on the other side of a partition.
-pub(crate) struct NewestInTheEnd;
-
-impl Check for NewestInTheEnd {
-    fn name(&self) -> &'static str {
-        "in the end the newest version is found"
-    }
-
-    fn last_read(&self, history: &History, _end: &End, read: &Operation) -> Result<(), String> {
-        let (Some(key), Some((_, Reply::Got(report)))) = (read.key(), &read.answer) else {
-            return Ok(());
-        };
-        let Some(version) = report.version else {
-            return Ok(());
-        };
-        let mut writes = history.on(key).filter(|op| op.writes_value());
-        let newer = writes.find(|op| op.acknowledged().is_some_and(|done| done.version > version));
-        newer.map_or(Ok(()), |write| {
-            Err(format!(
-                "{}; newer was {}",
-                read.describe(),
-                write.describe()
-            ))
-        })
-    }
-}
 
 /// Waits until all nodes are in the network, or until all copies are complete.
 pub(crate) async fn settle(cluster: &Cluster, began: Time, is_patient: bool) {

@@ -119,7 +119,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     sorted.deeper.push(at);
                 }
                 if is_live && known.is_some_and(|known| known.version.clock < before) {
-                    let record = self.ended(cx, known);
+                    let record = self.removed(cx, known);
                     sorted.records.push(entry(item.place, record));
                 }
                 continue;
@@ -167,10 +167,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
-    /// An entry that ends now. It is no tombstone: what has ended is collected without a wait, and a
-    /// replica that missed it has the end of the lease.
-    fn ended(&mut self, cx: &Cx<'_, Self>, known: Option<Meta>) -> Record {
-        self.going_on(cx, known, cx.wall, Bytes::new())
+    /// An entry that is removed. It leaves a tombstone as a holder does: an ended lease is collected
+    /// without a wait, and then a replica that was away could bring the entry back.
+    fn removed(&mut self, cx: &Cx<'_, Self>, known: Option<Meta>) -> Record {
+        let known = known.map(|known| known.version.clock);
+        Record {
+            version: Version {
+                clock: self.clock.next(cx.wall, known),
+                writer: self.my().id,
+            },
+            body: None,
+            expires: None,
+        }
     }
 
     /// How full a node is.

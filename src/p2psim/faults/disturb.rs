@@ -211,6 +211,7 @@ impl<R: Simulated> Run<R> {
     fn begin_spell(&mut self, trouble: Trouble, node: usize) {
         self.in_spell = true;
         self.swarm.weather.troubled();
+        self.swarm.weather.spell();
         let is_last = trouble == Trouble::SlowDisk && self.swarm.dice.below(2) == 0;
         match trouble {
             Trouble::Partition | Trouble::OneWay | Trouble::Block => self.split(trouble, node),
@@ -292,6 +293,8 @@ impl<R: Simulated> Run<R> {
 
     pub(super) fn end_spell(&mut self) {
         self.in_spell = false;
+        let now = self.swarm.world.now();
+        self.swarm.weather.spell_ended(now);
         self.swarm.world.faults_mut().heal();
         self.swarm.usual_faults();
         for node in 0..self.swarm.world.node_count() {

@@ -21,8 +21,8 @@ const ONE_IN: u64 = 4;
 /// minutes that ship, but for one that is away for long.
 pub(super) const PRESUME_LOST: Duration = Duration::from_secs(100);
 /// How much longer than a partition and what follows from it the grace period is, at least and at
-/// most: clocks differ by some seconds.
-const LONGER_BY: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(60));
+/// most: clocks differ by up to 50 s.
+const LONGER_BY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(100));
 /// Time for the sweep to find what is old, and for the comparison after that.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(150);
 /// How long beyond the grace period a node is away, at least and at most: what is deleted at first

@@ -118,6 +118,9 @@ impl Operation {
             Some((_, Reply::Got(report))) => matches!(report.outcome, Outcome::Absent),
             Some((_, Reply::Searched(report))) => matches!(report.outcome, Outcome::Absent),
             Some((_, Reply::Conflict(report))) => report.found.is_none(),
+            Some((_, Reply::Deleted(report))) => {
+                self.writes_value() && matches!(report.outcome, Outcome::Absent)
+            }
             _ => false,
         }
     }

@@ -16,8 +16,6 @@ pub struct Machines {
     pub pastry: PastryConfig,
     /// The store.
     pub dht: DhtConfig,
-    /// Whether one seed in four has a grace period of minutes, so that deletions are collected.
-    pub short_grace: bool,
 }
 
 impl Machines {

@@ -92,7 +92,7 @@ pub struct FaultsReport {
 
 /// Runs the seeds, prints the result, and says whether all promises held.
 pub(super) fn command(args: &FaultsArgs, out: &mut dyn Write) -> Result<bool, RunError> {
-    let (report, wall) = run_with(args, &checks::all, &machines(args));
+    let (report, wall) = run_with(args, &checks::all);
     if args.json {
         write_json(out, &report)?;
     } else {
@@ -107,23 +107,15 @@ pub fn run(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
 ) -> FaultsReport {
-    run_with(args, make_checks, &machines(args)).0
-}
-
-/// The settings that ship, but for what the flags say.
-fn machines(args: &FaultsArgs) -> Machines {
-    Machines {
-        short_grace: args.short_grace,
-        ..Machines::default()
-    }
+    run_with(args, make_checks).0
 }
 
 fn run_with(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
-    machines: &Machines,
 ) -> (FaultsReport, std::time::Duration) {
     let Seeds { from, to } = args.seeds;
+    let machines = &Machines::default();
     let progress = Mutex::new(Progress::new("seeds", to - from));
     let next = AtomicU64::new(from);
     let results = Mutex::new(Vec::new());

@@ -63,7 +63,7 @@ impl<R: Simulated> Swarm<R> {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
         let mut profile = Profile::draw(&mut dice, &mut config);
-        let grace = Grace::draw(seed).filter(|_| machines.short_grace);
+        let grace = Grace::draw(seed);
         if let Some(grace) = &grace {
             machines.dht.tombstone_grace_s = grace.period_s;
             machines.dht.presume_lost = PRESUME_LOST;
@@ -96,6 +96,7 @@ impl<R: Simulated> Swarm<R> {
             coverage,
         };
         swarm.usual_faults();
+        swarm.weather.spell_ended(Time::default());
         swarm
     }
 

@@ -12,6 +12,8 @@ pub struct Weather {
     calm_since: Option<Time>,
     /// When that was last the case.
     whole_at: Option<Time>,
+    /// Since when no node or disk is slow and no storm blows; none while one is.
+    quiet_since: Option<Time>,
 }
 
 impl Weather {
@@ -26,6 +28,22 @@ impl Weather {
     /// Somebody comes or goes, or a pointer changed.
     pub const fn troubled(&mut self) {
         self.calm_since = None;
+    }
+
+    /// A storm, or trouble of a node or a disk, begins.
+    pub const fn spell(&mut self) {
+        self.quiet_since = None;
+    }
+
+    /// It is over.
+    pub fn spell_ended(&mut self, now: Time) {
+        self.quiet_since.get_or_insert(now);
+    }
+
+    /// Whether it was calm, and there was no such trouble, from `began` until now.
+    #[must_use]
+    pub fn is_quiet_since(&self, began: Time) -> bool {
+        self.is_calm_since(began) && self.quiet_since.is_some_and(|since| since <= began)
     }
 
     /// The ring is whole and every replica set complete, and no partition is in force.

@@ -8,7 +8,9 @@ mod digests;
 mod durable;
 mod fresh;
 mod holders;
+mod known;
 mod leaks;
+mod once;
 mod session;
 mod written;
 
@@ -88,7 +90,9 @@ pub fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(answered::AnsweredOnce),
         Box::new(written::OnlyWhatWasWritten),
+        Box::new(once::DoneOnce::default()),
         Box::new(absence::NoFalseAbsence),
+        Box::new(known::KnownInCalm),
         Box::new(fresh::NewestInCalm),
         Box::new(conditional::OneOfSeveral),
         Box::new(session::NeverBackwards),

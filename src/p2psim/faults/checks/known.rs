@@ -1,0 +1,33 @@
+//! In calm a read knows: "unknown" is not said while every replica set is complete, nobody comes or
+//! goes, and no more messages are lost or late than always.
+
+use super::Check;
+use crate::p2psim::faults::history::{History, Operation};
+use crate::p2psim::faults::weather::Weather;
+use overlay::{Outcome, Reply};
+
+/// Judges reads that do not know.
+pub(super) struct KnownInCalm;
+
+impl Check for KnownInCalm {
+    fn name(&self) -> &'static str {
+        "in calm a read knows"
+    }
+
+    fn answered(
+        &mut self,
+        _history: &History,
+        operation: &Operation,
+        weather: &Weather,
+    ) -> Result<(), String> {
+        let outcome = match &operation.answer {
+            Some((_, Reply::Got(report))) => report.outcome,
+            Some((_, Reply::Searched(report))) => report.outcome,
+            _ => return Ok(()),
+        };
+        if outcome != Outcome::Unknown || !weather.is_quiet_since(operation.began) {
+            return Ok(());
+        }
+        Err(operation.describe())
+    }
+}
