@@ -324,7 +324,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
         let needed = write.needed(self.config.write_quorum, is_complete) as u32;
         let (durable, replicas) = (write.durable.len() as u32, write.total as u32);
-        let asker = write.asker;
+        let (asker, version) = (write.asker, write.version);
         self.forget_coordinated(number);
         match asker {
             Asker::Write {
@@ -337,7 +337,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     replicas,
                     needed,
                 };
-                self.remembered.forget(origin.id, number);
+                self.remembered.given_up(origin.id, number, version);
                 self.post(cx, origin, StoreMessage::WriteReply { req, result });
             }
             Asker::HandOff { from, req } => {

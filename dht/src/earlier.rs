@@ -13,19 +13,26 @@
 //! Those that are no replicas any more are asked then, after W members of the new view have
 //! confirmed: until that what they know may be needed.
 //!
+//! A copy that somebody else has asked meanwhile says who: the root then proves again that it holds
+//! everything, with the word of that one, and names it when it asks again.
+//!
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
-use crate::arcs::intersect;
+use crate::arcs::{intersect, subtract_from};
 use crate::message::Retire;
 use crate::ranges::valid_s;
 use crate::view::View;
 use crate::{Dht, Store, StoreMessage};
-use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time};
+use overlay::{Arc, Contact, Cx, Duration, Fault, Id, KeyRouter, Time};
 use smallvec::SmallVec;
 
 /// Most earlier views that count for one arc. They count for minutes, and most are over within a
 /// second.
 const MAX_EARLIER: usize = 64;
+
+/// Most claimants that are kept in mind; a ring that grows together again has one or two. One that
+/// is forgotten is heard once more.
+const MAX_CLAIMANTS: usize = 8;
 
 /// An earlier view of a part of an arc.
 #[derive(Clone, Debug)]
@@ -76,11 +83,20 @@ impl Earlier {
     }
 
     /// What to ask those that have not promised.
-    fn questions(&self, req: u64, key: Id) -> impl Iterator<Item = (Contact, Retire)> {
-        let view = self.view;
+    fn questions(
+        &self,
+        (req, key): (u64, Id),
+        heard: &[Id],
+    ) -> impl Iterator<Item = (Contact, Retire)> {
+        let question = Retire {
+            req,
+            key,
+            view: self.view,
+            heard: SmallVec::from_slice(heard),
+        };
         let open = |peer: &&Contact| !self.silent.contains(&peer.id);
         let open = self.copies.iter().filter(open);
-        open.map(move |peer| (*peer, Retire { req, key, view }))
+        open.map(move |peer| (*peer, question.clone()))
     }
 
     /// How many promises are missing.
@@ -90,6 +106,25 @@ impl Earlier {
 }
 
 impl View {
+    /// Somebody has claimed something of the arc, and is to be heard before it is proven again.
+    pub(crate) fn note_claimant(&mut self, by: Id) {
+        self.claimants.retain(|known| *known != by);
+        if self.claimants.len() >= MAX_CLAIMANTS {
+            self.claimants.remove(0);
+        }
+        self.claimants.push(by);
+    }
+
+    /// The claimants that this root has heard: those because of whom it had to prove again that it
+    /// holds everything, once it has.
+    fn heard(&self) -> &[Id] {
+        if self.is_complete() {
+            &self.claimants
+        } else {
+            &[]
+        }
+    }
+
     /// How many promises of copies under earlier views this root lacks to decide about a key.
     pub(crate) fn promises_missing(&self, key: Id, now: Time) -> usize {
         let open = self.earlier.iter().filter(|it| it.counts_for(key, now));
@@ -103,23 +138,59 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // A copy counts for that long after the root has last said so, and that may be late.
         let until = now + Duration::from_secs(2 * u64::from(valid_s(&self.config)));
         let quorum = self.config.write_quorum;
+        let ended = before
+            .iter()
+            .filter_map(|view| Earlier::of(view, quorum, until));
+        let known = before.iter().flat_map(|view| &view.earlier);
+        let known = self.homeless.iter().chain(known).cloned();
         let mut all = Vec::new();
-        for view in before {
-            let ended = Earlier::of(view, quorum, until);
-            for earlier in view.earlier.iter().cloned().chain(ended) {
-                if earlier.is_over(now) {
-                    continue;
-                }
-                let shared = intersect(earlier.arc, arc).into_iter();
-                all.extend(shared.map(|arc| Earlier {
-                    arc,
-                    ..earlier.clone()
-                }));
+        for earlier in known.chain(ended) {
+            if earlier.is_over(now) {
+                continue;
             }
+            let shared = intersect(earlier.arc, arc).into_iter();
+            all.extend(shared.map(|arc| Earlier {
+                arc,
+                ..earlier.clone()
+            }));
         }
         let excess = all.len().saturating_sub(MAX_EARLIER);
         all.drain(..excess);
         all
+    }
+
+    /// Keeps the earlier views of what is no longer ours: it may come back before their copies have
+    /// expired.
+    pub(crate) fn keep_homeless(&mut self, before: &[View], now: Time) {
+        let whole = Arc::whole(Id::MAX);
+        let mut left = Vec::new();
+        for earlier in self.earlier_views(before, whole, now) {
+            let mut parts = vec![earlier.arc];
+            for view in &self.views {
+                parts = subtract_from(&parts, view.arc);
+            }
+            left.extend(parts.into_iter().map(|arc| Earlier {
+                arc,
+                ..earlier.clone()
+            }));
+        }
+        let excess = left.len().saturating_sub(MAX_EARLIER);
+        left.drain(..excess);
+        self.homeless = left;
+    }
+
+    /// The present view of an arc gets another id: its copies count as those of an earlier one.
+    pub(crate) fn end_view(&mut self, at: usize, now: Time) {
+        let until = now + Duration::from_secs(2 * u64::from(valid_s(&self.config)));
+        let quorum = self.config.write_quorum;
+        let Some(view) = self.views.get_mut(at) else {
+            return;
+        };
+        let ended = Earlier::of(view, quorum, until);
+        view.earlier.retain(|earlier| !earlier.is_over(now));
+        view.earlier.extend(ended);
+        let excess = view.earlier.len().saturating_sub(MAX_EARLIER);
+        view.earlier.drain(..excess);
     }
 
     /// Whether nobody can become the root of a key by what copies under earlier views say.
@@ -130,10 +201,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Asks the copies under earlier views for their promise, before a decision about a key.
     pub(crate) fn ask_to_retire(&mut self, cx: &mut Cx<'_, Self>, req: u64, key: Id) {
-        let view = self.views.iter().find(|view| view.arc.contains(key));
-        let earlier = view.into_iter().flat_map(|view| &view.earlier);
-        let open = earlier.filter(|it| it.counts_for(key, cx.now));
-        let questions = open.flat_map(|it| it.questions(req, key)).collect();
+        let Some(view) = self.views.iter().find(|view| view.arc.contains(key)) else {
+            return;
+        };
+        let open = view.earlier.iter();
+        let open = open.filter(|it| it.counts_for(key, cx.now));
+        let questions = open.flat_map(|it| it.questions((req, key), view.heard()));
+        let questions = questions.collect();
         self.post_retire(cx, questions);
     }
 
@@ -144,7 +218,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let copy = member.contact.id;
         let open = view.earlier.iter().filter(|it| !it.is_over(cx.now));
-        let questions = open.flat_map(|it| it.questions(0, it.arc.to));
+        let questions = open.flat_map(|it| it.questions((0, it.arc.to), view.heard()));
         let questions = questions.filter(|(peer, _)| peer.id == copy).collect();
         self.post_retire(cx, questions);
     }
@@ -157,9 +231,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// A root has a new view, and asks to count no more under the old one.
     pub(crate) fn retire_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Retire) {
-        let Retire { req, key, view } = asked;
+        let Retire {
+            req,
+            key,
+            view,
+            heard,
+        } = asked;
+        if heard.len() > MAX_CLAIMANTS {
+            return cx.hang_up(from, Fault::OutOfBounds);
+        }
         let is_mine = self.views.iter().any(|view| view.arc.contains(key));
-        let claimant = self.covers.claimant(from.id, view, key);
+        let claimant = self.covers.claimant((from.id, view), key, &heard);
         let claimed_by = is_mine.then(|| self.my().id).or(claimant);
         // One that knows nothing of this root may have forgotten what it said to others.
         if claimed_by.is_none() && !self.covers.retire(from.id, view) {

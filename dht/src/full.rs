@@ -46,6 +46,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let possible = write.durable.len() + write.waiting.len() + own;
         let needed = write.needed(quorum, true);
         let (answered, durable, asker) = (write.answered, write.durable.len(), write.asker);
+        let version = write.version;
         if answered || possible >= needed {
             return self.answer_if_safe(cx, number);
         }
@@ -59,7 +60,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         self.forget_coordinated(number);
-        self.remembered.forget(origin.id, name);
+        self.remembered.given_up(origin.id, name, version);
         let why: String = why.chars().take(MAX_REASON_CHARS).collect();
         let result = WriteResult::Full(format!(
             "of {needed} replicas that must hold it {durable} do, and a replica is full, so that it \

@@ -5,6 +5,7 @@ use crate::conditional::Deciding;
 use crate::coordinate::Coordinated;
 use crate::cover::Covers;
 use crate::durable::Waiting;
+use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
 use crate::kept::Kept;
@@ -57,6 +58,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) renewing: BTreeMap<u64, RenewResult>,
     /// Conditional writes about which it has not decided, by number.
     pub(crate) deciding: BTreeMap<u64, Box<Deciding>>,
+    /// Earlier views of arcs that are nobody's here at present.
+    pub(crate) homeless: Vec<Earlier>,
     pub(crate) remembered: Remembered,
     /// The arcs of which this node is the root.
     pub(crate) views: Vec<View>,
@@ -164,6 +167,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             renewing: BTreeMap::new(),
             repairs: Repairs::default(),
             clocks_refused: 0,
+            homeless: Vec::new(),
             remembered: Remembered::default(),
             views: Vec::new(),
             generation: None,

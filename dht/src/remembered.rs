@@ -18,7 +18,7 @@ pub(crate) enum Known {
     UnderWay(u64),
     /// It was answered.
     Done(WriteResult),
-    /// Another root gave it this version and had it replicated here.
+    /// Another root gave it this version and had it replicated here, or this one did and gave up.
     Replicated(Version),
 }
 
@@ -73,7 +73,14 @@ impl Remembered {
         }
     }
 
-    /// Forgets a write that failed, so that asking again tries again.
+    /// A write is given up here with a version that it keeps, whoever asks again: replicas may have it.
+    pub(crate) fn given_up(&mut self, origin: Id, number: u64, version: Version) {
+        if let Some(known) = self.writes.get_mut(&(origin, number)) {
+            *known = Known::Replicated(version);
+        }
+    }
+
+    /// Forgets a write that changed nothing, so that asking again tries again.
     pub(crate) fn forget(&mut self, origin: Id, number: u64) {
         self.writes.remove(&(origin, number));
     }

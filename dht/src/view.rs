@@ -35,6 +35,8 @@ pub(crate) struct View {
     pub(crate) own_evidence: Vec<Evidence>,
     /// Views before this one, whose copies may still testify to others.
     pub(crate) earlier: Vec<Earlier>,
+    /// Who has claimed something of it, so that it had to be proven again; the latest last.
+    pub(crate) claimants: Vec<Id>,
 }
 
 /// A part for which a root may lack acknowledged writes.
@@ -260,6 +262,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if has_company && !self.store.is_shared() {
             self.store.set_shared();
         }
+        self.keep_homeless(&before, cx.now);
         let broken: Vec<Arc> = before.iter().flat_map(View::passed_on_before).collect();
         self.note_former(cx.now, (&held, &broken), &proven);
         self.after_refresh(cx, &changed);
@@ -344,7 +347,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             unproven: parts,
             own_evidence,
             earlier: self.earlier_views(before, arc, cx.now),
+            claimants: Vec::new(),
         };
+        let shares = |old: &&View| !intersect(old.arc, arc).is_empty();
+        for old in before.iter().filter(shares) {
+            old.claimants.iter().for_each(|by| view.note_claimant(*by));
+        }
         self.call_rivals(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {
             self.horizons.set(arc, horizon);

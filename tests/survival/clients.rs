@@ -7,7 +7,7 @@
 use crate::cluster::Cluster;
 use crate::record::is_final;
 use bytes::Bytes;
-use overlay::{Condition, Consistency, Id, Reply, Request};
+use overlay::{Condition, Consistency, Id, Reply, Request, Version};
 use p2pnode::control::client::Connector;
 use p2pnode::control::session::Session;
 use p2pnode::control::{ControlBody, ReplyBody, proof};
@@ -193,7 +193,7 @@ impl Client {
             Wish::Get(key) => Request::Get {
                 key,
                 consistency,
-                at_least: None,
+                at_least: self.newest_seen(key),
             },
             Wish::Delete(key) => delete(key, None),
             Wish::Remove(key, holder) => delete(key, Some(holder)),
@@ -215,6 +215,14 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// What every second client carries along: the answer must not be older.
+    fn newest_seen(&self, key: Id) -> Option<Version> {
+        let record = self.cluster.record.borrow();
+        let client = u32::try_from(self.number).ok()?;
+        let seen = record.history.newest_seen(client, key, record.now());
+        seen.filter(|_| client.is_multiple_of(2))
     }
 
     fn fulfilled(&mut self, node: usize, request: &Request, reply: &Reply) {

@@ -1,5 +1,6 @@
 //! The figures of a run.
 
+use crate::plan::Plan;
 use crate::record::{Record, is_final};
 use overlay::{Duration, Id, Request, Time, Version};
 use std::collections::BTreeMap;
@@ -37,6 +38,25 @@ pub(crate) struct Figures {
     pub(crate) last_reads: usize,
     /// Those that say `unknown` where nothing is: absence could not be proven.
     pub(crate) unproven: usize,
+}
+
+/// In so many of ten seconds a node is hit, at least; in the others too many are away.
+const HIT_OF_TEN: u64 = 7;
+/// The shortest run with time for a partition.
+const SPLIT_FROM: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Figures {
+    /// A run in which little happened proves little.
+    pub(crate) fn assert_trouble(&self, plan: &Plan, can_split: bool) {
+        let hits = self.kills + self.stops;
+        let least = plan.span.as_secs() * HIT_OF_TEN / 10;
+        assert!(hits >= least, "{hits} hits in {:?}, not {least}", plan.span);
+        let newcomers = plan.newcomers as u64;
+        let moved = (self.joined, self.left);
+        assert_eq!(moved, (newcomers, newcomers), "nodes that joined and left");
+        let is_cut = self.partitions > 0 || !can_split || plan.span < SPLIT_FROM;
+        assert!(is_cut, "the network was never cut in two");
+    }
 }
 
 /// The longest time in which nodes answered that they could not read or write a key, and nobody

@@ -105,6 +105,7 @@ fn survive(plan: &Plan, ground: Ground) {
         ));
     }
     assert!(record.violations.is_empty(), "{}", told(&record, plan));
+    figures.assert_trouble(plan, cluster.can_split());
 }
 
 /// The whole run; gives the time at which the trouble ended.

@@ -125,6 +125,17 @@ impl Operation {
         }
     }
 
+    /// Whether it is a read that does not know.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        let outcome = match &self.answer {
+            Some((_, Reply::Got(report))) => report.outcome,
+            Some((_, Reply::Searched(report))) => report.outcome,
+            _ => return false,
+        };
+        matches!(outcome, Outcome::Unknown)
+    }
+
     /// One line for a report.
     #[must_use]
     pub fn describe(&self) -> String {

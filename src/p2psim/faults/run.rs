@@ -217,6 +217,10 @@ impl<R: Simulated> Run<R> {
     }
 
     fn judge(&mut self, node: usize, op: overlay::OpId) -> Result<(), Box<Violation>> {
+        if self.history.get(op).is_some_and(Operation::is_unknown) {
+            // What a read does not know may be so since the last look.
+            self.look();
+        }
         let Some(operation) = self.history.get(op) else {
             return Ok(());
         };
@@ -307,6 +311,8 @@ impl<R: Simulated> Run<R> {
         if is_settled {
             let now = self.swarm.world.now();
             self.swarm.weather.settled(now);
+        } else {
+            self.swarm.weather.unsettled();
         }
         is_settled
     }

@@ -14,6 +14,8 @@ pub struct Weather {
     whole_at: Option<Time>,
     /// Since when no node or disk is slow and no storm blows; none while one is.
     quiet_since: Option<Time>,
+    /// Since when the network was found whole at every look.
+    steady_since: Option<Time>,
 }
 
 impl Weather {
@@ -40,10 +42,21 @@ impl Weather {
         self.quiet_since.get_or_insert(now);
     }
 
-    /// Whether it was calm, and there was no such trouble, from `began` until now.
+    /// Nobody came or went, and yet the network is not whole: somebody is wrongly taken for dead,
+    /// or a root proves again that it holds everything.
+    pub const fn unsettled(&mut self) {
+        self.steady_since = None;
+    }
+
+    /// Whether it was calm, the network whole at every look, and there was no such trouble, from
+    /// `began` until now.
     #[must_use]
     pub fn is_quiet_since(&self, began: Time) -> bool {
-        self.is_calm_since(began) && self.quiet_since.is_some_and(|since| since <= began)
+        let all = [self.quiet_since, self.steady_since];
+        self.is_calm_since(began)
+            && all
+                .iter()
+                .all(|since| since.is_some_and(|since| since <= began))
     }
 
     /// The ring is whole and every replica set complete, and no partition is in force.
@@ -53,6 +66,7 @@ impl Weather {
         }
         self.calm_since.get_or_insert(now);
         self.whole_at = Some(now);
+        self.steady_since.get_or_insert(now);
     }
 
     /// Whether the ring was whole, and every replica set complete, at some time in `from..=to`.

@@ -4,7 +4,6 @@
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
-use overlay::{Outcome, Reply};
 
 /// Judges reads that do not know.
 pub(super) struct KnownInCalm;
@@ -20,12 +19,7 @@ impl Check for KnownInCalm {
         operation: &Operation,
         weather: &Weather,
     ) -> Result<(), String> {
-        let outcome = match &operation.answer {
-            Some((_, Reply::Got(report))) => report.outcome,
-            Some((_, Reply::Searched(report))) => report.outcome,
-            _ => return Ok(()),
-        };
-        if outcome != Outcome::Unknown || !weather.is_quiet_since(operation.began) {
+        if !operation.is_unknown() || !weather.is_quiet_since(operation.began) {
             return Ok(());
         }
         Err(operation.describe())
