@@ -6,6 +6,7 @@
 //! comparison is one round trip, however many records there are, and so its period is always the
 //! same.
 
+use crate::arcs::intersect;
 use crate::machine::Due;
 use crate::progress::Tally;
 use crate::ranges::Range;
@@ -140,15 +141,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .router()
             .owned(self.config.replicas + MAX_WITNESSES);
         for view in self.views.iter_mut().filter(|view| open(view)) {
-            let Some(part) = owned.iter().find(|part| part.arc == view.arc) else {
-                continue;
-            };
-            let new = part
-                .replicas
+            // An overlay may divide its arcs at other points for so many neighbours.
+            let parts = owned
                 .iter()
-                .filter(|peer| !view.replicas.iter().any(|known| known.id == peer.id));
-            view.members
-                .extend(new.map(|peer| Member::new(*peer, false, cx.now)));
+                .filter(|part| !intersect(part.arc, view.arc).is_empty());
+            let mut near: Vec<(usize, Contact)> = parts
+                .flat_map(|part| part.replicas.iter().copied().enumerate())
+                .filter(|(_, peer)| !view.replicas.iter().any(|known| known.id == peer.id))
+                .collect();
+            near.sort_unstable();
+            for (_, peer) in near {
+                let witnesses = view.members.len() + 1 - view.replicas.len();
+                let is_known = view.members.iter().any(|known| known.contact.id == peer.id);
+                if witnesses < MAX_WITNESSES && !is_known {
+                    view.members.push(Member::new(peer, false, cx.now));
+                }
+            }
             view.called_witnesses = true;
         }
     }

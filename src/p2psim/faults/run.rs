@@ -26,7 +26,7 @@ const JOIN_WITHIN: Duration = Duration::from_secs(180);
 /// it holds its whole part presumes the rest lost after ten minutes, and settles then.
 const SETTLE_WITHIN: Duration = Duration::from_secs(900);
 /// Before the last reads: the short leases, and by how much clocks differ.
-const LEASES_END_WITHIN: Duration = Duration::from_secs(150);
+const LEASES_END_WITHIN: Duration = Duration::from_secs(240);
 /// All calls end within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Fewest and most nodes of a network, when the seed chooses.
@@ -308,12 +308,8 @@ impl<R: Simulated> Run<R> {
     pub(super) fn look(&mut self) -> bool {
         let is_split = self.swarm.world.faults().is_split();
         let is_settled = !is_split && self.swarm.unsettled().is_none();
-        if is_settled {
-            let now = self.swarm.world.now();
-            self.swarm.weather.settled(now);
-        } else {
-            self.swarm.weather.unsettled();
-        }
+        let now = self.swarm.world.now();
+        self.swarm.weather.found(is_settled, now);
         is_settled
     }
 

@@ -42,10 +42,14 @@ impl Weather {
         self.quiet_since.get_or_insert(now);
     }
 
-    /// Nobody came or went, and yet the network is not whole: somebody is wrongly taken for dead,
-    /// or a root proves again that it holds everything.
-    pub const fn unsettled(&mut self) {
-        self.steady_since = None;
+    /// What a look has found. When nobody came or went, and yet the network is not whole, somebody is
+    /// wrongly taken for dead, or a root proves again that it holds everything.
+    pub fn found(&mut self, is_settled: bool, now: Time) {
+        if is_settled {
+            self.settled(now);
+        } else {
+            self.steady_since = None;
+        }
     }
 
     /// Whether it was calm, the network whole at every look, and there was no such trouble, from
