@@ -282,6 +282,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some((at, whole)) = view.and_then(|at| Some((at, self.views.get(at)?.arc))) else {
             return;
         };
-        self.doubt(cx, at, &[whole], by);
+        let view = self.views.get_mut(at);
+        if view.is_some_and(|view| view.note_claimant(by, cx.now)) {
+            self.doubt(cx, at, &[whole], by);
+        }
     }
 }

@@ -151,13 +151,11 @@ impl Covers {
         self.retired.contains(&(root, view))
     }
 
-    /// Who has claimed a key from a root under a view, if anybody has but those that it has heard.
-    pub(crate) fn claimant(&self, (root, view): (Id, u64), key: Id, heard: &[Id]) -> Option<Id> {
+    /// Who has claimed a key from a root under a view, if anybody has.
+    pub(crate) fn claimant(&self, root: Id, view: u64, key: Id) -> Option<Id> {
         let mut latest = self.fences.iter().rev();
-        let fence = latest.find(|fence| {
-            let is_of_view = fence.root == root && fence.view == view;
-            is_of_view && fence.arc.contains(key) && !heard.contains(&fence.by)
-        });
+        let fence = latest
+            .find(|fence| fence.root == root && fence.view == view && fence.arc.contains(key));
         fence.map(|fence| fence.by)
     }
 
@@ -186,7 +184,7 @@ impl Covers {
 
     /// What this node is to a root that decides about a key under a view.
     pub(crate) fn confirmation(&self, root: Id, view: u64, key: Id, now: Time) -> Confirmation {
-        if let Some(by) = self.claimant((root, view), key, &[]) {
+        if let Some(by) = self.claimant(root, view, key) {
             return Confirmation::Claimed(by);
         }
         let is_copy = self.list.iter().any(|cover| {

@@ -13,25 +13,25 @@
 //! Those that are no replicas any more are asked then, after W members of the new view have
 //! confirmed: until that what they know may be needed.
 //!
-//! A copy that somebody else has asked meanwhile says who: the root then proves again that it holds
-//! everything, with the word of that one, and names it when it asks again.
+//! A copy that somebody else has asked meanwhile says who, and the root has to prove again that it
+//! holds everything.
 //!
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
 use crate::arcs::{intersect, subtract_from};
 use crate::message::Retire;
 use crate::ranges::valid_s;
+use crate::tenure::DEAF_FOR;
 use crate::view::View;
 use crate::{Dht, Store, StoreMessage};
-use overlay::{Arc, Contact, Cx, Duration, Fault, Id, KeyRouter, Time};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time};
 use smallvec::SmallVec;
 
 /// Most earlier views that count for one arc. They count for minutes, and most are over within a
 /// second.
 const MAX_EARLIER: usize = 64;
 
-/// Most claimants that are kept in mind; a ring that grows together again has one or two. One that
-/// is forgotten is heard once more.
+/// Most claimants that are kept in mind; a ring that grows together again has one or two.
 const MAX_CLAIMANTS: usize = 8;
 
 /// An earlier view of a part of an arc.
@@ -83,20 +83,11 @@ impl Earlier {
     }
 
     /// What to ask those that have not promised.
-    fn questions(
-        &self,
-        (req, key): (u64, Id),
-        heard: &[Id],
-    ) -> impl Iterator<Item = (Contact, Retire)> {
-        let question = Retire {
-            req,
-            key,
-            view: self.view,
-            heard: SmallVec::from_slice(heard),
-        };
+    fn questions(&self, req: u64, key: Id) -> impl Iterator<Item = (Contact, Retire)> {
+        let view = self.view;
         let open = |peer: &&Contact| !self.silent.contains(&peer.id);
         let open = self.copies.iter().filter(open);
-        open.map(move |peer| (*peer, question.clone()))
+        open.map(move |peer| (*peer, Retire { req, key, view }))
     }
 
     /// How many promises are missing.
@@ -106,23 +97,16 @@ impl Earlier {
 }
 
 impl View {
-    /// Somebody has claimed something of the arc, and is to be heard before it is proven again.
-    pub(crate) fn note_claimant(&mut self, by: Id) {
-        self.claimants.retain(|known| *known != by);
-        if self.claimants.len() >= MAX_CLAIMANTS {
-            self.claimants.remove(0);
+    /// Notes that somebody has claimed something of the arc; says whether that is news. Copies under
+    /// earlier views say it again whenever they are asked: the part must not be in doubt all the time.
+    pub(crate) fn note_claimant(&mut self, by: Id, now: Time) -> bool {
+        let recent = |since: Time| now.since(since) < DEAF_FOR;
+        self.claimants.retain(|(_, since)| recent(*since));
+        let is_news = self.claimants.iter().all(|(known, _)| *known != by);
+        if is_news && self.claimants.len() < MAX_CLAIMANTS {
+            self.claimants.push((by, now));
         }
-        self.claimants.push(by);
-    }
-
-    /// The claimants that this root has heard: those because of whom it had to prove again that it
-    /// holds everything, once it has.
-    fn heard(&self) -> &[Id] {
-        if self.is_complete() {
-            &self.claimants
-        } else {
-            &[]
-        }
+        is_news
     }
 
     /// How many promises of copies under earlier views this root lacks to decide about a key.
@@ -206,8 +190,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let open = view.earlier.iter();
         let open = open.filter(|it| it.counts_for(key, cx.now));
-        let questions = open.flat_map(|it| it.questions((req, key), view.heard()));
-        let questions = questions.collect();
+        let questions = open.flat_map(|it| it.questions(req, key)).collect();
         self.post_retire(cx, questions);
     }
 
@@ -218,7 +201,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let copy = member.contact.id;
         let open = view.earlier.iter().filter(|it| !it.is_over(cx.now));
-        let questions = open.flat_map(|it| it.questions((0, it.arc.to), view.heard()));
+        let questions = open.flat_map(|it| it.questions(0, it.arc.to));
         let questions = questions.filter(|(peer, _)| peer.id == copy).collect();
         self.post_retire(cx, questions);
     }
@@ -231,17 +214,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// A root has a new view, and asks to count no more under the old one.
     pub(crate) fn retire_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Retire) {
-        let Retire {
-            req,
-            key,
-            view,
-            heard,
-        } = asked;
-        if heard.len() > MAX_CLAIMANTS {
-            return cx.hang_up(from, Fault::OutOfBounds);
-        }
+        let Retire { req, key, view } = asked;
         let is_mine = self.views.iter().any(|view| view.arc.contains(key));
-        let claimant = self.covers.claimant((from.id, view), key, &heard);
+        let claimant = self.covers.claimant(from.id, view, key);
         let claimed_by = is_mine.then(|| self.my().id).or(claimant);
         // One that knows nothing of this root may have forgotten what it said to others.
         if claimed_by.is_none() && !self.covers.retire(from.id, view) {

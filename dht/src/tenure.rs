@@ -26,7 +26,7 @@ const NEXT_NOTICE: Duration = Duration::from_secs(5);
 /// How often it says so. After half a minute its records are being handed over.
 const MAX_NOTICES: u32 = 6;
 /// How long a peer is not believed again, so that it cannot keep a part in doubt.
-const DEAF_FOR: Duration = Duration::from_secs(30);
+pub(crate) const DEAF_FOR: Duration = Duration::from_secs(30);
 /// Most peers of which it is kept in mind that they were believed: more than can have been roots
 /// of one part in that time. Beyond that nobody is believed.
 const MAX_BELIEVED: usize = 64;
@@ -219,7 +219,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(view) = self.views.get_mut(at) else {
             return;
         };
-        view.note_claimant(by);
         let doubted: Vec<Arc> = parts
             .iter()
             .flat_map(|part| intersect(view.arc, *part))

@@ -35,8 +35,8 @@ pub(crate) struct View {
     pub(crate) own_evidence: Vec<Evidence>,
     /// Views before this one, whose copies may still testify to others.
     pub(crate) earlier: Vec<Earlier>,
-    /// Who has claimed something of it, so that it had to be proven again; the latest last.
-    pub(crate) claimants: Vec<Id>,
+    /// Who has claimed something of it lately, so that it had to be proven again.
+    pub(crate) claimants: Vec<(Id, Time)>,
 }
 
 /// A part for which a root may lack acknowledged writes.
@@ -351,7 +351,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let shares = |old: &&View| !intersect(old.arc, arc).is_empty();
         for old in before.iter().filter(shares) {
-            old.claimants.iter().for_each(|by| view.note_claimant(*by));
+            view.claimants.extend_from_slice(&old.claimants);
         }
         self.call_rivals(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {

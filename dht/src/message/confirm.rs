@@ -2,7 +2,6 @@
 
 use overlay::Id;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 /// A root asks before it decides about a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +15,7 @@ pub struct Confirm {
 }
 
 /// A root that has a new view asks a copy under an earlier one to testify under that no more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retire {
     /// The root's number.
     pub req: u64,
@@ -24,8 +23,6 @@ pub struct Retire {
     pub key: Id,
     /// The earlier view.
     pub view: u64,
-    /// Who has claimed the arc from this root before, and was heard: what they had is here.
-    pub heard: SmallVec<[Id; 2]>,
 }
 
 /// What a replica is to a root that asks.
