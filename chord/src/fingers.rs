@@ -311,7 +311,7 @@ impl Chord {
                 self.fingers.went_on(next);
             }
         }
-        self.begin_survey(cx, slot, found.owner);
+        self.begin_survey(cx, slot, found.owner, nearer);
         self.go_on_filling(cx);
     }
 

@@ -22,9 +22,11 @@ pub const PARTS: u16 = 4;
 /// How many nodes a finger of a network that is built is the nearest of (ToN 2003, section 6.5: 16):
 /// about what a node has measured for each after two searches. Also the most that are told at once.
 pub const ALTERNATES: usize = 16;
-/// How many nodes a search measures.
+/// How many nodes a search for a nearer finger measures.
 const SEARCHED: usize = 8;
-/// How many are measured while the table is filled: it routes at once, and is improved later.
+/// How many are measured for a slot that has no finger, after joining or because it died: it routes at
+/// once, and is improved later. With sessions of an hour half of what 1,000 nodes send for their
+/// fingers is spent on those that died.
 const FIRST_ALTERNATES: usize = 4;
 /// How long a survey waits for its answers. Our choice: the longest round trips of the measured
 /// matrix are about so long; whoever is slower is not the nearest.
@@ -35,6 +37,8 @@ const SURVEY_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Survey {
     slot: u16,
     owner: Contact,
+    /// How many are measured.
+    most: usize,
     /// Names the question for the list, and the end of the survey.
     token: u64,
     /// Who was asked, by token.
@@ -45,7 +49,14 @@ pub(crate) struct Survey {
 
 impl Chord {
     /// A lookup has found the first node of a finger: asks it who comes after it.
-    pub(crate) fn begin_survey(&mut self, cx: &mut Cx<'_, Self>, slot: u16, owner: Contact) {
+    /// `nearer`: the slot has a finger, and a nearer one is wanted.
+    pub(crate) fn begin_survey(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        slot: u16,
+        owner: Contact,
+        nearer: bool,
+    ) {
         let fits = may_be_finger(self.me.id, slot, self.parts(), owner.id);
         if !self.config.proximity || !fits || self.survey.is_some() {
             return;
@@ -54,6 +65,7 @@ impl Chord {
         self.survey = Some(Box::new(Survey {
             slot,
             owner,
+            most: if nearer { SEARCHED } else { FIRST_ALTERNATES },
             token,
             asked: Vec::new(),
             sent: cx.now,
@@ -91,12 +103,7 @@ impl Chord {
         let fits = |contact: &&Contact| {
             contact.id != me && may_be_finger(me, survey.slot, parts, contact.id)
         };
-        let most = if self.fingers.filling {
-            FIRST_ALTERNATES
-        } else {
-            SEARCHED
-        };
-        for contact in list.iter().filter(fits).take(most) {
+        for contact in list.iter().filter(fits).take(survey.most) {
             if let Some(known) = self.rtt.get(contact.id).map(RttEstimator::smoothed) {
                 survey.best = survey.best.into_iter().chain([(known, *contact)]).min();
                 continue;
