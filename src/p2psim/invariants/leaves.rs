@@ -67,13 +67,10 @@ impl LeafInvariants {
         let now = leaves.members().iter().map(|leaf| leaf.id).collect();
         let (_, before) = self.seen[at].replace((generation, now))?;
         let oracle = self.oracle.borrow();
+        // Others may have come between: then it is too far now.
         let should_list = |id: &Id| {
-            let known = oracle.node(*id).filter(|_| oracle.is_member(*id));
-            let contact = known.map(|node| overlay::Contact {
-                id: *id,
-                addr: sim::address_of(node),
-            });
-            contact.is_some_and(|contact| leaves.wants(contact))
+            let is_within = leaves.covers(Point::of(*id)) && !leaves.contains(*id);
+            is_within && oracle.is_member(*id)
         };
         before.into_iter().find(should_list)
     }
