@@ -133,6 +133,8 @@ struct Experiment<R: Simulated> {
     dice: Dice,
     churn: Rate,
     tally: Tally,
+    /// Members, summed over the seconds of the churn.
+    node_seconds: u64,
     abandoned: u64,
     joins: u64,
     join_failures: u64,
@@ -183,6 +185,7 @@ impl<R: Simulated> Experiment<R> {
             dice,
             churn: args.rate(),
             tally: Tally::default(),
+            node_seconds: 0,
             abandoned: 0,
             joins: 0,
             join_failures: 0,
@@ -222,6 +225,7 @@ impl<R: Simulated> Experiment<R> {
             Action::Ask => self.ask(),
             Action::Second => {
                 progress.step();
+                self.node_seconds += self.oracle.borrow().members().len() as u64;
                 // No lookup under way began earlier than its patience.
                 self.oracle
                     .borrow_mut()
@@ -347,7 +351,6 @@ impl<R: Simulated> Experiment<R> {
         if !complaints.is_empty() {
             complaints.push(format!("replay: {}", self.replay));
         }
-        let node_seconds = args.nodes as f64 * self.world.now().0 as f64 / 1e6;
         ChurnReport {
             nodes: args.nodes,
             joins_per_s: args.rate().per_second,
@@ -366,7 +369,7 @@ impl<R: Simulated> Experiment<R> {
             latency_ms: self.tally.latency_ms(),
             messages: counters.sent,
             control_messages_per_node_s: counters.sent_by_kind[overlays::CONTROL] as f64
-                / node_seconds,
+                / self.node_seconds.max(1) as f64,
             events_checked: self.coverage.get().checked,
             settled_after_s: 0.0,
             trace_hash: self.world.trace_hash().to_string(),
