@@ -42,56 +42,55 @@ impl LeafInvariants {
         }
     }
 
-    /// Where the events are counted, also when this has been handed to the world. An event counts as
-    /// checked when the part of at least one node was compared with the oracle's.
+    /// Where the events are counted, also when this has been handed to the world. After those that
+    /// count as checked each member's part was what it may be: those that an event may have changed were
+    /// compared, of that node and of those beside it.
     pub(crate) fn coverage(&self) -> Rc<Cell<Coverage>> {
         self.coverage.clone()
     }
 
-    /// Takes in the leaf set of a node; gives a live member that it no longer lists although it
-    /// should.
-    fn dropped(&mut self, at: usize, node: Option<&Pastry>) -> Option<Id> {
+    /// Takes in the leaf set of a node; says whether it has changed, and gives a live member that it no
+    /// longer lists although it should.
+    fn follow(&mut self, at: usize, node: Option<&Pastry>) -> (bool, Option<Id>) {
         if self.seen.len() <= at {
             self.seen.resize(at + 1, None);
         }
         let member = node.filter(|node| node.is_member() || node.is_cut_off());
         let Some(node) = member else {
-            self.seen[at] = None;
-            return None;
+            return (self.seen[at].take().is_some(), None);
         };
         let generation = node.generation();
         if matches!(&self.seen[at], Some((seen, _)) if *seen == generation) {
-            return None;
+            return (false, None);
         }
         let leaves = node.leaves();
         let now = leaves.members().iter().map(|leaf| leaf.id).collect();
-        let (_, before) = self.seen[at].replace((generation, now))?;
+        let Some((_, before)) = self.seen[at].replace((generation, now)) else {
+            return (true, None);
+        };
         let oracle = self.oracle.borrow();
         // Others may have come between: then it is too far now.
         let should_list = |id: &Id| {
             let is_within = leaves.covers(Point::of(*id)) && !leaves.contains(*id);
             is_within && oracle.is_member(*id)
         };
-        before.into_iter().find(should_list)
+        (true, before.into_iter().find(should_list))
     }
 
-    fn check_parts<M: HasRouter<Router = Pastry>>(
+    /// Compares the parts of some members with what the oracle says.
+    fn compare<M: HasRouter<Router = Pastry>>(
         &self,
         world: &World<M>,
-        touched: &Pastry,
-    ) -> Result<bool, String> {
+        members: impl Iterator<Item = Id>,
+    ) -> Result<(), String> {
         let oracle = self.oracle.borrow();
-        let me = touched.me().id;
-        let mut is_compared = false;
-        let beside = [oracle.predecessor(me), Some(me), oracle.successor(me)];
-        for id in beside.into_iter().flatten() {
+        for id in members {
             let node = oracle.node(id).and_then(|node| world.node(node));
             if let Some(node) = node.map(HasRouter::router).filter(|node| node.is_member()) {
                 answers_for_its_own(node, &oracle)?;
-                is_compared = true;
             }
         }
-        Ok(is_compared)
+        Ok(())
     }
 }
 
@@ -105,21 +104,38 @@ impl<M: HasRouter<Router = Pastry>> Invariant<M> for LeafInvariants {
         coverage.events += 1;
         self.coverage.set(coverage);
         let node = world.node(touched).map(HasRouter::router);
-        if let Some(dropped) = self.dropped(touched, node) {
+        node.map_or(Ok(()), entries_share_their_rows_prefix)?;
+        let (has_changed, dropped) = self.follow(touched, node);
+        if let Some(dropped) = dropped {
             if self.scope == Scope::Strict {
                 return Err(format!("{dropped} is alive, and was dropped"));
             }
             self.is_excused = true;
-        } else if self.is_excused {
+        }
+        let was_excused = self.is_excused;
+        if was_excused {
             self.is_excused = !self.oracle.borrow().all_integrated();
         }
-        let Some(node) = node else { return Ok(()) };
-        entries_share_their_rows_prefix(node)?;
-        if !self.is_excused && self.check_parts(world, node)? {
-            coverage.checked += 1;
-            self.coverage.set(coverage);
+        if self.is_excused {
+            return Ok(());
         }
-        Ok(())
+        coverage.checked += 1;
+        self.coverage.set(coverage);
+        if was_excused {
+            let all = self.oracle.borrow().members().to_vec();
+            return self.compare(world, all.into_iter());
+        }
+        // What the others answer for, and what is theirs, is as it was.
+        let Some(me) = world.contact(touched).filter(|_| has_changed) else {
+            return Ok(());
+        };
+        let oracle = self.oracle.borrow();
+        let beside = [
+            oracle.predecessor(me.id),
+            Some(me.id),
+            oracle.successor(me.id),
+        ];
+        self.compare(world, beside.into_iter().flatten())
     }
 }
 
