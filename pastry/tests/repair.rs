@@ -87,5 +87,5 @@ fn what_a_dead_leaf_costs() {
         sum += more;
     }
     println!("together   {sum:6.1}");
-    assert!(sum < 500.0, "{sum} messages for each dead node");
+    assert!(sum < 250.0, "{sum} messages for each dead node");
 }
