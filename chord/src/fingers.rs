@@ -111,6 +111,14 @@ impl Fingers {
         true
     }
 
+    /// A node that was told for an empty slot does not answer: the slot is still wanted.
+    pub(crate) fn was_told_dead(&mut self, slot: u16, id: Id) {
+        self.copied.died(id);
+        if !self.wanted.contains(&slot) {
+            self.wanted.push(slot);
+        }
+    }
+
     /// Notes a sign of life, and a round trip when one was measured.
     pub(crate) fn heard(&mut self, id: Id, rtt: Option<Duration>, now: Time) {
         for finger in &mut self.entries {
@@ -258,8 +266,7 @@ impl Chord {
             return;
         };
         if let Some(told) = self.fingers.copied.of_slot(self.me.id, slot, self.parts()) {
-            self.first_of_slot(cx, slot, told);
-            return self.begin_survey(cx, slot, told, false);
+            return self.survey_told(cx, slot, told);
         }
         let key = start_of(self.me.id, slot, self.parts());
         self.look_up_slot(cx, slot, key, false);

@@ -39,6 +39,8 @@ pub(crate) struct Survey {
     owner: Contact,
     /// How many are measured.
     most: usize,
+    /// Whether the owner is known by hearsay, and has a slot only when it answers.
+    is_told: bool,
     /// Names the question for the list, and the end of the survey.
     token: u64,
     /// Who was asked, by token.
@@ -66,6 +68,7 @@ impl Chord {
             slot,
             owner,
             most: if nearer { SEARCHED } else { FIRST_ALTERNATES },
+            is_told: false,
             token,
             asked: Vec::new(),
             sent: cx.now,
@@ -73,6 +76,14 @@ impl Chord {
         }));
         cx.send(owner, ChordMessage::AskList { token });
         cx.arm(cx.now + SURVEY_LIMIT, ChordTimer::Survey { token });
+    }
+
+    /// The same from a node that the successor has told for an empty slot.
+    pub(crate) fn survey_told(&mut self, cx: &mut Cx<'_, Self>, slot: u16, told: Contact) {
+        self.begin_survey(cx, slot, told, false);
+        if let Some(survey) = &mut self.survey {
+            survey.is_told = true;
+        }
     }
 
     /// Somebody wants to know our successors.
@@ -170,6 +181,8 @@ impl Chord {
             if self.fingers.offer(self.me.id, survey.slot, offered) {
                 self.search.found();
             }
+        } else if survey.is_told {
+            self.fingers.was_told_dead(survey.slot, survey.owner.id);
         }
         self.go_on_filling(cx);
     }
