@@ -1,8 +1,8 @@
 //! The checkers of `p2psim faults` are tested themselves: each planted bug is found by the check
 //! that is there for it, within [`SEEDS`] seeds.
 //!
-//! The bugs are compiled in because the root package asks for the feature `planted-bugs` of `chord`
-//! and `dht` among its dev-dependencies; no other build has them.
+//! The bugs are compiled in because the root package asks for the feature `planted-bugs` of `chord`,
+//! `pastry` and `dht` among its dev-dependencies; no other build has them.
 
 use p2pnode::p2psim::cli::Overlay;
 use p2pnode::p2psim::faults::checks::{self, Check};
@@ -13,16 +13,29 @@ const SEEDS: u64 = 200;
 
 /// Runs seeds, with so many nodes or as many as the seed says, until `check` finds something whose text begins with `text`.
 fn is_found(nodes: Option<u64>, machines: &Machines, check: &str, text: &str) {
+    is_found_on(Overlay::Chord, nodes, machines, check, |found| {
+        found.starts_with(text)
+    });
+}
+
+/// The same on an overlay, until `check` finds something whose text is as asked for.
+fn is_found_on(
+    overlay: Overlay,
+    nodes: Option<u64>,
+    machines: &Machines,
+    check: &str,
+    is_meant: impl Fn(&str) -> bool,
+) {
     let alone = || -> Vec<Box<dyn Check>> {
         let all = checks::all().into_iter();
         all.filter(|known| known.name() == check).collect()
     };
     for seed in 0..SEEDS {
-        let Err(violation) = run_seed(Overlay::Chord, seed, nodes, machines, alone()) else {
+        let Err(violation) = run_seed(overlay, seed, nodes, machines, alone()) else {
             continue;
         };
         // Other invariants are checked always: what they find is not what is asked for here.
-        if violation.invariant == check && violation.text.starts_with(text) {
+        if violation.invariant == check && is_meant(&violation.text) {
             println!("found within {} seeds: {violation}", seed + 1);
             return;
         }
@@ -246,5 +259,53 @@ mod ring {
     #[test]
     fn a_list_out_of_order_is_noticed() {
         found(PlantedBug::UnorderedList, "the ring", "ordered lists");
+    }
+}
+
+mod leaves {
+    use super::{Machines, is_found_on};
+    use p2pnode::p2psim::cli::Overlay;
+    use pastry::{PastryConfig, PlantedBug};
+
+    fn found(bug: PlantedBug, check: &str, text: &str) {
+        let pastry = PastryConfig {
+            planted: Some(bug),
+            ..PastryConfig::default()
+        };
+        let machines = Machines {
+            pastry,
+            short_grace: true,
+            ..Machines::default()
+        };
+        let is_meant = |found: &str| found.contains(text);
+        is_found_on(Overlay::Pastry, None, &machines, check, is_meant);
+    }
+
+    #[test]
+    fn an_entry_in_a_wrong_row_is_noticed() {
+        found(
+            PlantedBug::WrongRow,
+            "the leaf sets",
+            "and belongs into row",
+        );
+    }
+
+    #[test]
+    fn a_node_that_its_leaves_do_not_list_answers_for_keys_of_others() {
+        found(PlantedBug::AnswerUnconfirmed, "the leaf sets", "its own is");
+    }
+
+    #[test]
+    fn a_node_that_answers_for_more_than_its_own_is_noticed() {
+        found(PlantedBug::AnswerTooMuch, "the leaf sets", "its own is");
+    }
+
+    #[test]
+    fn a_dead_leaf_that_stays_is_not_a_true_neighbour() {
+        found(
+            PlantedBug::KeepDead,
+            "without faults the ring becomes whole",
+            "",
+        );
     }
 }

@@ -136,6 +136,17 @@ fn churn_is_survived() {
     assert_eq!((report.wrong, report.failed), (0, 0), "{report:?}");
     assert!(report.joins > 50 && report.crashes > 50, "{report:?}");
     assert!(report.lookups > 200, "{report:?}");
+    assert!(report.events_checked > 10_000, "{report:?}");
+}
+
+#[test]
+fn short_sessions_are_survived_as_shipped() {
+    for median in ["84s", "10m"] {
+        let flags = format!("--nodes 200 --session-median {median} --minutes 5");
+        let report = run_churn(&flags);
+        assert_eq!((report.wrong, report.failed), (0, 0), "{report:?}");
+        assert!(report.joins > 30 && report.lookups > 200, "{report:?}");
+    }
 }
 
 /// Hunts with all checks, which must all pass.

@@ -8,9 +8,10 @@
 //! answers for everything up to its end: about log2(N / r) instead of 160. In a network that the
 //! list covers there are none, and no lookup is made for them.
 
+use crate::copied::Copied;
 use crate::near::PARTS;
 use crate::node::{Chord, Phase};
-use crate::slots::{may_be_finger, offset_of, slots, start_of, width_of};
+use crate::slots::{may_be_finger, offset_of, slots, start_of};
 use overlay::lookup::Located;
 use overlay::proximity::Nearest;
 use overlay::{Contact, Cx, Duration, ID_BITS, Id, LookupPurpose, RouterEvent, Time};
@@ -39,6 +40,8 @@ pub(crate) struct Fingers {
     reached: Option<u16>,
     /// The lookup that is out: its token, slot, and whether it looks for a nearer one.
     asked: Option<(u64, u16, bool)>,
+    /// What the successor has told.
+    pub(crate) copied: Copied,
 }
 
 impl Fingers {
@@ -101,7 +104,19 @@ impl Fingers {
             }
         }
         self.entries.retain(|finger| finger.peer.contact.id != id);
-        self.entries.len() != before
+        if self.entries.len() == before {
+            return false;
+        }
+        self.copied.died(id);
+        true
+    }
+
+    /// A node that was told for an empty slot does not answer: the slot is still wanted.
+    pub(crate) fn was_told_dead(&mut self, slot: u16, id: Id) {
+        self.copied.died(id);
+        if !self.wanted.contains(&slot) {
+            self.wanted.push(slot);
+        }
     }
 
     /// Notes a sign of life, and a round trip when one was measured.
@@ -155,7 +170,7 @@ impl Fingers {
     }
 
     /// The slot to look up next, of those from `lowest` up to `top`.
-    fn next(&mut self, lowest: u16, top: u16) -> Option<u16> {
+    pub(crate) fn next(&mut self, lowest: u16, top: u16) -> Option<u16> {
         self.wanted.retain(|wanted| *wanted >= lowest);
         if let Some(wanted) = self.wanted.pop() {
             return Some(wanted);
@@ -209,6 +224,7 @@ impl Chord {
         if self.fingers.is_in_want() {
             return self.look_up_finger(cx);
         }
+        self.fingers.copied.is_done();
         if self.config.proximity && self.config.adaptive {
             return self.tend_fingers(cx);
         }
@@ -236,39 +252,27 @@ impl Chord {
 
     /// Looks up the first node of the slot whose turn it is.
     pub(crate) fn look_up_finger(&mut self, cx: &mut Cx<'_, Self>) {
-        if self.fingers.is_asking() || self.survey.is_some() {
+        if self.fingers.is_asking() || self.fingers.copied.is_asking() || self.survey.is_some() {
             return;
         }
-        let top = slots(self.parts()) - 1;
-        let Some(slot) = self
-            .lowest_finger()
-            .and_then(|lowest| self.fingers.next(lowest, top))
-        else {
-            return;
-        };
-        let key = start_of(self.me.id, slot, self.parts());
-        self.look_up_slot(cx, slot, key, false);
-    }
-
-    /// Looks for a nearer node of the slot whose turn it is, from a random point of it on.
-    pub(crate) fn look_for_nearer(&mut self, cx: &mut Cx<'_, Self>) {
         let top = slots(self.parts()) - 1;
         let Some(lowest) = self.lowest_finger() else {
             return;
         };
-        let slot = self.fingers.next(lowest, top);
-        let Some(slot) = slot.or_else(|| self.fingers.next(lowest, top)) else {
+        if self.fingers.is_in_want() && self.ask_for_fingers(cx) {
+            return;
+        }
+        let Some(slot) = self.fingers.next(lowest, top) else {
             return;
         };
-        let width = width_of(slot, self.parts());
-        let (high, low) = width.wrapping_sub(Id::from_u64(1)).parts();
-        let mut draw = || u128::from(cx.rng.next_u64()) << 64 | u128::from(cx.rng.next_u64());
-        let offset = Id::from_parts(draw() as u32 & high, draw() & low);
-        let key = start_of(self.me.id, slot, self.parts()).wrapping_add(offset);
-        self.look_up_slot(cx, slot, key, self.fingers.has(slot));
+        if let Some(told) = self.fingers.copied.of_slot(self.me.id, slot, self.parts()) {
+            return self.survey_told(cx, slot, told);
+        }
+        let key = start_of(self.me.id, slot, self.parts());
+        self.look_up_slot(cx, slot, key, false);
     }
 
-    fn look_up_slot(&mut self, cx: &mut Cx<'_, Self>, slot: u16, key: Id, nearer: bool) {
+    pub(crate) fn look_up_slot(&mut self, cx: &mut Cx<'_, Self>, slot: u16, key: Id, nearer: bool) {
         self.ticker.since_finger = 0;
         let token = self.token();
         self.fingers.asked = Some((token, slot, nearer));
@@ -311,7 +315,7 @@ impl Chord {
                 self.fingers.went_on(next);
             }
         }
-        self.begin_survey(cx, slot, found.owner);
+        self.begin_survey(cx, slot, found.owner, nearer);
         self.go_on_filling(cx);
     }
 

@@ -26,6 +26,7 @@
 pub mod bootstrap;
 pub mod cession;
 mod config;
+mod copied;
 mod fingers;
 pub mod invariants;
 mod join;
@@ -46,6 +47,7 @@ mod tend;
 mod ticker;
 
 pub use config::{ChordConfig, MAX_SUCCESSORS, Period};
+pub use copied::MAX_TOLD_FINGERS;
 pub use fingers::Finger;
 pub use join::{MAX_JOIN_LOOKUPS, MAX_JOIN_QUERIES};
 pub use message::{ChordMessage, ChordTimer};

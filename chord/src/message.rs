@@ -67,6 +67,18 @@ pub enum ChordMessage {
         /// The successors.
         successors: Vec<Contact>,
     },
+    /// Tell me your fingers: I am just before you, and some of mine are missing.
+    AskFingers {
+        /// Names the question.
+        token: u64,
+    },
+    /// The fingers of a member, [`MAX_TOLD_FINGERS`](crate::MAX_TOLD_FINGERS) at most.
+    Fingers {
+        /// Which question.
+        token: u64,
+        /// The fingers, the farthest first.
+        fingers: Vec<Contact>,
+    },
 }
 
 /// A timer of a Chord node. A stale one is recognised by its number.
@@ -98,7 +110,7 @@ pub enum ChordTimer {
         /// Only the latest is meant.
         token: u64,
     },
-    /// The time to measure the alternates of a finger is over.
+    /// The time to measure the alternates of a finger, or to be told fingers, is over.
     Survey {
         /// Only the latest is meant.
         token: u64,

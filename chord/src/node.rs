@@ -243,6 +243,8 @@ impl Chord {
             ChordMessage::Leaving => self.on_leaving(cx, from),
             ChordMessage::Ceded { start } => self.on_ceded(cx, from, start),
             ChordMessage::AskList { token } => self.on_ask_list(cx, from, token),
+            ChordMessage::AskFingers { token } => self.on_ask_fingers(cx, from, token),
+            ChordMessage::Fingers { token, fingers } => self.on_fingers(cx, from, token, fingers),
             ChordMessage::List { token, successors } => {
                 if message::is_sound(from, None, &successors) {
                     self.on_list(cx, from, token, &successors);

@@ -7,6 +7,7 @@ pub mod control;
 pub mod frames;
 pub mod machine;
 mod network;
+pub mod pastry;
 pub mod store;
 pub mod wire_message;
 

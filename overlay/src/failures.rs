@@ -3,6 +3,10 @@
 //! MSPastry (DSN 2004, section 4.1): a node measures the rate of failures among the peers that it
 //! watches, and chooses the period of probing so that a lookup meets a dead entry with a given
 //! probability.
+//!
+//! Deviation: the paper watches the leaf set and the routing table, and computes the rate from the last K
+//! failures; so do we, with K = 16. It also gets the estimates of others with their messages, and
+//! takes the median; here each node has its own only.
 
 use crate::{Duration, Time};
 use std::collections::VecDeque;

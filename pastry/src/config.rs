@@ -40,6 +40,9 @@ pub struct PastryConfig {
     /// Whether the tables are maintained at all. `false`: no timer is ever armed, and the silence
     /// of a peer changes nothing. Default true.
     pub maintain: bool,
+    /// A bug to be found by a test. Default none.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::PlantedBug>,
 }
 
 impl Default for PastryConfig {
@@ -56,6 +59,8 @@ impl Default for PastryConfig {
             target_loss: 0.05,
             proximity: true,
             maintain: true,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
         }
     }
 }

@@ -13,14 +13,18 @@
 //! 4. *Entering*: all of them are asked to list us. From the first that does, our part is nobody's
 //!    until the last one has confirmed: one round trip, as nobody is asked who did not just answer.
 //!
+//! Deviation: who has joined tells the others that it is there and how far it is, not its whole state;
+//! whoever wants its rows asks for them.
+//!
 //! Deviation: the rows are asked for along the path that the lookup reports, instead of being sent
 //! by each hop. So the lookup is the one that all overlays share, and rows that are lost on the
 //! way are asked for again.
 
 use crate::MAX_LEAVES;
 use crate::leaves::Side;
-use crate::message::{PastryMessage, PastryTimer};
+use crate::message::PastryTimer;
 use crate::node::{Pastry, Phase};
+use crate::planted::PlantedBug;
 use crate::probe::Purpose;
 use crate::ticker::between;
 use overlay::lookup::Located;
@@ -282,8 +286,10 @@ impl Pastry {
         if let Phase::Joining(joining) = &mut self.phase {
             joining.stage = Stage::Entering;
         }
-        for contact in self.leaves.members().to_vec() {
-            self.probe(cx, contact, Purpose::Enter);
+        if !self.config.has_bug(PlantedBug::AnswerUnconfirmed) {
+            for contact in self.leaves.members().to_vec() {
+                self.probe(cx, contact, Purpose::Enter);
+            }
         }
         self.join_progress(cx);
     }
@@ -296,7 +302,8 @@ impl Pastry {
         let Phase::Joining(joining) = &self.phase else {
             return;
         };
-        let confirmed = |leaf: &Contact| joining.confirmed.contains(&leaf.id);
+        let unasked = self.config.has_bug(PlantedBug::AnswerUnconfirmed);
+        let confirmed = |leaf: &Contact| unasked || joining.confirmed.contains(&leaf.id);
         let members = self.leaves.members().iter();
         let unaware: Vec<Contact> = members.filter(|leaf| !confirmed(leaf)).copied().collect();
         if !unaware.is_empty() {
@@ -326,12 +333,7 @@ impl Pastry {
         if !self.config.maintain {
             return;
         }
-        for entry in self.table.entries() {
-            if !self.leaves.contains(entry.contact().id) {
-                let rtt_us = entry.peer.rtt.map(Duration::as_micros);
-                cx.send(entry.contact(), PastryMessage::Announce { rtt_us });
-            }
-        }
+        self.announce(cx);
         self.quicken(cx);
         self.arm_upkeep(cx);
     }

@@ -32,6 +32,7 @@ mod message;
 pub mod nearby;
 mod node;
 mod owned;
+mod planted;
 pub mod point;
 mod probe;
 pub mod reunite;
@@ -47,6 +48,8 @@ pub use join::MAX_JOIN_LOOKUPS;
 pub use leaves::{LeafSet, Side};
 pub use message::{Leaves, MAX_ROW_NODES, PastryMessage, PastryTimer, Standing};
 pub use node::Pastry;
+#[cfg(feature = "planted-bugs")]
+pub use planted::PlantedBug;
 pub use point::Point;
 pub use probe::MAX_PROBES;
 pub use table::Table;

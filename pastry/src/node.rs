@@ -5,6 +5,7 @@ use crate::join::Joining;
 use crate::leaves::{LeafSet, Side};
 use crate::message::{Leaves, PastryMessage, PastryTimer, Standing};
 use crate::nearby::Nearby;
+use crate::planted::PlantedBug;
 use crate::probe::Probes;
 use crate::reunite::Lost;
 use crate::solitude::History;
@@ -266,6 +267,9 @@ impl Pastry {
             let is_taken = self.table.offer(from, rtt, cx.now);
             if is_taken && !is_first {
                 self.search.found();
+            }
+            if self.config.has_bug(PlantedBug::WrongRow) {
+                self.table.misplace_first();
             }
             self.take_in(cx, from);
         }

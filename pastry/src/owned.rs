@@ -7,6 +7,7 @@
 
 use crate::leaves::Side;
 use crate::node::Pastry;
+use crate::planted::PlantedBug;
 use crate::point::{Point, arc_between};
 use overlay::{Arc, Contact, OwnedArc};
 
@@ -31,7 +32,9 @@ impl Pastry {
         };
         let me = Point::of(self.me.id);
         let start = Point::of(before.id).midway_to(me);
+        let too_much = u128::from(self.config.has_bug(PlantedBug::AnswerTooMuch)) << 100;
         let end = me.midway_to(Point::of(after.id));
+        let end = Point(end.0.wrapping_add(too_much));
         let around = self.around(replicas);
         let mut arcs: Vec<(Point, Vec<Contact>)> = Vec::new();
         for cut in cuts(&around, start, end) {

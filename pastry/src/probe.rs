@@ -38,6 +38,8 @@ pub(crate) enum Purpose {
     CheckEntry,
     /// What does this node have in these rows?
     Rows { first: u8, last: u8 },
+    /// Does this node have somebody for an empty slot of this row?
+    Fill { row: u8 },
     /// Whom does this node have near it?
     Nearby,
     /// Is this lost contact back?
@@ -140,6 +142,11 @@ impl Pastry {
         probe.sent = cx.now;
         let message = match probe.purpose {
             Purpose::Rows { first, last } => PastryMessage::AskRows { token, first, last },
+            Purpose::Fill { row } => PastryMessage::AskRows {
+                token,
+                first: row,
+                last: row,
+            },
             Purpose::Nearby => PastryMessage::AskNearby { token },
             purpose if purpose.is_exchange() => PastryMessage::Exchange {
                 token,
@@ -206,7 +213,9 @@ impl Pastry {
         let tries = self.config.tries.max(1);
         match purpose {
             Purpose::Check { hinted: true } => HINTED_TRIES.min(tries),
-            Purpose::CheckEntry | Purpose::Rows { .. } | Purpose::Nearby => ENTRY_TRIES,
+            Purpose::CheckEntry | Purpose::Rows { .. } | Purpose::Fill { .. } | Purpose::Nearby => {
+                ENTRY_TRIES
+            }
             Purpose::Measure | Purpose::Lost => 1,
             Purpose::Exchange | Purpose::Check { .. } if self.leaves.members().len() == 1 => {
                 tries * crate::solitude::LAST_LEAF_ROUNDS

@@ -147,6 +147,13 @@ impl Table {
         self.entries.len() < before
     }
 
+    /// Moves the first entry one row down: only a planted bug does that.
+    pub(crate) fn misplace_first(&mut self) {
+        if let Some(first) = self.entries.first_mut() {
+            first.row = first.row.saturating_add(1);
+        }
+    }
+
     /// Takes everybody out.
     pub fn clear(&mut self) {
         self.entries.clear();

@@ -4,7 +4,7 @@
 //! cost, whatever the size of the network. Entries that gave no sign of life for the period that
 //! the measured failure rate allows are probed; every acknowledged hop of a lookup is one.
 
-use crate::message::{MAX_ROW_NODES, PastryTimer};
+use crate::message::{MAX_ROW_NODES, PastryMessage, PastryTimer};
 use crate::node::Pastry;
 use crate::point::{POINT_BITS, Point};
 use crate::probe::{Probe, Purpose};
@@ -46,9 +46,16 @@ impl Pastry {
         let full = 3 * ((1_usize << self.config.bits()) - 1) / 4;
         let is_full = |row: &u8| self.table.row(*row).count() >= full;
         let hops = (0..=self.table.last_row()).take_while(is_full).count() as f64;
-        let leaves = self.leaves.members().len();
         self.failures
-            .period(hops, self.config.target_loss, leaves, now)
+            .period(hops, self.config.target_loss, self.watched(), now)
+    }
+
+    /// How many nodes are probed, so that their deaths are noticed: leaves, and entries that are
+    /// none.
+    fn watched(&self) -> usize {
+        let entries = self.table.entries().iter();
+        let others = entries.filter(|entry| !self.leaves.contains(entry.contact().id));
+        self.leaves.members().len() + others.count()
     }
 
     /// One round.
@@ -120,6 +127,25 @@ impl Pastry {
         near.get(at as usize).map(|(_, contact)| *contact)
     }
 
+    /// Tells everybody in the routing table and the neighbourhood set that this node is there
+    /// (Middleware 2001, section 2.4: it "transmits a copy of its resulting state" to them). The
+    /// leaves know it.
+    pub(crate) fn announce(&self, cx: &mut Cx<'_, Self>) {
+        let entries = self.table.entries().iter();
+        let entries = entries.map(|entry| (entry.contact(), entry.peer.rtt));
+        let near = self.nearby.measurements();
+        let near = near.map(|(rtt, contact)| (contact, Some(rtt)));
+        let mut told: Vec<(Contact, Option<Duration>)> = entries.chain(near).collect();
+        told.sort_unstable();
+        told.dedup_by_key(|(contact, _)| contact.id);
+        for (contact, rtt) in told {
+            if !self.leaves.contains(contact.id) {
+                let rtt_us = rtt.map(Duration::as_micros);
+                cx.send(contact, PastryMessage::Announce { rtt_us });
+            }
+        }
+    }
+
     /// A new member has told how far it is: when that is nearer than what we have, we measure it.
     pub(crate) fn on_announce(
         &mut self,
@@ -140,8 +166,8 @@ impl Pastry {
         }
     }
 
-    /// The nodes of some rows, for a peer: without itself, and with this node, which has a place
-    /// in each of them.
+    /// The nodes of some rows, for a peer: without itself. This node is not among them, in whose
+    /// table it has no place; the peer hears it by the answer.
     pub(crate) fn rows_for(&self, asker: Contact, first: u8, last: u8) -> Vec<Contact> {
         if !self.is_active() {
             return Vec::new();
@@ -166,14 +192,18 @@ impl Pastry {
         probe: &Probe,
         nodes: &[Contact],
     ) {
-        if let Purpose::Rows { .. } = probe.purpose {
+        let fills = matches!(probe.purpose, Purpose::Fill { .. });
+        // A node that is no member has nothing to tell, and must not be listed for it.
+        if (fills || matches!(probe.purpose, Purpose::Rows { .. })) && !nodes.is_empty() {
             self.heard(cx, from, crate::Standing::Active);
-            self.measure_new(cx, nodes);
+            self.measure_new(cx, nodes, !fills);
         }
         self.join_progress(cx);
     }
 
-    fn measure_new(&mut self, cx: &mut Cx<'_, Self>, nodes: &[Contact]) {
+    /// Measures the nodes that would fill empty slots, and those that may be `nearer` than whom the
+    /// table has.
+    fn measure_new(&mut self, cx: &mut Cx<'_, Self>, nodes: &[Contact], nearer: bool) {
         for contact in nodes.iter().take(MAX_ROW_NODES) {
             let under_way = self.probes.count(|purpose| purpose == Purpose::Measure);
             if under_way >= MAX_MEASURED {
@@ -183,7 +213,7 @@ impl Pastry {
                 && self.table.entry_of(contact.id).is_none()
                 && !self.lost.is_shunned(contact.id, cx.now);
             let is_of_use = self.table.lacks(contact.id)
-                || self.config.proximity && self.rtt.get(contact.id).is_none();
+                || nearer && self.config.proximity && self.rtt.get(contact.id).is_none();
             if is_new && is_of_use {
                 self.probe(cx, *contact, Purpose::Measure);
             }
@@ -201,18 +231,17 @@ impl Pastry {
             return;
         }
         if self.leaves.contains(contact.id) {
+            // Its death counts when it is no leaf any more.
             self.probe(cx, contact, Purpose::Check { hinted: false });
+        } else {
+            self.failures.note(cx.now);
         }
         // Somebody in the same row may know another node for the slot; as in the paper, section
         // 2.4, "Routing table repair", but once, and the rest is periodic.
         let (row, _) = slot;
         let next = self.table.row(row).next().map(Entry::contact);
         if let Some(helper) = next {
-            let purpose = Purpose::Rows {
-                first: row,
-                last: row,
-            };
-            self.probe(cx, helper, purpose);
+            self.probe(cx, helper, Purpose::Fill { row });
         }
     }
 

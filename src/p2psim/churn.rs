@@ -3,84 +3,41 @@
 //! The network starts with correct tables and maintains them as in the Chord paper (stabilising
 //! every 15 to 45 s, by a uniform draw). Joins, crashes and lookups are Poisson processes; every
 //! answer is judged by the oracle over the whole time of the operation. Zave's invariant is checked
-//! after every event: here its premises always hold, but for a network of at most r members.
+//! after every event: here its premises always hold, but for a network of at most r members. In the
+//! end nobody joins or crashes any more, and all neighbours must become the true ones.
 
+pub use super::churn_report::ChurnReport;
+use super::churn_report::complain;
 use super::churn_tables::{print, rate_table};
 use super::cli::{ChurnArgs, Overlay, Rate};
-use super::invariants::{SharedOracle, Track};
+use super::invariants::{Coverage, SharedOracle, Track};
 use super::overlays::{self, Node, Pace, Scope, Settings, Simulated};
 use super::progress::{Progress, print_cost};
-use super::tally::{Pending, Tally, Timeouts};
+use super::tally::{Pending, Tally};
 use super::{RunError, write_json};
 use chord::Chord;
 use overlay::lookup::{Located, LookupConfig, LookupError, LookupRequest};
 use overlay::lookup::{RoutingCall, RoutingEvent};
 use overlay::{Duration, Id, OpId, RouterEvent, Time};
 use pastry::Pastry;
-use serde::Serialize;
-use sim::{Agenda, Config, Dice, Summary, Told, Verdict, World};
+use sim::{Agenda, Config, Dice, Told, Verdict, World};
+use std::cell::Cell;
 use std::io::Write;
+use std::rc::Rc;
 
 /// One lookup a second in the whole network, as in the paper.
 const LOOKUP_EVERY: Duration = Duration::from_secs(1);
 /// After the last lookup, answers are waited for this long; it exceeds all attempts of a lookup.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Without joins and crashes, all neighbours are the true ones within this time: a list of 20 that is
+/// looked after every 15 to 45 s needs ten minutes.
+const SETTLE_WITHIN: Duration = Duration::from_secs(3_600);
+/// How often it is looked whether they are.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Most wrong answers that are described: one is enough to begin with.
 const MAX_COMPLAINTS: usize = 5;
 /// The stream of entropy that the plan draws from.
 const PLAN: u32 = 1;
-
-/// What the experiment found.
-#[derive(Clone, Debug, Serialize)]
-pub struct ChurnReport {
-    /// Nodes at the start.
-    pub nodes: u64,
-    /// Joins a second, and as many crashes.
-    pub joins_per_s: f64,
-    /// Simulated minutes.
-    pub minutes: u64,
-    /// Lookups that ended; those of an origin that crashed meanwhile are not counted.
-    pub lookups: u64,
-    /// Right answers.
-    pub correct: u64,
-    /// Wrong answers.
-    pub wrong: u64,
-    /// Lookups without an answer.
-    pub failed: u64,
-    /// Lookups that did not succeed (failed or wrong), for each 10,000.
-    pub failed_per_10000: f64,
-    /// Lookups whose origin crashed before their end.
-    pub abandoned: u64,
-    /// Nodes that joined.
-    pub joins: u64,
-    /// Nodes that tried to join and gave up.
-    pub join_failures: u64,
-    /// Nodes that crashed.
-    pub crashes: u64,
-    /// Network steps to the owner.
-    pub hops: Summary,
-    /// Silent hops.
-    pub timeouts: Timeouts,
-    /// From the call to the answer.
-    pub latency_ms: Summary,
-    /// Messages sent by all nodes.
-    pub messages: u64,
-    /// Messages of maintenance, a second and node.
-    pub control_messages_per_node_s: f64,
-    /// The hash of everything that happened, 16 hexadecimal digits.
-    pub trace_hash: String,
-    /// The first wrong answers in words, and last the command that replays them.
-    #[serde(skip)]
-    pub complaints: Vec<String>,
-}
-
-impl ChurnReport {
-    /// Whether no answer was wrong.
-    #[must_use]
-    pub const fn is_right(&self) -> bool {
-        self.wrong == 0
-    }
-}
 
 /// Runs the experiment, prints the result, and says whether no answer was wrong.
 pub(super) fn command(args: &ChurnArgs, out: &mut dyn Write) -> Result<bool, RunError> {
@@ -97,14 +54,6 @@ pub(super) fn command(args: &ChurnArgs, out: &mut dyn Write) -> Result<bool, Run
     complain(&report);
     print_cost(wall);
     Ok(report.is_right())
-}
-
-/// Describes wrong answers on standard error.
-pub(super) fn complain(report: &ChurnReport) {
-    report
-        .complaints
-        .iter()
-        .for_each(|complaint| eprintln!("{complaint}"));
 }
 
 /// Runs the experiment.
@@ -130,7 +79,7 @@ fn run_on<R: Simulated>(
     args: &ChurnArgs,
     mut progress: Progress,
 ) -> Result<(ChurnReport, std::time::Duration), RunError> {
-    let mut experiment: Experiment<R> = Experiment::new(args);
+    let mut experiment: Experiment<R> = Experiment::new(args)?;
     let end = Time::ZERO + Duration::from_secs(args.minutes * 60);
     while let Some(due) = experiment.agenda.next_at().filter(|&at| at <= end) {
         while !experiment.world.advance(due)? {
@@ -144,7 +93,27 @@ fn run_on<R: Simulated>(
     while !experiment.tally.pending.is_empty() && !experiment.world.advance(last)? {
         experiment.collect()?;
     }
-    Ok((experiment.report(args), progress.finish()))
+    let mut report = experiment.report(args);
+    report.settled_after_s = experiment.settle(end)?;
+    Ok((report, progress.finish()))
+}
+
+/// The command that runs this experiment again.
+fn replay(args: &ChurnArgs) -> String {
+    let churn = args.session_median.map_or_else(
+        || format!("--joins-per-s {}", args.joins_per_s.per_second),
+        |median| format!("--session-median={}", median.to_string().replace(' ', "")),
+    );
+    let file = args.latency.as_ref();
+    format!(
+        "p2psim churn --overlay {} --nodes {} {churn} --minutes {} --seed {} --successors {}{}",
+        args.overlay,
+        args.nodes,
+        args.minutes,
+        args.seed,
+        args.list_length(),
+        file.map_or_else(String::new, |file| format!(" --latency {}", file.display())),
+    )
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,10 +128,13 @@ struct Experiment<R: Simulated> {
     world: World<Node<R>>,
     oracle: SharedOracle,
     settings: Settings,
+    coverage: Rc<Cell<Coverage>>,
     agenda: Agenda<Action>,
     dice: Dice,
     churn: Rate,
     tally: Tally,
+    /// Members, summed over the seconds of the churn.
+    node_seconds: u64,
     abandoned: u64,
     joins: u64,
     join_failures: u64,
@@ -172,22 +144,12 @@ struct Experiment<R: Simulated> {
 }
 
 impl<R: Simulated> Experiment<R> {
-    fn new(args: &ChurnArgs) -> Self {
-        let config = Config::new(args.seed);
+    fn new(args: &ChurnArgs) -> Result<Self, RunError> {
+        let mut config = Config::new(args.seed);
+        config.latency = super::latency(args.latency.as_deref())?;
         let latency = config.latency.clone();
         let mut world = World::new(config);
-        let replay = format!(
-            "p2psim churn --overlay {} --nodes {} {} --minutes {} --seed {} --successors {}",
-            args.overlay,
-            args.nodes,
-            args.session_median.map_or_else(
-                || format!("--joins-per-s {}", args.joins_per_s.per_second),
-                |median| format!("--session-median {median}").replace(' ', ""),
-            ),
-            args.minutes,
-            args.seed,
-            args.successors
-        );
+        let replay = replay(args);
         world.set_replay(replay.clone());
         let lookup = LookupConfig {
             cache: false,
@@ -196,7 +158,7 @@ impl<R: Simulated> Experiment<R> {
             ..LookupConfig::default()
         };
         let settings = Settings {
-            successors: args.successors as usize,
+            successors: args.list_length() as usize,
             pace: match args.session_median {
                 Some(_) => Pace::Shipped,
                 None => Pace::Paper,
@@ -213,15 +175,17 @@ impl<R: Simulated> Experiment<R> {
         }
         world.classify(overlays::kind_of);
         world.watch(Box::new(Track::new(oracle.clone())));
-        R::watch(&mut world, oracle.clone(), Scope::Strict);
+        let coverage = R::watch(&mut world, oracle.clone(), Scope::Strict);
         let mut experiment = Self {
             world,
             oracle,
             settings,
+            coverage,
             agenda: Agenda::default(),
             dice,
             churn: args.rate(),
             tally: Tally::default(),
+            node_seconds: 0,
             abandoned: 0,
             joins: 0,
             join_failures: 0,
@@ -232,7 +196,7 @@ impl<R: Simulated> Experiment<R> {
         for action in [Action::Join, Action::Crash, Action::Ask, Action::Second] {
             experiment.plan_next(action);
         }
-        experiment
+        Ok(experiment)
     }
 
     /// Plans when an action happens next.
@@ -261,6 +225,7 @@ impl<R: Simulated> Experiment<R> {
             Action::Ask => self.ask(),
             Action::Second => {
                 progress.step();
+                self.node_seconds += self.oracle.borrow().members().len() as u64;
                 // No lookup under way began earlier than its patience.
                 self.oracle
                     .borrow_mut()
@@ -360,6 +325,24 @@ impl<R: Simulated> Experiment<R> {
         }
     }
 
+    /// Lets the network come to rest; gives how many seconds after `since`, the end of the churn, all
+    /// neighbours were the true ones.
+    fn settle(&mut self, since: Time) -> Result<f64, RunError> {
+        loop {
+            let now = self.world.now();
+            let result = R::whole(&self.world, &self.oracle.borrow());
+            match result {
+                Ok(()) => return Ok(now.since(since).as_micros() as f64 / 1e6),
+                Err(text) if now.since(since) >= SETTLE_WITHIN => {
+                    let check = "without churn all neighbours become the true ones";
+                    return Err(self.world.violation(check, None, text).into());
+                }
+                Err(_) => self.world.run_until(now + LOOK_EVERY)?,
+            }
+            self.collect()?;
+        }
+    }
+
     fn report(&self, args: &ChurnArgs) -> ChurnReport {
         let failed = self.tally.failed + self.tally.pending.len() as u64;
         let lookups = self.tally.correct + self.tally.wrong + failed;
@@ -368,7 +351,6 @@ impl<R: Simulated> Experiment<R> {
         if !complaints.is_empty() {
             complaints.push(format!("replay: {}", self.replay));
         }
-        let node_seconds = args.nodes as f64 * self.world.now().0 as f64 / 1e6;
         ChurnReport {
             nodes: args.nodes,
             joins_per_s: args.rate().per_second,
@@ -387,7 +369,9 @@ impl<R: Simulated> Experiment<R> {
             latency_ms: self.tally.latency_ms(),
             messages: counters.sent,
             control_messages_per_node_s: counters.sent_by_kind[overlays::CONTROL] as f64
-                / node_seconds,
+                / self.node_seconds.max(1) as f64,
+            events_checked: self.coverage.get().checked,
+            settled_after_s: 0.0,
             trace_hash: self.world.trace_hash().to_string(),
             complaints,
         }

@@ -1,6 +1,7 @@
 //! The churn experiment in rows, beside the paper's.
 
-use super::churn::{ChurnReport, complain, run};
+use super::churn::{ChurnReport, run};
+use super::churn_report::complain;
 use super::cli::{ChurnArgs, Rate};
 use super::{RunError, paper};
 use sim::Table;
@@ -58,8 +59,15 @@ pub(super) fn print(
     writeln!(out, "{table}")?;
     writeln!(
         out,
-        "{} crashes, {} joins given up, {} lookups abandoned with their origin; {} messages; trace {}",
-        report.crashes, report.join_failures, report.abandoned, report.messages, report.trace_hash
+        "{} crashes, {} joins given up, {} lookups abandoned with their origin; {} messages; \
+         promises checked after {} events; all neighbours right {:.0} s after the last crash; trace {}",
+        report.crashes,
+        report.join_failures,
+        report.abandoned,
+        report.messages,
+        report.events_checked,
+        report.settled_after_s,
+        report.trace_hash
     )?;
     Ok(())
 }
@@ -80,7 +88,7 @@ pub(super) fn rate_table(args: &ChurnArgs, out: &mut dyn Write) -> Result<bool, 
         is_right &= report.is_right();
         table.row(cells(&report, Some(failures)));
     }
-    let (nodes, successors, seed) = (args.nodes, args.successors, args.seed);
+    let (nodes, successors, seed) = (args.nodes, args.list_length(), args.seed);
     writeln!(
         out,
         "{nodes} nodes, {successors} successors, seed {seed}\n\n{table}"

@@ -266,9 +266,13 @@ pub struct ChurnArgs {
     /// Decides everything that is random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Entries in each node's successor list.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=64))]
-    pub successors: u64,
+    /// Entries in each node's successor list, for Chord; otherwise 20 as in the Chord paper, or with
+    /// `--session-median` 8 as shipped.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub successors: Option<u64>,
+    /// Measured round-trip times in milliseconds, a square matrix; otherwise 50 ms one way.
+    #[arg(long, value_name = "FILE")]
+    pub latency: Option<PathBuf>,
     /// Run the eight rates of the Chord paper, 167 minutes each, and print them beside the paper's.
     #[arg(long, conflicts_with_all = ["joins_per_s", "minutes", "json"])]
     pub paper: bool,
@@ -278,6 +282,13 @@ pub struct ChurnArgs {
 }
 
 impl ChurnArgs {
+    /// Entries in each node's successor list.
+    #[must_use]
+    pub fn list_length(&self) -> u64 {
+        let usual = if self.session_median.is_some() { 8 } else { 20 };
+        self.successors.unwrap_or(usual)
+    }
+
     /// Joins a second, and as many crashes.
     #[must_use]
     pub fn rate(&self) -> Rate {

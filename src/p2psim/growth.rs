@@ -9,7 +9,9 @@ use sim::{Oracle, World};
 
 /// So many nodes of a hundred join in a second, and at least one.
 const JOINS_PERCENT: usize = 5;
-/// How often it is looked who has joined.
+/// Once all have joined, all neighbours are the true ones within this time.
+const SETTLE_WITHIN: Duration = Duration::from_secs(600);
+/// How often it is looked who has joined, and whether all neighbours are the true ones.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The stream of entropy that ids and the members joined through come from.
 const JOINS: u32 = 101;
@@ -58,10 +60,20 @@ pub(super) fn grow<R: Simulated>(
     }
     let until = world.now() + rest;
     world.run_until(until)?;
-    world.take_events();
     let _ = progress.finish();
     let live = world
         .live()
         .map(|(node, machine)| (machine.router().me().id, node));
-    Ok(Oracle::complete(R::OWNERSHIP, live))
+    let oracle = Oracle::complete(R::OWNERSHIP, live);
+    let limit = world.now() + SETTLE_WITHIN;
+    while let Err(text) = R::whole(world, &oracle) {
+        if world.now() >= limit {
+            let check = "all neighbours of a network that grew are the true ones";
+            return Err(world.violation(check, None, text).into());
+        }
+        let until = world.now() + LOOK_EVERY;
+        world.run_until(until)?;
+    }
+    world.take_events();
+    Ok(oracle)
 }

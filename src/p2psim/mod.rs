@@ -8,6 +8,7 @@
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
 pub mod churn;
+mod churn_report;
 mod churn_tables;
 pub mod cli;
 pub mod compare;

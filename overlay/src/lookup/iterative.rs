@@ -75,7 +75,7 @@ impl<R: KeyRouter> Routing<R> {
         walk.asked = walk.candidates.remove(0);
         walk.sent = cx.now;
         walk.questions += 1;
-        let hop = self.draw_number(cx);
+        let hop = self.draw_number(cx, LookupId(walk.lookup).is_for_tables());
         let ask = LookupMessage::Ask {
             hop,
             key,

@@ -4,9 +4,19 @@ use crate::{Arc, Contact, Hop, Id};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+/// The bit of a lookup's or hop's number that says for whom the lookup is.
+pub(super) const FOR_TABLES: u64 = 1;
+
 /// Names one attempt of one lookup; unique at its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LookupId(pub u64);
+
+impl LookupId {
+    /// Whether it is for the tables of its origin, and not for the layer above.
+    pub(super) const fn is_for_tables(self) -> bool {
+        self.0 & FOR_TABLES != 0
+    }
+}
 
 /// A message of the common lookup. Appended only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +64,24 @@ pub enum LookupMessage {
         /// The answer.
         step: NextStep,
     },
+}
+
+impl LookupMessage {
+    /// Whether it belongs to a lookup that a router makes for its own tables, to join for one: the
+    /// price of maintenance, and not of what users ask. Only for counting: a peer may say anything.
+    #[must_use]
+    pub const fn is_for_tables(&self) -> bool {
+        let number = match self {
+            Self::Forward(forward) => forward.lookup.0,
+            Self::Answer(answer) => answer.lookup.0,
+            Self::DeadEnd { lookup, .. } => lookup.0,
+            Self::Taken { hop }
+            | Self::Refused { hop }
+            | Self::Ask { hop, .. }
+            | Self::Told { hop, .. } => *hop,
+        };
+        LookupId(number).is_for_tables()
+    }
 }
 
 /// A request on its way.

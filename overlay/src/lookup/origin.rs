@@ -54,7 +54,7 @@ impl<R: KeyRouter> Routing<R> {
         if self.origins.len() >= MAX_LOOKUPS {
             return self.finish(cx, asker, Err(LookupError::Busy));
         }
-        let lookup = self.draw_number(cx);
+        let lookup = self.draw_number(cx, matches!(asker, Asker::Router(_)));
         let origin = Origin {
             asker,
             request,

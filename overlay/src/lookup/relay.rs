@@ -123,7 +123,7 @@ impl<R: KeyRouter> Routing<R> {
         forward: Forward,
         tried: SmallVec<[Id; 4]>,
     ) {
-        let hop = self.draw_number(cx);
+        let hop = self.draw_number(cx, forward.lookup.is_for_tables());
         let mut message = forward.clone();
         message.hop = hop;
         message.last = next.last;

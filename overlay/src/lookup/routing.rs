@@ -2,6 +2,7 @@
 
 use super::cache::{ArcCache, CachedArc};
 use super::iterative::Walk;
+use super::message::FOR_TABLES;
 use super::origin::{Asker, Origin};
 use super::relay::Relay;
 use super::suspects::Suspects;
@@ -202,10 +203,12 @@ impl<R: KeyRouter> Routing<R> {
         self.relays.len()
     }
 
-    pub(super) fn draw_number(&mut self, cx: &mut Cx<'_, Self>) -> u64 {
+    /// A new number for a lookup, or for a hop of one. Its lowest bit says whether the lookup is
+    /// for a router's own tables: see [`LookupMessage::is_for_tables`].
+    pub(super) fn draw_number(&mut self, cx: &mut Cx<'_, Self>, for_tables: bool) -> u64 {
         let number = self.next_number.unwrap_or_else(|| cx.rng.next_u64());
-        self.next_number = Some(number.wrapping_add(1));
-        number
+        self.next_number = Some(number.wrapping_add(2));
+        number & !FOR_TABLES | u64::from(for_tables)
     }
 
     pub(super) fn send(&self, cx: &mut Cx<'_, Self>, to: Contact, message: LookupMessage) {

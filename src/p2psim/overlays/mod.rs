@@ -16,9 +16,10 @@ use std::rc::Rc;
 /// A node that only routes.
 pub(super) type Node<R> = Routing<R>;
 
-/// The kind of messages that maintain the tables, in the world's counters.
+/// The kind of messages that maintain the tables, in the world's counters: the routers' own, and
+/// those of the lookups that routers make to join and to fill their tables.
 pub(super) const CONTROL: usize = 0;
-/// The kind of messages that carry lookups.
+/// The kind of messages that carry the lookups of users.
 const LOOKUP: usize = 1;
 
 /// Stabilisation in the Chord paper's experiments: uniformly every 15 to 45 s.
@@ -196,6 +197,7 @@ pub(super) fn round_trips(
 pub(super) const fn kind_of<P>(message: &RoutingMessage<P>) -> usize {
     match message {
         RoutingMessage::Router(_) => CONTROL,
+        RoutingMessage::Lookup(message) if message.is_for_tables() => CONTROL,
         RoutingMessage::Lookup(_) => LOOKUP,
     }
 }

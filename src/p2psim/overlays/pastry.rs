@@ -26,8 +26,15 @@ impl Simulated for Pastry {
         Self::new(me, config(settings))
     }
 
-    fn with_machines(me: Contact, machines: &Machines, _successors: usize) -> Self {
-        Self::new(me, machines.pastry.clone())
+    /// Half as many leaves on either side as Chord has successors, but never fewer than the other
+    /// replicas of a key, which a root must know on either side.
+    fn with_machines(me: Contact, machines: &Machines, successors: usize) -> Self {
+        let others = machines.dht.replicas.saturating_sub(1);
+        let config = PastryConfig {
+            leaves: 2 * (successors / 2).max(others).max(1),
+            ..machines.pastry.clone()
+        };
+        Self::new(me, config)
     }
 
     fn correct(
@@ -71,9 +78,13 @@ impl Simulated for Pastry {
         for (_, machine) in world.live() {
             let node = machine.router();
             entries_share_their_rows_prefix(node)?;
-            let mut leaves = node.leaves().members().iter();
-            let has_live = leaves.any(|leaf| oracle.is_member(leaf.id));
-            standing.stranded += usize::from(!has_live);
+            let leaves = node.leaves().members().iter();
+            let live = leaves.filter(|leaf| oracle.is_member(leaf.id)).count();
+            standing.stranded += usize::from(live == 0);
+            if live == node.leaves().members().len() {
+                // None of them died: then they still are the nearest.
+                node.neighbours_are_true(oracle)?;
+            }
             standing.generations += node.generation();
         }
         Ok(standing)
