@@ -28,13 +28,8 @@ impl Simulated for Pastry {
 
     /// Half as many leaves on either side as Chord has successors, but never fewer than the other
     /// replicas of a key, which a root must know on either side.
-    fn with_machines(me: Contact, machines: &Machines, successors: usize) -> Self {
-        let others = machines.dht.replicas.saturating_sub(1);
-        let config = PastryConfig {
-            leaves: 2 * (successors / 2).max(others).max(1),
-            ..machines.pastry.clone()
-        };
-        Self::new(me, config)
+    fn with_machines(me: Contact, machines: &Machines, _successors: usize) -> Self {
+        Self::new(me, machines.pastry.clone())
     }
 
     fn correct(
