@@ -26,8 +26,6 @@ impl Simulated for Pastry {
         Self::new(me, config(settings))
     }
 
-    /// Half as many leaves on either side as Chord has successors, but never fewer than the other
-    /// replicas of a key, which a root must know on either side.
     fn with_machines(me: Contact, machines: &Machines, _successors: usize) -> Self {
         Self::new(me, machines.pastry.clone())
     }

@@ -1,6 +1,7 @@
 //! In calm a read knows: "unknown" is not said while every replica set is complete, nobody comes or
 //! goes, and no more messages are lost or late than always. Not judged is a read that asks for the
-//! word of all replicas: one of them may be behind for a moment.
+//! word of all replicas, since one of them may be behind for a moment, nor one whose lookup found no
+//! replica to ask.
 
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
