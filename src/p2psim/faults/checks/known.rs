@@ -6,7 +6,7 @@
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
-use overlay::{Consistency, Request};
+use overlay::{Consistency, Reply, Request};
 
 /// Judges reads that do not know.
 pub(super) struct KnownInCalm;
@@ -26,7 +26,13 @@ impl Check for KnownInCalm {
             Request::Get { consistency, .. } | Request::Search { consistency, .. } => *consistency,
             _ => return Ok(()),
         };
-        if !operation.is_unknown()
+        let asked = match &operation.answer {
+            Some((_, Reply::Got(report))) => report.replicas_asked,
+            Some((_, Reply::Searched(report))) => report.replicas_asked,
+            _ => 0,
+        };
+        if asked == 0
+            || !operation.is_unknown()
             || consistency == Consistency::All
             || !weather.is_quiet_since(operation.began)
         {
