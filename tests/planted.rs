@@ -274,7 +274,6 @@ mod leaves {
         };
         let machines = Machines {
             pastry,
-            short_grace: true,
             ..Machines::default()
         };
         let is_meant = |found: &str| found.contains(text);
@@ -288,11 +287,6 @@ mod leaves {
             "the leaf sets",
             "and belongs into row",
         );
-    }
-
-    #[test]
-    fn a_node_that_its_leaves_do_not_list_answers_for_keys_of_others() {
-        found(PlantedBug::AnswerUnconfirmed, "the leaf sets", "");
     }
 
     #[test]

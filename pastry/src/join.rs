@@ -24,7 +24,6 @@ use crate::MAX_LEAVES;
 use crate::leaves::Side;
 use crate::message::PastryTimer;
 use crate::node::{Pastry, Phase};
-use crate::planted::PlantedBug;
 use crate::probe::Purpose;
 use crate::ticker::between;
 use overlay::lookup::Located;
@@ -286,10 +285,8 @@ impl Pastry {
         if let Phase::Joining(joining) = &mut self.phase {
             joining.stage = Stage::Entering;
         }
-        if !self.config.has_bug(PlantedBug::AnswerUnconfirmed) {
-            for contact in self.leaves.members().to_vec() {
-                self.probe(cx, contact, Purpose::Enter);
-            }
+        for contact in self.leaves.members().to_vec() {
+            self.probe(cx, contact, Purpose::Enter);
         }
         self.join_progress(cx);
     }
@@ -302,8 +299,7 @@ impl Pastry {
         let Phase::Joining(joining) = &self.phase else {
             return;
         };
-        let unasked = self.config.has_bug(PlantedBug::AnswerUnconfirmed);
-        let confirmed = |leaf: &Contact| unasked || joining.confirmed.contains(&leaf.id);
+        let confirmed = |leaf: &Contact| joining.confirmed.contains(&leaf.id);
         let members = self.leaves.members().iter();
         let unaware: Vec<Contact> = members.filter(|leaf| !confirmed(leaf)).copied().collect();
         if !unaware.is_empty() {

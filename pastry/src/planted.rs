@@ -15,8 +15,6 @@ use crate::PastryConfig;
 pub enum PlantedBug {
     /// The first entry of the routing table stands one row too far down.
     WrongRow,
-    /// A node that joins answers for keys before its leaves have confirmed that they list it.
-    AnswerUnconfirmed,
     /// A node answers also for keys that are a little nearer to its neighbour.
     AnswerTooMuch,
     /// A leaf that was found dead stays in the leaf set.

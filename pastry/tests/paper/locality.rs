@@ -89,7 +89,7 @@ fn routes_have_log16_hops_and_are_little_longer_than_the_direct_way() {
 fn early_hops_are_short() {
     let plane = Plane::new(5_000);
     let mut dice = Dice::new(6, 6);
-    let mut lengths = vec![(0.0, 0); 8];
+    let mut lengths = [(0.0, 0); 8];
     for _ in 0..5_000 {
         let way = plane.route(dice.below(5_000) as usize, dice.id());
         for (hop, ends) in way.windows(2).enumerate() {
