@@ -92,7 +92,7 @@ mod store {
     fn what_is_not_handed_over_is_lost() {
         // In a network hardly larger than a replica set nothing lies where it does not belong.
         found_among(
-            Some(12),
+            Some(20),
             PlantedBug::SkipHandOver,
             ("nothing acknowledged is lost", ""),
         );

@@ -163,20 +163,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.homeless = left;
     }
 
-    /// The present view of an arc gets another id: its copies count as those of an earlier one.
-    pub(crate) fn end_view(&mut self, at: usize, now: Time) {
-        let until = now + Duration::from_secs(2 * u64::from(valid_s(&self.config)));
-        let quorum = self.config.write_quorum;
-        let Some(view) = self.views.get_mut(at) else {
-            return;
-        };
-        let ended = Earlier::of(view, quorum, until);
-        view.earlier.retain(|earlier| !earlier.is_over(now));
-        view.earlier.extend(ended);
-        let excess = view.earlier.len().saturating_sub(MAX_EARLIER);
-        view.earlier.drain(..excess);
-    }
-
     /// Whether nobody can become the root of a key by what copies under earlier views say.
     pub(crate) fn is_seated(&self, key: Id, now: Time) -> bool {
         let view = self.views.iter().find(|view| view.arc.contains(key));
