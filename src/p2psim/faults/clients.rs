@@ -15,8 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 const KEYS: u64 = 16;
 /// Further keys that are written with conditions only.
 const GUARDED_KEYS: u64 = 6;
-/// A lease that ends within the run when nobody renews it. It is renewed at half its time: so it goes
-/// on where clocks differ by less than that.
+/// A lease that ends within the run when nobody renews it. It is renewed when a third of it is over:
+/// so it goes on where clocks differ by less than the rest.
 const SHORT_LEASE_S: u32 = 150;
 /// A lease that outlasts the run.
 const LONG_LEASE_S: u32 = 6 * 3600;
