@@ -137,8 +137,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         for (key, slot) in want {
             let is_root = self.covers.has_root(from.id, *key);
             let over = self.store.meta(*key, *slot).is_some_and(|known| {
-                self.need_not_travel(cx, *slot, &known)
-                    || is_root && is_dead(*slot, &known, dead, cx.wall)
+                self.need_not_travel(cx, *slot, &known) || is_root && is_dead(&known, dead)
             });
             if over {
                 seq = seq.max(self.store.remove(*key, *slot));

@@ -94,7 +94,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             }
             let collected = self.testimony(cx, item.key).unwrap_or_default();
             let spared = self.spares((item.key, item.slot), cx.wall);
-            if spared || !is_dead(item.slot, &meta, collected, cx.wall) {
+            if spared || !is_dead(&meta, collected) {
                 alive.push(item);
             }
         }

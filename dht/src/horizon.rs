@@ -11,9 +11,10 @@
 //! grace period before the collection.
 //!
 //! **The rule.** A node *testifies* for a key when it is a root that holds everything or a full copy
-//! of one. A live record of which a testifying node has nothing but an older tombstone, or nothing at
-//! all, and whose version is not newer than that node's horizon, is dead: it is dropped by whoever has it, not taken from a hand-over,
-//! and not shown to readers. Where nobody testifies yet, what is older than the grace period waits: a
+//! of one. A record of which a testifying node has nothing but an older tombstone, or nothing at
+//! all, and whose version is not newer than that node's horizon, is dead: it is dropped by whoever
+//! has it, not taken from a hand-over, and not shown to readers. So is a tombstone: brought back, it
+//! would take the place of the newer one that was collected, and let in what that had ended. Where nobody testifies yet, what is older than the grace period waits: a
 //! root that is not known to have everything takes it from a node that cannot vouch for it, or from a
 //! hand-over, only when nobody else is left to ask; a reader believes it only after asking all replicas.
 //!
@@ -239,8 +240,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 }
 
 /// Whether a record that somebody lacks who testifies up to `collected` is dead.
-pub(crate) fn is_dead(slot: Slot, known: &Meta, collected: Hlc, wall: WallMs) -> bool {
-    known.version.clock <= collected && !hides_others(slot, known, wall)
+pub(crate) fn is_dead(known: &Meta, collected: Hlc) -> bool {
+    known.version.clock <= collected
 }
 
 /// Whether a record is what keeps older versions from being seen: a tombstone, or an ended value.

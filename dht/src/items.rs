@@ -175,7 +175,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             // What this root has learnt since it asked counts too.
             let collected = self.testimony(cx, item.key).unwrap_or_default();
             let spared = self.spares((item.key, item.slot), cx.wall);
-            if spared || !is_dead(item.slot, &Meta::of(&item.record), collected, cx.wall) {
+            if spared || !is_dead(&Meta::of(&item.record), collected) {
                 self.store.write(item);
             }
         }

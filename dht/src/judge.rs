@@ -191,7 +191,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     }
                     Some(_) => findings.push.push(position),
                     None if self.need_not_travel(cx, slot, record)
-                        || is_dead(slot, record, witness.collected(key), cx.wall) =>
+                        || is_dead(record, witness.collected(key)) =>
                     {
                         findings.dead.push(position);
                     }

@@ -108,6 +108,50 @@ fn who_was_away_for_long_brings_nothing_back() {
     }
 }
 
+/// Two nodes were away for long: the first has an old tombstone, the other what was written after it
+/// and deleted since. The tombstone is older than what was collected, and vouches for nothing.
+#[test]
+fn an_old_tombstone_that_comes_back_protects_nothing() {
+    for seed in 0..20 {
+        let mut world = world(seed, 6);
+        let here = contact((seed + 4) % 6).id;
+        let leave = |world: &mut World, number: u64| {
+            world.kill(contact(number).id);
+            world.bury(contact(number).id);
+            world.run_for(Duration::from_secs(20));
+        };
+        let (first, second) = (seed % 6, (seed + 2) % 6);
+        for at in 0..KEYS {
+            assert!(delete_key(&mut world, here, at), "seed {seed}");
+        }
+        leave(&mut world, first);
+        for at in 0..KEYS {
+            world.put(here, key(at), b"between");
+        }
+        leave(&mut world, second);
+        for at in 0..KEYS {
+            assert!(delete_key(&mut world, here, at), "seed {seed}");
+        }
+        world.run_for(Duration::from_secs(GRACE_S + 240));
+        assert_eq!(tombstones(&world), 0, "seed {seed}");
+        for number in [first, second] {
+            world.join(number);
+            world.run_for(Duration::from_secs(15));
+        }
+        for at in 0..KEYS {
+            let report = world.get(here, key(at));
+            assert_ne!(
+                report.outcome,
+                Outcome::Found,
+                "seed {seed} {at}: {report:?}"
+            );
+        }
+        world.run_for(Duration::from_secs(90));
+        let held: usize = (0..KEYS).map(|at| world.holding(key(at)).len()).sum();
+        assert_eq!(held, 0, "seed {seed}");
+    }
+}
+
 /// What the last acknowledged operation on a key left, if no later one may have taken effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Left {
