@@ -5,9 +5,12 @@
 //! replicas do too, so that asking again is still one write when a replica has become the root
 //! meanwhile. A root that was held up, stopped by its machine for one, may have been given up since
 //! and another one asked, which it knows nothing of: so it begins nothing after the origin's time.
-//! That holds as far as clocks differ by less than the origin's patience.
+//! That holds as far as clocks differ by less than the origin's patience. Where two roots do a write
+//! all the same, because the first cannot be heard, both do it under the version that its origin
+//! gave it: it is the same record.
 
 use crate::checks::write_fits;
+use crate::clock::MAX_CLOCK_DRIFT_MS;
 use crate::coordinate::{Asker, MAX_COORDINATED, Task};
 use crate::message::{Write, WriteResult};
 use crate::parked::Parked;
@@ -15,9 +18,23 @@ use crate::planted::PlantedBug;
 use crate::remembered::Known;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{
-    Condition, Contact, Cx, Fault, Hlc, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot,
-    Version, WallMs,
+    Condition, Contact, Cx, Fault, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot, Version,
+    WallMs,
 };
+
+/// For how long the version that an origin gave counts: clocks may differ by a minute, and an origin
+/// asks again for eight seconds.
+const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
+
+impl Write {
+    /// The version that its origin gave it.
+    pub(crate) const fn given(&self, origin: Id) -> Version {
+        Version {
+            clock: self.clock,
+            writer: origin,
+        }
+    }
+}
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// An origin asks this node, as the root, to write.
@@ -26,7 +43,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !write_fits(&write) {
             return cx.hang_up(from, Fault::OutOfBounds);
         }
-        if !self.trusts(cx, from, write.seen) {
+        if !self.trusts(cx, from, write.clock) {
             return;
         }
         if self.config.has_bug(PlantedBug::ForgetWrites) {
@@ -125,8 +142,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         cx: &mut Cx<'_, Self>,
         from: Contact,
         write: Write,
-        newer: Option<Hlc>,
+        newer: Option<Version>,
     ) {
+        let given = write.given(from.id);
+        let Some(version) = self.version_for(cx, given, &write, newer) else {
+            self.remembered.forget(from.id, write.number);
+            let (req, result) = (write.req, WriteResult::Overtaken);
+            return self.post(cx, from, StoreMessage::WriteReply { req, result });
+        };
         let Write {
             req,
             number,
@@ -135,22 +158,22 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             body,
             life_s,
             consistency,
-            seen: before,
             condition,
             text,
             ..
         } = write;
-        self.clock.observe(before, cx.wall);
         let known = self.store.meta(key, slot);
-        let seen = known.map(|known| known.version.clock);
-        let version = Version {
-            clock: self.clock.next(cx.wall, seen.max(newer)),
-            writer: self.my().id,
-        };
         let longer_s = u64::from(self.config.has_bug(PlantedBug::EndlessLease)) * 24 * 3_600;
-        let expires = life_s.map(|life| cx.wall.plus_secs(u64::from(life) + longer_s));
+        // Equal versions end at the same time, whichever root wrote them.
+        let from_when = match slot {
+            Slot::Holder(_) => cx.wall,
+            _ => version.clock.wall(),
+        };
+        let expires = life_s.map(|life| from_when.plus_secs(u64::from(life) + longer_s));
         let complete = self.is_complete_for(key);
         let existed = match known {
+            // Another root has done it before.
+            Some(known) if known.version == version => None,
             Some(known) if known.is_live(cx.wall) => Some(true),
             _ => complete.then_some(false),
         };
@@ -175,6 +198,36 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             conditional: condition != Condition::Always,
         };
         self.take_on(cx, from, number, task);
+    }
+
+    /// The version of a write: the one that its origin gave it, or one after what is known. None when
+    /// it cannot be told whether that is the later write, since another root was asked before. One
+    /// so old that its tombstone might be collected already does not count. Leases are renewed, and
+    /// always newer.
+    fn version_for(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        given: Version,
+        write: &Write,
+        newer: Option<Version>,
+    ) -> Option<Version> {
+        self.clock.observe(given.clock, cx.wall);
+        let known = self.store.meta(write.key, write.slot);
+        let known = known.map(|known| known.version).max(newer);
+        let is_newest = known.is_none_or(|known| known <= given);
+        let ends = given.clock.wall().0.saturating_add(GIVEN_FOR_MS);
+        let counts = self.horizons.at(write.key).upto < given.clock && cx.wall.0 <= ends;
+        let counts = counts && !self.config.has_bug(PlantedBug::ForgetWrites);
+        if write.slot == Slot::Value && is_newest && counts {
+            return Some(given);
+        }
+        if write.slot == Slot::Value && !is_newest && write.again {
+            return None;
+        }
+        Some(Version {
+            clock: self.clock.next(cx.wall, known.map(|known| known.clock)),
+            writer: self.my().id,
+        })
     }
 
     /// A write that another root gave a version and had replicated here goes on under this one.

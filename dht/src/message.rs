@@ -289,9 +289,10 @@ pub struct Write {
     pub life_s: Option<u32>,
     /// How many replicas must hold it first.
     pub consistency: Consistency,
-    /// The latest clock value that the origin knows: the version must be newer, whatever the clock
-    /// of the root says.
-    pub seen: Hlc,
+    /// The clock value that the origin gives it, later than all that it has seen. A root that knows
+    /// nothing newer keeps it, so that two roots that both do the write write the same; none gives
+    /// an earlier one, whatever its clock says.
+    pub clock: Hlc,
     /// What must be there before; only for a value.
     pub condition: Condition,
     /// When the origin asks elsewhere: a root whose clock shows more has been held up, and does not
@@ -299,6 +300,8 @@ pub struct Write {
     pub until: WallMs,
     /// What goes into the record of the words of a value.
     pub text: Option<Bytes>,
+    /// Whether another root may have done it.
+    pub again: bool,
 }
 
 /// What became of a write.
@@ -359,6 +362,8 @@ pub enum WriteResult {
         /// What the clock of the root shows.
         wall: WallMs,
     },
+    /// Another root may have done it, and something newer has been written; nothing was changed.
+    Overtaken,
 }
 
 /// Records for a replica.

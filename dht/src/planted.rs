@@ -53,7 +53,7 @@ pub enum PlantedBug {
     DeniesDeleted,
     /// A deletion says that something was there, whatever was.
     ClaimsDeleted,
-    /// A root does not remember a write that it has done.
+    /// A root does not remember a write that it has done, and gives each a version of its own.
     ForgetWrites,
 }
 

@@ -10,8 +10,8 @@ use crate::words::Described;
 use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
 use overlay::{
-    Condition, ConflictReport, Consistency, Contact, Cx, Failure, Id, KeyRouter, Reply, Request,
-    Slot, WallMs,
+    Condition, ConflictReport, Consistency, Contact, Cx, Failure, Hlc, Id, KeyRouter, Reply,
+    Request, Slot, WallMs,
 };
 use report::Written;
 use smallvec::SmallVec;
@@ -21,6 +21,8 @@ use smallvec::SmallVec;
 pub(crate) struct WriteWork {
     /// Names the write at every root that it is sent to: asked twice, it is still one write.
     pub(crate) number: u64,
+    /// The clock value of its version, since it was first sent.
+    clock: Option<Hlc>,
     pub(crate) kind: Kind,
     pub(crate) slot: Slot,
     pub(crate) body: Option<Bytes>,
@@ -121,6 +123,7 @@ impl WriteWork {
     ) -> Self {
         Self {
             number: 0,
+            clock: None,
             kind,
             slot,
             body,
@@ -156,8 +159,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(root) = op.replicas.first().copied() else {
             return;
         };
+        let clock = *write
+            .clock
+            .get_or_insert_with(|| self.clock.next(cx.wall, None));
         write.sent = true;
         write.taken = false;
+        let again = write.open_at.iter().any(|(id, _)| *id != root.id);
         match write.open_at.iter_mut().find(|(id, _)| *id == root.id) {
             Some((_, sent)) => *sent = sent.saturating_add(1),
             None => write.open_at.push((root.id, 1)),
@@ -179,10 +186,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             body: write.body.clone(),
             life_s: write.life_s,
             consistency: write.consistency,
-            seen: self.clock.latest(),
+            clock,
             condition: write.condition,
             until: WallMs(cx.wall.0.saturating_add(until_ms)),
             text: write.text.clone(),
+            again,
         };
         self.deadlines.set(Due::Op(number), at);
         self.post(cx, root, StoreMessage::Write(Box::new(message)));
@@ -297,6 +305,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let failure = match result {
             WriteResult::NotResponsible => return self.look_again(cx, number),
+            WriteResult::Overtaken => Failure::NoAnswer { key },
             WriteResult::TooLate { wall } => return self.was_late(cx, number, wall),
             WriteResult::Busy => return self.pause(cx, number),
             // What it found may be this very write.

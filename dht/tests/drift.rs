@@ -32,7 +32,7 @@ fn item(version: Version) -> Item {
     }
 }
 
-fn write(seen: Hlc) -> StoreMessage {
+fn write(clock: Hlc) -> StoreMessage {
     StoreMessage::Write(Box::new(Write {
         req: 1,
         number: 1,
@@ -41,10 +41,11 @@ fn write(seen: Hlc) -> StoreMessage {
         body: Some("x".into()),
         life_s: None,
         consistency: Consistency::Quorum,
-        seen,
+        clock,
         condition: Condition::Always,
         until: WallMs(u64::MAX),
         text: None,
+        again: false,
     }))
 }
 

@@ -66,10 +66,11 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
             body: Some("once".into()),
             life_s: None,
             consistency: Consistency::Quorum,
-            seen: overlay::Hlc(0),
+            clock: overlay::Hlc(0),
             condition: overlay::Condition::Always,
             until: overlay::WallMs(u64::MAX),
             text: None,
+            again: false,
         }))
     };
     for req in [1, 2] {
@@ -98,6 +99,64 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
     );
 }
 
+/// A write of an outsider to a key, with the version of its clock value.
+fn write_at(clock: u64, number: u64, value: &'static str, again: bool) -> StoreMessage {
+    StoreMessage::Write(Box::new(Write {
+        req: number,
+        number,
+        key: key(1),
+        slot: Slot::Value,
+        body: Some(value.into()),
+        life_s: None,
+        consistency: Consistency::Quorum,
+        clock: overlay::Hlc(clock),
+        condition: overlay::Condition::Always,
+        until: overlay::WallMs(u64::MAX),
+        text: None,
+        again,
+    }))
+}
+
+/// What a root answered last.
+fn last_answer(world: &mut World, root: overlay::Id) -> WriteResult {
+    let log = world.log.take().unwrap();
+    let answers = log
+        .into_iter()
+        .filter_map(|(from, _, message)| match message {
+            StoreMessage::WriteReply { result, .. } if from == root => Some(result),
+            _ => None,
+        });
+    world.log = Some(Vec::new());
+    answers.last().expect("the root answers")
+}
+
+#[test]
+fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_by_a_second_root() {
+    let mut world = World::of(4, 36);
+    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
+    let origin = (0..4)
+        .map(contact)
+        .find(|contact| contact.id == origin)
+        .unwrap();
+    let now = world.put(contact(0).id, key(1), b"first").version.clock.0;
+    world.log = Some(Vec::new());
+    world.deliver(origin, root, write_at(now + 5, 77, "given", false));
+    world.run_for(Duration::from_secs(1));
+    let WriteResult::Written { version, .. } = last_answer(&mut world, root) else {
+        panic!("not written");
+    };
+    assert_eq!((version.clock.0, version.writer), (now + 5, origin.id));
+    // Another root was asked before, and something newer is here: it may be the later write.
+    world.deliver(origin, root, write_at(now + 4, 78, "overtaken", true));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(last_answer(&mut world, root), WriteResult::Overtaken);
+    world.expect(contact(2).id, key(1), b"given");
+    // Nobody else was asked: the clock of the origin is behind.
+    world.deliver(origin, root, write_at(now + 4, 79, "behind", false));
+    world.run_for(Duration::from_secs(1));
+    world.expect(contact(2).id, key(1), b"behind");
+}
+
 #[test]
 fn a_root_that_was_held_up_does_not_begin_what_its_origin_asked_elsewhere() {
     let mut world = World::of(4, 35);
@@ -116,10 +175,11 @@ fn a_root_that_was_held_up_does_not_begin_what_its_origin_asked_elsewhere() {
         body: Some("late".into()),
         life_s: None,
         consistency: Consistency::Quorum,
-        seen: overlay::Hlc(0),
+        clock: overlay::Hlc(0),
         condition: overlay::Condition::Always,
         until: overlay::WallMs(0),
         text: None,
+        again: false,
     }));
     world.deliver(origin, root, late);
     world.run_for(Duration::from_secs(1));

@@ -66,7 +66,7 @@ impl Hlc {
 pub struct Version {
     /// When it was written.
     pub clock: Hlc,
-    /// The node that gave the version.
+    /// The node that gave the version: for a value, the one that was asked to write.
     pub writer: Id,
 }
 

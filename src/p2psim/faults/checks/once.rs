@@ -1,8 +1,5 @@
 //! A write is done once, however often it was sent: its value is found under one version only, the
 //! one that its client was told.
-//!
-//! By two roots it may be done twice: a root begins nothing after the time at which the origin asks
-//! elsewhere, but by its own clock. Those differ under some seeds by more than an origin waits.
 
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
@@ -38,7 +35,7 @@ impl Check for DoneOnce {
             _ => return Ok(()),
         };
         let first = *self.versions.entry(value.clone()).or_insert(version);
-        if first == version || first.writer != version.writer {
+        if first == version {
             return Ok(());
         }
         Err(format!(
