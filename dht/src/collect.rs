@@ -63,6 +63,28 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.collected
     }
 
+    /// A comparison has found leases that ended long ago. Dropped here alone, the other replicas would
+    /// have more than their root until they are compared, while the next ones end.
+    pub(crate) fn collect_ended(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        at: (usize, usize),
+        ended: &[(Position, Version)],
+    ) {
+        let Some(view) = self.member(at).map(|(view, _)| view.id) else {
+            return;
+        };
+        for entries in ended.chunks(BATCH) {
+            let batch = Batch {
+                view,
+                since: cx.now,
+                upto: Hlc::default(),
+                entries: entries.to_vec(),
+            };
+            self.collect(cx, batch);
+        }
+    }
+
     /// Drops a batch here and at the replicas.
     pub(crate) fn collect(&mut self, cx: &mut Cx<'_, Self>, mut batch: Batch) {
         let Some(view) = self.views.iter().find(|view| view.id == batch.view) else {

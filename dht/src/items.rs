@@ -60,10 +60,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         else {
             return;
         };
-        // Only a root that has everything knows what is dead.
+        // Only a root that has everything knows what is dead: what it does not have. Since it asked,
+        // another replica may have sent the record.
         let complete = view.is_complete();
-        let collected = |(key, _): &Position| match complete {
-            true => self.horizons.at(*key).upto,
+        let collected = |position: &Position| match complete && !self.spares(*position, cx.wall) {
+            true => self.horizons.at(position.0).upto,
             false => Hlc::default(),
         };
         let dead = walk.want.front().map(collected).unwrap_or_default();

@@ -141,6 +141,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         for (key, slot) in findings.dead {
             self.store.remove(key, slot);
         }
+        self.collect_ended(cx, at, &findings.ended);
         let Some(walk) = self.walk_mut(at) else {
             return;
         };

@@ -117,7 +117,9 @@ impl Pastry {
             self.probe(cx, from, Purpose::Exchange);
             return;
         }
-        // A new process that has not joined yet.
+        // A new process that has not joined yet. It may do so through us, or others may: were it the
+        // last that we knew and forgotten, being cut off would have no end.
+        self.lost.add_if_room(from, cx.now);
         self.lost_leaf(cx, from);
     }
 

@@ -10,7 +10,7 @@ use overlay::{
     Arc, Contact, Cx, Duration, Effect, Id, Input, KeyRouter, Machine, OpId, Outbox, RouterCall,
     RouterEvent, Time, WallMs,
 };
-use pastry::{Pastry, PastryConfig, PastryMessage};
+use pastry::{LeafSet, Pastry, PastryConfig, PastryMessage, PastryTimer, Standing, Table};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -83,6 +83,33 @@ fn a_node_without_rows_is_not_taken_for_a_member() {
     handle(&mut node, &mut rng, Input::Message { from: hop, message });
     assert!(!node.leaves().contains(hop.id), "it is not listed");
     assert!(node.table().entry_of(hop.id).is_none(), "and no entry");
+}
+
+/// Whoever is cut off because its last leaf is a new process asks that one: it may be all that is left
+/// of the network.
+#[test]
+fn who_is_cut_off_asks_a_leaf_that_restarted() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (me, leaf) = (contact(1), contact(2));
+    let config = PastryConfig::default();
+    let mut leaves = LeafSet::new(me, config.half());
+    leaves.insert(leaf);
+    let table = Table::new(me.id, config.digit_bits);
+    let mut node = Pastry::with_tables(me, config, leaves, table);
+    let message = PastryMessage::Ping {
+        token: 1,
+        standing: Standing::Outside,
+    };
+    let from = leaf;
+    let effects = handle(&mut node, &mut rng, Input::Message { from, message });
+    assert!(node.is_cut_off());
+    let reunite = effects.into_iter().find_map(|effect| match effect {
+        Effect::Arm { timer, .. } => matches!(timer, PastryTimer::Reunite { .. }).then_some(timer),
+        _ => None,
+    });
+    let effects = handle(&mut node, &mut rng, Input::Timer(reunite.unwrap()));
+    let is_question = |effect: &Effect<Pastry>| matches!(effect, Effect::Send { to, message: PastryMessage::Exchange { .. } } if *to == leaf);
+    assert!(effects.iter().any(is_question), "{effects:?}");
 }
 
 const fn is_announcement(message: &<Node as Machine>::Message) -> usize {
