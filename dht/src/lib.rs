@@ -35,6 +35,7 @@ mod fingerprint;
 mod former;
 mod full;
 mod handover;
+mod heard;
 mod horizon;
 mod items;
 mod judge;
