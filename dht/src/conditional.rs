@@ -28,7 +28,7 @@
 
 use crate::coordinate::{FIRST_CHECK, LAST_CHECK};
 use crate::machine::Due;
-use crate::message::{Confirm, Confirmation, Write, WriteResult};
+use crate::message::{Claim, Confirm, Confirmation, Write, WriteResult};
 use crate::planted::PlantedBug;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Id, KeyRouter, Slot, Time, Version, WallMs};
@@ -127,10 +127,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// A root asks whether it still is one to this node.
     pub(crate) fn confirm_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Confirm) {
         let Confirm { req, key, view } = asked;
-        let standing = if self.views.iter().any(|view| view.arc.contains(key)) {
-            Confirmation::Claimed(self.my().id)
-        } else {
-            self.covers.confirmation(from.id, view, key, cx.now)
+        let standing = match self.own_claim(key) {
+            Some(claim) => Confirmation::Claimed(claim),
+            None => self.covers.confirmation(from.id, view, key, cx.now),
         };
         let found = self.version_here(key, cx.wall);
         let answer = StoreMessage::Confirmed {
@@ -177,7 +176,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.decide_if_known(cx, number);
             }
             Confirmation::NoCopy => {}
-            Confirmation::Claimed(by) => self.deposed(cx, key, by),
+            Confirmation::Claimed(claim) => self.deposed(cx, key, claim),
         }
     }
 
@@ -278,16 +277,23 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.post(cx, from, StoreMessage::WriteReply { req, result });
     }
 
+    /// What this node itself claims around a key.
+    pub(crate) fn own_claim(&self, key: Id) -> Option<Claim> {
+        let view = self.views.iter().find(|view| view.arc.contains(key))?;
+        let by = self.my().id;
+        Some(Claim { by, arc: view.arc })
+    }
+
     /// Another node has claimed what this one takes for its own: it may have acknowledged writes
-    /// there, so that the arc has to be proven complete again, under a new view.
-    pub(crate) fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, by: Id) {
-        let view = self.views.iter().position(|view| view.arc.contains(key));
-        let Some((at, whole)) = view.and_then(|at| Some((at, self.views.get(at)?.arc))) else {
+    /// there, so that these keys have to be proven complete again, under a new view. Only these: of
+    /// others it never was the root, and could never testify what became of them in its time.
+    pub(crate) fn deposed(&mut self, cx: &mut Cx<'_, Self>, key: Id, claim: Claim) {
+        let Some(at) = self.views.iter().position(|view| view.arc.contains(key)) else {
             return;
         };
         let view = self.views.get_mut(at);
-        if view.is_some_and(|view| view.note_claimant(by, cx.now)) {
-            self.doubt(cx, at, &[whole], by);
+        if claim.arc.contains(key) && view.is_some_and(|view| view.note_claim(claim, cx.now)) {
+            self.doubt(cx, at, &[claim.arc], claim.by);
         }
     }
 }

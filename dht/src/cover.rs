@@ -1,7 +1,7 @@
 //! The arcs of which this node is a copy, as their roots have told it.
 
 use crate::arcs::{intersect, subtract, subtract_from};
-use crate::message::{Confirmation, Evidence, Proof, SyncDone};
+use crate::message::{Claim, Confirmation, Evidence, Proof, SyncDone};
 use overlay::{Arc, Duration, Id, Time};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -152,11 +152,11 @@ impl Covers {
     }
 
     /// Who has claimed a key from a root under a view, if anybody has.
-    pub(crate) fn claimant(&self, root: Id, view: u64, key: Id) -> Option<Id> {
+    pub(crate) fn claimed(&self, root: Id, view: u64, key: Id) -> Option<Claim> {
         let mut latest = self.fences.iter().rev();
         let fence = latest
             .find(|fence| fence.root == root && fence.view == view && fence.arc.contains(key));
-        fence.map(|fence| fence.by)
+        fence.map(|Fence { by, arc, .. }| Claim { by: *by, arc: *arc })
     }
 
     /// Somebody claims an arc: from now on this node confirms nothing to those who had it before,
@@ -184,8 +184,8 @@ impl Covers {
 
     /// What this node is to a root that decides about a key under a view.
     pub(crate) fn confirmation(&self, root: Id, view: u64, key: Id, now: Time) -> Confirmation {
-        if let Some(by) = self.claimant(root, view, key) {
-            return Confirmation::Claimed(by);
+        if let Some(claim) = self.claimed(root, view, key) {
+            return Confirmation::Claimed(claim);
         }
         let is_copy = self.list.iter().any(|cover| {
             cover.root == root

@@ -19,7 +19,7 @@
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
 use crate::arcs::{intersect, subtract_from};
-use crate::message::Retire;
+use crate::message::{Claim, Retire};
 use crate::ranges::valid_s;
 use crate::tenure::DEAF_FOR;
 use crate::view::View;
@@ -31,8 +31,8 @@ use smallvec::SmallVec;
 /// second.
 const MAX_EARLIER: usize = 64;
 
-/// Most claimants that are kept in mind; a ring that grows together again has one or two.
-const MAX_CLAIMANTS: usize = 8;
+/// Most claims that are kept in mind; a ring that grows together again has one or two.
+const MAX_CLAIMS: usize = 8;
 
 /// An earlier view of a part of an arc.
 #[derive(Clone, Debug)]
@@ -97,14 +97,18 @@ impl Earlier {
 }
 
 impl View {
-    /// Notes that somebody has claimed something of the arc; says whether that is news. Copies under
+    /// Notes that somebody has claimed something of the arc; says whether any of it is news. Copies under
     /// earlier views say it again whenever they are asked: the part must not be in doubt all the time.
-    pub(crate) fn note_claimant(&mut self, by: Id, now: Time) -> bool {
+    pub(crate) fn note_claim(&mut self, claim: Claim, now: Time) -> bool {
         let recent = |since: Time| now.since(since) < DEAF_FOR;
-        self.claimants.retain(|(_, since)| recent(*since));
-        let is_news = self.claimants.iter().all(|(known, _)| *known != by);
-        if is_news && self.claimants.len() < MAX_CLAIMANTS {
-            self.claimants.push((by, now));
+        self.claims.retain(|(_, since)| recent(*since));
+        let mut news = intersect(self.arc, claim.arc).to_vec();
+        for (known, _) in self.claims.iter().filter(|(known, _)| known.by == claim.by) {
+            news = subtract_from(&news, known.arc);
+        }
+        let is_news = !news.is_empty();
+        if is_news && self.claims.len() < MAX_CLAIMS {
+            self.claims.push((claim, now));
         }
         is_news
     }
@@ -201,18 +205,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// A root has a new view, and asks to count no more under the old one.
     pub(crate) fn retire_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Retire) {
         let Retire { req, key, view } = asked;
-        let is_mine = self.views.iter().any(|view| view.arc.contains(key));
-        let claimant = self.covers.claimant(from.id, view, key);
-        let claimed_by = is_mine.then(|| self.my().id).or(claimant);
+        let claimed = self.own_claim(key);
+        let claimed = claimed.or_else(|| self.covers.claimed(from.id, view, key));
         // One that knows nothing of this root may have forgotten what it said to others.
-        if claimed_by.is_none() && !self.covers.retire(from.id, view) {
+        if claimed.is_none() && !self.covers.retire(from.id, view) {
             return;
         }
         let answer = StoreMessage::Retired {
             req,
             key,
             view,
-            claimed_by,
+            claimed,
         };
         self.post(cx, from, answer);
     }
@@ -223,7 +226,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         cx: &mut Cx<'_, Self>,
         from: Contact,
         (req, key, view_id): (u64, Id, u64),
-        claimed_by: Option<Id>,
+        claimed: Option<Claim>,
     ) {
         let now = cx.now;
         let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
@@ -236,8 +239,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(earlier) = asked.next() else {
             return;
         };
-        if let Some(by) = claimed_by {
-            return self.deposed(cx, key, by);
+        if let Some(claim) = claimed {
+            return self.deposed(cx, key, claim);
         }
         earlier.note(from.id);
         for earlier in asked {

@@ -34,6 +34,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if ranges.is_empty() || ranges.len() > MAX_ASKED || !ranges.iter().all(sane) {
             return cx.hang_up(from, Fault::Protocol);
         }
+        // That view is over, but in its time the root claimed the arc, and others must hear of that.
+        let is_late = self.heard.is_late(from.id, (done.view, done.arc), *req);
         let answers: Vec<RangeAnswer> = ranges
             .iter()
             .map(|range| self.compare_range(done.arc, range))
@@ -47,10 +49,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Vec::new()
         };
         let collected = self.collected_in(cx, done.arc);
-        if !witness {
+        if !witness && !is_late {
             self.covers.begin(from.id, done, cx.now);
         }
-        if *first && !witness && answers.first() == Some(&RangeAnswer::Same) {
+        if *first && !witness && !is_late && answers.first() == Some(&RangeAnswer::Same) {
             self.full_copy(cx, from, done);
         }
         let told = SyncTold {
@@ -173,6 +175,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         from: Contact,
         done: &SyncDone,
     ) {
+        if self.heard.is_late(from.id, (done.view, done.arc), done.req) {
+            return;
+        }
         self.full_copy(cx, from, done);
         self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
     }

@@ -35,6 +35,7 @@ mod fingerprint;
 mod former;
 mod full;
 mod handover;
+mod heard;
 mod horizon;
 mod items;
 mod judge;
@@ -75,11 +76,11 @@ pub use fingerprint::Sum;
 pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use message::{
-    ArcNews, Body, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence, Filter,
-    HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, PartSum, Position,
-    Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany, RenewResult, Renewal,
-    Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone, SyncTold,
-    Wanted, Write, WriteResult,
+    ArcNews, Body, Claim, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence,
+    Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, PartSum,
+    Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany, RenewResult,
+    Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone,
+    SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};

@@ -7,6 +7,7 @@ use crate::cover::Covers;
 use crate::durable::Waiting;
 use crate::earlier::Earlier;
 use crate::former::Former;
+use crate::heard::LastHeard;
 use crate::horizon::Horizons;
 use crate::kept::Kept;
 use crate::leases::Leases;
@@ -36,7 +37,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) store: Kept<S>,
     pub(crate) config: DhtConfig,
     pub(crate) clock: crate::clock::Clock,
-    /// The next number of a request. Starts at random, so that answers cannot be guessed.
+    /// The next number of a request. Starts at random, so that answers cannot be guessed, and goes
+    /// up by one, so that late questions can be told.
     next_number: Option<u64>,
     /// Messages of this node to itself: the same paths serve it and its peers.
     pub(crate) local: VecDeque<StoreMessage>,
@@ -71,6 +73,8 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) founding: bool,
     /// The arcs of other roots of which this node is a copy.
     pub(crate) covers: Covers,
+    /// What roots asked last under which view.
+    pub(crate) heard: LastHeard,
     /// Up to where deletions were collected.
     pub(crate) horizons: Horizons,
     /// What is to be collected.
@@ -174,6 +178,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             former: Vec::new(),
             founding: false,
             covers: Covers::default(),
+            heard: LastHeard::default(),
             horizons: Horizons::default(),
             batches: Vec::new(),
             collected: 0,
@@ -280,8 +285,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 req,
                 key,
                 view,
-                claimed_by,
-            } => self.retired(cx, from, (req, key, view), claimed_by),
+                claimed,
+            } => self.retired(cx, from, (req, key, view), claimed),
             StoreMessage::Tenure { arc } => self.tenure_told(cx, from, arc),
             StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),

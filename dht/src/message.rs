@@ -11,7 +11,7 @@ mod renew;
 mod standing;
 
 use bytes::Bytes;
-pub use confirm::{Confirm, Confirmation, Retire};
+pub use confirm::{Claim, Confirm, Confirmation, Retire};
 pub use index::{EntriesSeen, EntrySeen, Filter, IndexItem, IndexMany, IndexResult};
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Hlc, Id, Item, Slot, Version, WallMs};
@@ -147,7 +147,7 @@ pub enum StoreMessage {
         /// The earlier view.
         view: u64,
         /// Who has claimed the key before; none when the copy does what it was asked to.
-        claimed_by: Option<Id>,
+        claimed: Option<Claim>,
     },
     /// Former root to the present one: I was the root of this until now, and nobody has asked me.
     Tenure {

@@ -5,7 +5,7 @@ use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
 use crate::machine::Due;
-use crate::message::{Evidence, Horizon, Proof};
+use crate::message::{Claim, Evidence, Horizon, Proof};
 use crate::proof::{Testimony, unproven_after};
 use crate::replica::set_mark;
 use crate::sync::Walk;
@@ -36,7 +36,7 @@ pub(crate) struct View {
     /// Views before this one, whose copies may still testify to others.
     pub(crate) earlier: Vec<Earlier>,
     /// Who has claimed something of it lately, so that it had to be proven again.
-    pub(crate) claimants: Vec<(Id, Time)>,
+    pub(crate) claims: Vec<(Claim, Time)>,
 }
 
 /// A part for which a root may lack acknowledged writes.
@@ -347,11 +347,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             unproven: parts,
             own_evidence,
             earlier: self.earlier_views(before, arc, cx.now),
-            claimants: Vec::new(),
+            claims: Vec::new(),
         };
         let shares = |old: &&View| !intersect(old.arc, arc).is_empty();
         for old in before.iter().filter(shares) {
-            view.claimants.extend_from_slice(&old.claimants);
+            view.claims.extend_from_slice(&old.claims);
         }
         self.call_rivals(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {

@@ -1,6 +1,6 @@
 //! Between a root that has to decide about a condition and its replicas.
 
-use overlay::Id;
+use overlay::{Arc, Id};
 use serde::{Deserialize, Serialize};
 
 /// A root asks before it decides about a conditional write.
@@ -32,6 +32,15 @@ pub enum Confirmation {
     Copy,
     /// Not a full copy under its view, or not yet.
     NoCopy,
-    /// This node has claimed the key since.
-    Claimed(Id),
+    /// Somebody has claimed the key since.
+    Claimed(Claim),
+}
+
+/// Somebody took itself for the root of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Who.
+    pub by: Id,
+    /// Of which keys, as far as the one who says so knows.
+    pub arc: Arc,
 }
