@@ -10,8 +10,8 @@
 //! collected there, its *horizon*, at the root and at its full copies. It is never later than the
 //! grace period before the collection.
 //!
-//! **The rule.** A node *testifies* for a key when it is a root that holds everything or a full copy
-//! of one. A record of which a testifying node has nothing but an older tombstone, or nothing at
+//! **The rule.** A node *testifies* for a key when it is a root that holds everything in that part of
+//! its arc, or a full copy of one that holds everything. A record of which a testifying node has nothing but an older tombstone, or nothing at
 //! all, and whose version is not newer than that node's horizon, is dead: it is dropped by whoever
 //! has it, not taken from a hand-over, and not shown to readers. So is a tombstone: brought back, it
 //! would take the place of the newer one that was collected, and let in what that had ended. Where nobody testifies yet, what is older than the grace period waits: a
@@ -42,6 +42,7 @@
 
 use crate::arcs::{intersect, subtract, subtract_from};
 use crate::message::{Evidence, Horizon, Proof};
+use crate::view::View;
 use crate::{Dht, Meta, Position, Store};
 use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, WallMs};
 
@@ -195,13 +196,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// What this node testifies for a key: its horizon, if it does.
     pub(crate) fn testimony(&self, cx: &Cx<'_, Self>, key: Id) -> Option<Hlc> {
         let kept_for = self.config.presume_lost;
-        let complete = self.views.iter().filter(|view| view.is_complete());
+        let mine = self.views.iter().flat_map(View::proven);
         let kept = self.former.iter();
         let kept = kept.filter_map(|former| former.kept_whole(cx.now, kept_for));
-        let mut arcs = complete
-            .map(|view| view.arc)
-            .chain(kept)
-            .chain(self.covers.testified(cx.now));
+        let mut arcs = mine.chain(kept).chain(self.covers.testified(cx.now));
         arcs.any(|arc| arc.contains(key))
             .then(|| self.horizons.at(key).upto)
     }
@@ -221,8 +219,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             if horizon.upto == Hlc::default() {
                 continue;
             }
-            let complete = self.views.iter().filter(|view| view.is_complete());
-            let mine = complete.map(|view| view.arc);
+            let mine = self.views.iter().flat_map(View::proven);
             let kept = self.former.iter();
             let kept = kept.filter_map(|former| former.kept_whole(cx.now, kept_for));
             let mut rest = vec![part];

@@ -102,6 +102,15 @@ impl View {
         self.is_complete() && self.replicas().all(|member| member.covered)
     }
 
+    /// The parts in which this root holds everything that was acknowledged.
+    pub(crate) fn proven(&self) -> Vec<Arc> {
+        let mut parts = vec![self.arc];
+        for hole in &self.unproven {
+            parts = subtract_from(&parts, hole.arc);
+        }
+        parts
+    }
+
     /// Whether nobody who was not asked yet could help this root to everything: it has it, or all
     /// replicas and witnesses were asked in vain.
     pub(crate) fn has_no_better_source(&self) -> bool {
@@ -272,14 +281,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// What this node may still take for complete: of its arcs, and of those that were its own a
     /// moment ago and that nobody has claimed since.
     fn proven_parts(&self, before: &[View]) -> Vec<Arc> {
-        let mut proven = Vec::new();
-        for view in before {
-            let mut parts = vec![view.arc];
-            for hole in &view.unproven {
-                parts = subtract_from(&parts, hole.arc);
-            }
-            proven.extend(parts);
-        }
+        let mut proven: Vec<Arc> = before.iter().flat_map(View::proven).collect();
         let free = |former: &&Former| former.complete && former.taken_by.is_none();
         let free = self.former.iter().filter(free);
         proven.extend(free.map(|former| former.arc));
