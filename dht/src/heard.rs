@@ -96,7 +96,7 @@ mod tests {
         assert!(!heard.is_late(ROOT, (2, arc(20, 30)), 99));
         assert!(!heard.is_late(Id::MAX, (3, arc(10, 20)), 99));
         // The root has started again.
-        assert!(!heard.is_late(ROOT, (4, arc(10, 20)), 100 - FARTHEST));
+        assert!(!heard.is_late(ROOT, (4, arc(10, 20)), 100_u64.wrapping_sub(FARTHEST)));
         // Numbers begin anew after the last one.
         assert!(!heard.is_late(ROOT, (5, arc(40, 50)), u64::MAX));
         assert!(!heard.is_late(ROOT, (6, arc(40, 50)), 1));
