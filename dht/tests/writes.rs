@@ -119,7 +119,7 @@ fn write_at(clock: u64, number: u64, value: &'static str, again: bool) -> StoreM
 
 /// What a root answered last.
 fn last_answer(world: &mut World, root: overlay::Id) -> WriteResult {
-    let log = world.log.take().unwrap();
+    let log = world.log.take().unwrap_or_default();
     let answers = log
         .into_iter()
         .filter_map(|(from, _, message)| match message {
