@@ -48,30 +48,43 @@ fn what_was_acknowledged_survives_the_death_of_every_process() {
     }
 }
 
+/// The root of a key in a network of four, and a node that is none of its replicas.
+fn root_and_outsider(world: &World) -> (overlay::Id, overlay::Contact) {
+    let outsider = world.outsider(key(1));
+    let mut nodes = (0..4).map(contact);
+    let origin = nodes.find(|contact| contact.id == outsider);
+    (world.root_of(key(1)), origin.expect("one of the four"))
+}
+
+/// A write of an outsider to a key, of the oldest version, asked for once and without an end.
+fn write_of(number: u64, value: &'static str) -> Write {
+    Write {
+        req: number,
+        number,
+        key: key(1),
+        slot: Slot::Value,
+        body: Some(value.into()),
+        life_s: None,
+        consistency: Consistency::Quorum,
+        clock: overlay::Hlc(0),
+        condition: overlay::Condition::Always,
+        until: overlay::WallMs(u64::MAX),
+        text: None,
+        again: false,
+    }
+}
+
 #[test]
 fn a_write_that_is_asked_for_twice_is_one_write() {
     let mut world = World::of(4, 33);
-    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
-    let origin = (0..4)
-        .map(contact)
-        .find(|contact| contact.id == origin)
-        .unwrap();
+    let (root, origin) = root_and_outsider(&world);
     world.log = Some(Vec::new());
     let write = |req| {
-        StoreMessage::Write(Box::new(Write {
+        let write = Write {
             req,
-            number: 77,
-            key: key(1),
-            slot: Slot::Value,
-            body: Some("once".into()),
-            life_s: None,
-            consistency: Consistency::Quorum,
-            clock: overlay::Hlc(0),
-            condition: overlay::Condition::Always,
-            until: overlay::WallMs(u64::MAX),
-            text: None,
-            again: false,
-        }))
+            ..write_of(77, "once")
+        };
+        StoreMessage::Write(Box::new(write))
     };
     for req in [1, 2] {
         world.deliver(origin, root, write(req));
@@ -99,24 +112,6 @@ fn a_write_that_is_asked_for_twice_is_one_write() {
     );
 }
 
-/// A write of an outsider to a key, with the version of its clock value.
-fn write_at(clock: u64, number: u64, value: &'static str, again: bool) -> StoreMessage {
-    StoreMessage::Write(Box::new(Write {
-        req: number,
-        number,
-        key: key(1),
-        slot: Slot::Value,
-        body: Some(value.into()),
-        life_s: None,
-        consistency: Consistency::Quorum,
-        clock: overlay::Hlc(clock),
-        condition: overlay::Condition::Always,
-        until: overlay::WallMs(u64::MAX),
-        text: None,
-        again,
-    }))
-}
-
 /// What a root answered last.
 fn last_answer(world: &mut World, root: overlay::Id) -> WriteResult {
     let log = world.log.take().unwrap_or_default();
@@ -133,26 +128,29 @@ fn last_answer(world: &mut World, root: overlay::Id) -> WriteResult {
 #[test]
 fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_by_a_second_root() {
     let mut world = World::of(4, 36);
-    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
-    let origin = (0..4)
-        .map(contact)
-        .find(|contact| contact.id == origin)
-        .unwrap();
+    let (root, origin) = root_and_outsider(&world);
+    let write = |clock, number, value, again| {
+        StoreMessage::Write(Box::new(Write {
+            clock: overlay::Hlc(clock),
+            again,
+            ..write_of(number, value)
+        }))
+    };
     let now = world.put(contact(0).id, key(1), b"first").version.clock.0;
     world.log = Some(Vec::new());
-    world.deliver(origin, root, write_at(now + 5, 77, "given", false));
+    world.deliver(origin, root, write(now + 5, 77, "given", false));
     world.run_for(Duration::from_secs(1));
     let WriteResult::Written { version, .. } = last_answer(&mut world, root) else {
         panic!("not written");
     };
     assert_eq!((version.clock.0, version.writer), (now + 5, origin.id));
     // Another root was asked before, and something newer is here: it may be the later write.
-    world.deliver(origin, root, write_at(now + 4, 78, "overtaken", true));
+    world.deliver(origin, root, write(now + 4, 78, "overtaken", true));
     world.run_for(Duration::from_secs(1));
     assert_eq!(last_answer(&mut world, root), WriteResult::Overtaken);
     world.expect(contact(2).id, key(1), b"given");
     // Nobody else was asked: the clock of the origin is behind.
-    world.deliver(origin, root, write_at(now + 4, 79, "behind", false));
+    world.deliver(origin, root, write(now + 4, 79, "behind", false));
     world.run_for(Duration::from_secs(1));
     world.expect(contact(2).id, key(1), b"behind");
 }
@@ -160,26 +158,12 @@ fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_by_a_se
 #[test]
 fn a_root_that_was_held_up_does_not_begin_what_its_origin_asked_elsewhere() {
     let mut world = World::of(4, 35);
-    let (root, origin) = (world.root_of(key(1)), world.outsider(key(1)));
-    let origin = (0..4)
-        .map(contact)
-        .find(|contact| contact.id == origin)
-        .unwrap();
+    let (root, origin) = root_and_outsider(&world);
     world.put(contact(0).id, key(1), b"newer");
     world.log = Some(Vec::new());
     let late = StoreMessage::Write(Box::new(Write {
-        req: 1,
-        number: 77,
-        key: key(1),
-        slot: Slot::Value,
-        body: Some("late".into()),
-        life_s: None,
-        consistency: Consistency::Quorum,
-        clock: overlay::Hlc(0),
-        condition: overlay::Condition::Always,
         until: overlay::WallMs(0),
-        text: None,
-        again: false,
+        ..write_of(77, "late")
     }));
     world.deliver(origin, root, late);
     world.run_for(Duration::from_secs(1));
