@@ -18,7 +18,7 @@ use crate::planted::PlantedBug;
 use crate::remembered::Known;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{
-    Condition, Contact, Cx, Fault, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot, Version,
+    Condition, Contact, Cx, Fault, Hlc, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot, Version,
     WallMs,
 };
 
@@ -145,10 +145,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         newer: Option<Version>,
     ) {
         let given = write.given(from.id);
-        let Some(version) = self.version_for(cx, given, &write, newer) else {
-            self.remembered.forget(from.id, write.number);
-            let (req, result) = (write.req, WriteResult::Overtaken);
-            return self.post(cx, from, StoreMessage::WriteReply { req, result });
+        let version = match self.version_for(cx, given, &write, newer) {
+            Ok(version) => version,
+            Err(by) => {
+                self.remembered.forget(from.id, write.number);
+                let (req, given) = (write.req, given.clock);
+                let result = WriteResult::Overtaken { given, by };
+                return self.post(cx, from, StoreMessage::WriteReply { req, result });
+            }
         };
         let Write {
             req,
@@ -200,31 +204,30 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.take_on(cx, from, number, task);
     }
 
-    /// The version of a write: the one that its origin gave it, or one after what is known. None when
-    /// it cannot be told whether that is the later write, since another root was asked before. One
-    /// so old that its tombstone might be collected already does not count. Leases are renewed, and
-    /// always newer.
+    /// The version of a write: the one that its origin gave it. When something newer is here, that is
+    /// said instead, since it cannot be told which of the two is the later write; unless the origin
+    /// was told so often enough. What is so old that its tombstone might be collected already gets a
+    /// version of this root. Leases are renewed, and always newer.
     fn version_for(
         &mut self,
         cx: &Cx<'_, Self>,
         given: Version,
         write: &Write,
         newer: Option<Version>,
-    ) -> Option<Version> {
+    ) -> Result<Version, Hlc> {
         self.clock.observe(given.clock, cx.wall);
         let known = self.store.meta(write.key, write.slot);
         let known = known.map(|known| known.version).max(newer);
-        let is_newest = known.is_none_or(|known| known <= given);
+        let overtaken_by = known.filter(|known| *known > given);
         let ends = given.clock.wall().0.saturating_add(GIVEN_FOR_MS);
         let counts = self.horizons.at(write.key).upto < given.clock && cx.wall.0 <= ends;
         let counts = counts && !self.config.has_bug(PlantedBug::ForgetWrites);
-        if write.slot == Slot::Value && is_newest && counts {
-            return Some(given);
+        match overtaken_by {
+            None if write.slot == Slot::Value && counts => return Ok(given),
+            Some(by) if write.slot == Slot::Value && !write.over => return Err(by.clock),
+            _ => {}
         }
-        if write.slot == Slot::Value && !is_newest && write.again {
-            return None;
-        }
-        Some(Version {
+        Ok(Version {
             clock: self.clock.next(cx.wall, known.map(|known| known.clock)),
             writer: self.my().id,
         })

@@ -300,8 +300,9 @@ pub struct Write {
     pub until: WallMs,
     /// What goes into the record of the words of a value.
     pub text: Option<Bytes>,
-    /// Whether another root may have done it.
-    pub again: bool,
+    /// Whether a root that knows something newer gives it a later version, instead of saying so: its
+    /// origin knows that no other root has begun.
+    pub over: bool,
 }
 
 /// What became of a write.
@@ -362,8 +363,13 @@ pub enum WriteResult {
         /// What the clock of the root shows.
         wall: WallMs,
     },
-    /// Another root may have done it, and something newer has been written; nothing was changed.
-    Overtaken,
+    /// Something newer is there; nothing was changed.
+    Overtaken {
+        /// The clock value that its origin gave it.
+        given: Hlc,
+        /// That of the newer one.
+        by: Hlc,
+    },
 }
 
 /// Records for a replica.

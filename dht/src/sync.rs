@@ -71,6 +71,22 @@ pub(crate) enum Stage {
     Done,
 }
 
+impl View {
+    /// A complete view needs nobody's word any more: a witness that is dead would be asked for ever.
+    fn dismiss_witnesses(&mut self, is_new: bool, now: Time) {
+        self.members.retain(|member| member.replica);
+        if !is_new {
+            return;
+        }
+        // The copies must learn that they count, and what came from the others.
+        for member in &mut self.members {
+            member.covered = false;
+            member.next_at = now;
+            member.failures = 0;
+        }
+    }
+}
+
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn member(&self, (view, member): (usize, usize)) -> Option<(&View, &Member)> {
         let view = self.views.get(view)?;
@@ -101,8 +117,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn sync_due(&mut self, cx: &mut Cx<'_, Self>) {
         let proving = self.proving(cx);
         for view in &mut self.views {
+            let was_complete = view.is_complete();
             for (arc, horizon) in view.prove(&proving) {
                 self.horizons.set(arc, horizon);
+            }
+            if view.is_complete() {
+                view.dismiss_witnesses(!was_complete, cx.now);
             }
         }
         self.call_witnesses(cx);
@@ -324,14 +344,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             member.next_at = cx.now + retry_pause(member.failures);
             member.failures += 1;
         }
-        if is_complete && !was_complete {
-            // The copies must learn that they count, and what came from the others.
-            view.members.retain(|member| member.replica);
-            for member in &mut view.members {
-                member.covered = false;
-                member.next_at = cx.now;
-                member.failures = 0;
-            }
+        if is_complete {
+            view.dismiss_witnesses(!was_complete, cx.now);
         }
         if walk.quorum > 0 {
             self.ask_member_to_retire(cx, at);

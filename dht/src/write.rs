@@ -44,12 +44,17 @@ pub(crate) struct WriteWork {
     ahead_ms: Option<(Id, u64)>,
     /// How often it said so.
     late: u32,
+    /// How often something newer was there.
+    overtaken: u32,
 }
 
 /// After how many silences in a row a root is given up: one is a lost message.
 const SILENCES: u32 = 2;
 /// How often a root may say that a write came too late: once tells how far its clock is ahead.
 const MAX_LATE: u32 = 3;
+/// How often a write that was overtaken gets a later version from its origin before its root may give
+/// it one: once mends a clock that is behind, and a key that so many write at a time must not starve.
+const MAX_OVERTAKEN: u32 = 4;
 
 /// Which call it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +143,7 @@ impl WriteWork {
             taken: false,
             ahead_ms: None,
             late: 0,
+            overtaken: 0,
         }
     }
 
@@ -164,7 +170,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .get_or_insert_with(|| self.clock.next(cx.wall, None));
         write.sent = true;
         write.taken = false;
-        let again = write.open_at.iter().any(|(id, _)| *id != root.id);
+        let over = write.overtaken >= MAX_OVERTAKEN && write.open_at.is_empty();
         match write.open_at.iter_mut().find(|(id, _)| *id == root.id) {
             Some((_, sent)) => *sent = sent.saturating_add(1),
             None => write.open_at.push((root.id, 1)),
@@ -190,7 +196,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             condition: write.condition,
             until: WallMs(cx.wall.0.saturating_add(until_ms)),
             text: write.text.clone(),
-            again,
+            over,
         };
         self.deadlines.set(Due::Op(number), at);
         self.post(cx, root, StoreMessage::Write(Box::new(message)));
@@ -234,7 +240,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // An answer of an earlier root counts only when it says that the write is done.
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let is_done = matches!(result, WriteResult::Written { .. });
-        let is_awaited = is_root && op.stage == crate::op::Stage::Asking;
+        let is_late = matches!(result, WriteResult::Overtaken { given, .. } if write.clock != Some(given));
+        let is_awaited = is_root && op.stage == crate::op::Stage::Asking && !is_late;
         if !is_done && !is_awaited {
             return;
         }
@@ -305,7 +312,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let failure = match result {
             WriteResult::NotResponsible => return self.look_again(cx, number),
-            WriteResult::Overtaken => Failure::NoAnswer { key },
+            // It may have been done before, and overwritten since.
+            WriteResult::Overtaken { .. } if is_open => Failure::NoAnswer { key },
+            WriteResult::Overtaken { by, .. } => return self.was_overtaken(cx, number, by),
             WriteResult::TooLate { wall } => return self.was_late(cx, number, wall),
             WriteResult::Busy => return self.pause(cx, number),
             // What it found may be this very write.
@@ -357,6 +366,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if write.late > MAX_LATE {
             return self.pause(cx, number);
         }
+        self.send_write(cx, number);
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Something newer is at the root, and no root has begun: the write gets a later version.
+    fn was_overtaken(&mut self, cx: &mut Cx<'_, Self>, number: u64, by: Hlc) {
+        let Some(op) = self.ops.get_mut(&number) else {
+            return;
+        };
+        let Work::Write(write) = &mut op.work else {
+            return;
+        };
+        write.clock = None;
+        write.overtaken += 1;
+        let (key, root) = (op.key, op.replicas.first().copied());
+        if root.is_some_and(|root| !self.trusts(cx, root, by)) {
+            return self.fail(cx, number, Failure::NoAnswer { key });
+        }
+        self.clock.observe(by, cx.wall);
         self.send_write(cx, number);
     }
 }

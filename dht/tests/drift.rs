@@ -45,7 +45,7 @@ fn write(clock: Hlc) -> StoreMessage {
         condition: Condition::Always,
         until: WallMs(u64::MAX),
         text: None,
-        again: false,
+        over: false,
     }))
 }
 

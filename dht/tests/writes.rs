@@ -70,7 +70,7 @@ fn write_of(number: u64, value: &'static str) -> Write {
         condition: overlay::Condition::Always,
         until: overlay::WallMs(u64::MAX),
         text: None,
-        again: false,
+        over: false,
     }
 }
 
@@ -126,13 +126,13 @@ fn last_answer(world: &mut World, root: overlay::Id) -> WriteResult {
 }
 
 #[test]
-fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_by_a_second_root() {
+fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_unasked() {
     let mut world = World::of(4, 36);
     let (root, origin) = root_and_outsider(&world);
-    let write = |clock, number, value, again| {
+    let write = |clock, number, value, over| {
         StoreMessage::Write(Box::new(Write {
             clock: overlay::Hlc(clock),
-            again,
+            over,
             ..write_of(number, value)
         }))
     };
@@ -144,15 +144,57 @@ fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_by_a_se
         panic!("not written");
     };
     assert_eq!((version.clock.0, version.writer), (now + 5, origin.id));
-    // Another root was asked before, and something newer is here: it may be the later write.
-    world.deliver(origin, root, write(now + 4, 78, "overtaken", true));
+    world.deliver(origin, root, write(now + 4, 78, "overtaken", false));
     world.run_for(Duration::from_secs(1));
-    assert_eq!(last_answer(&mut world, root), WriteResult::Overtaken);
+    let WriteResult::Overtaken { given, by } = last_answer(&mut world, root) else {
+        panic!("not refused");
+    };
+    assert_eq!((given.0, by.0), (now + 4, now + 5));
     world.expect(contact(2).id, key(1), b"given");
-    // Nobody else was asked: the clock of the origin is behind.
-    world.deliver(origin, root, write(now + 4, 79, "behind", false));
+    // The origin was told so often enough: its write is the later one.
+    world.deliver(origin, root, write(now + 4, 79, "behind", true));
     world.run_for(Duration::from_secs(1));
     world.expect(contact(2).id, key(1), b"behind");
+}
+
+#[test]
+fn an_origin_whose_clock_is_behind_gives_its_write_a_later_version() {
+    let mut world = World::of(4, 37);
+    let (root, origin) = root_and_outsider(&world);
+    let ahead = world.put(contact(0).id, key(1), b"first").version.clock.0 + (20_000 << 16);
+    let newer = Write {
+        clock: overlay::Hlc(ahead),
+        ..write_of(77, "of a clock that is ahead")
+    };
+    world.deliver(origin, root, StoreMessage::Write(Box::new(newer)));
+    world.run_for(Duration::from_secs(1));
+    let version = world.put(origin.id, key(1), b"later").version;
+    assert!(version.clock.0 > ahead, "{version:?}");
+    assert_eq!(version.writer, origin.id);
+    world.expect(contact(2).id, key(1), b"later");
+}
+
+#[test]
+fn a_root_that_was_started_again_does_not_do_a_write_over_what_came_after_it() {
+    let mut world = World::of(4, 38);
+    let (root, origin) = root_and_outsider(&world);
+    let is_root = |number: &u64| contact(*number).id == root;
+    let number = (0..4).find(is_root).expect("one of the four");
+    let other = (0..4).map(contact).find(|it| it.id != root && it.id != origin.id);
+    // The root does the write, and its answer does not arrive.
+    world.cut.insert((root, origin.id));
+    let first = world.call(origin.id, common::put(key(1), b"first"));
+    world.run_for(Duration::from_millis(50));
+    world.put(other.expect("one of the four").id, key(1), b"second");
+    world.kill(root);
+    world.cut.clear();
+    world.join(number);
+    let reply = world.reply(first);
+    assert!(
+        matches!(reply, Reply::Failed(overlay::Failure::NoAnswer { .. })),
+        "{reply:?}"
+    );
+    world.expect(origin.id, key(1), b"second");
 }
 
 #[test]
