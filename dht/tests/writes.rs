@@ -182,11 +182,15 @@ fn a_root_that_was_started_again_does_not_do_a_write_over_what_came_after_it() {
     let number = (0..4).find(is_root).expect("one of the four");
     let other = (0..4).map(contact).find(|it| it.id != root && it.id != origin.id);
     // The root does the write, and its answer does not arrive.
-    world.cut.insert((root, origin.id));
     let first = world.call(origin.id, common::put(key(1), b"first"));
+    while !world.holding(key(1)).contains(&root) {
+        world.run_for(Duration::from_millis(1));
+    }
+    world.cut.insert((root, origin.id));
     world.run_for(Duration::from_millis(50));
     world.put(other.expect("one of the four").id, key(1), b"second");
     world.kill(root);
+    world.bury(root);
     world.cut.clear();
     world.join(number);
     let reply = world.reply(first);
