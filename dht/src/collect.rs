@@ -63,18 +63,19 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.collected
     }
 
-    /// A comparison has found leases that ended long ago. Dropped here alone, the other replicas would
-    /// have more than their root until they are compared, while the next ones end.
-    pub(crate) fn collect_ended(
+    /// A comparison has found what is dead, and leases that ended long ago. Dropped here alone, the
+    /// other replicas would have more than their root until they are compared, and some give back
+    /// what is dead by the word of one of them only.
+    pub(crate) fn collect_gone(
         &mut self,
         cx: &mut Cx<'_, Self>,
         at: (usize, usize),
-        ended: &[(Position, Version)],
+        gone: &[(Position, Version)],
     ) {
         let Some(view) = self.member(at).map(|(view, _)| view.id) else {
             return;
         };
-        for entries in ended.chunks(BATCH) {
+        for entries in gone.chunks(BATCH) {
             let batch = Batch {
                 view,
                 since: cx.now,

@@ -27,9 +27,8 @@ pub(crate) struct Findings {
     pub(crate) pending: Vec<Range>,
     pub(crate) push: Vec<Position>,
     pub(crate) want: Vec<Position>,
-    pub(crate) dead: Vec<Position>,
-    /// Leases that ended long ago and that the other lacks.
-    pub(crate) ended: Vec<(Position, Version)>,
+    /// What the other lacks and what is dead by its word, and leases that ended long ago.
+    pub(crate) gone: Vec<(Position, Version)>,
     /// Whether versions were passed over because they are from too far in the future.
     pub(crate) clock_ahead: bool,
 }
@@ -192,11 +191,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                         }
                     }
                     Some(_) => findings.push.push(position),
-                    None if self.need_not_travel(cx, slot, record) => {
-                        findings.ended.push((position, record.version));
-                    }
-                    None if is_dead(record, witness.collected(key)) => {
-                        findings.dead.push(position);
+                    None if self.need_not_travel(cx, slot, record)
+                        || is_dead(record, witness.collected(key)) =>
+                    {
+                        findings.gone.push((position, record.version));
                     }
                     None => findings.push.push(position),
                 }
