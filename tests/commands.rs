@@ -338,60 +338,7 @@ fn a_version_that_was_printed_is_a_condition() {
 }
 
 #[test]
-fn a_batch_reports_every_line_in_order() {
-    let _alone = alone();
-    let node = lone_node();
-    let mut lines = String::new();
-    for number in 1..=300 {
-        lines += &match number {
-            7 => "{\"key\":\"k\"}\n".to_owned(),
-            9 => "\n".to_owned(),
-            _ => format!("{{\"key\":\"k{number}\",\"value\":\"v{number}\",\"ttl\":\"1h\"}}\n"),
-        };
-    }
-    let temp = tempfile::tempdir().expect("a temporary directory");
-    let file = file_in(temp.path(), "lines", lines.as_bytes());
-    let ran = node.json(["put", "--batch", file.to_str().expect("text")]);
-    let ran = ran.exits(2);
-    let text = String::from_utf8(ran.stdout).expect("text");
-    let documents: Vec<serde_json::Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a document"))
-        .collect();
-    let numbers: Vec<_> = documents
-        .iter()
-        .filter_map(|line| line["line"].as_u64())
-        .collect();
-    let expected: Vec<u64> = (1..=300).filter(|number| *number != 9).collect();
-    assert_eq!(numbers, expected, "an empty line is passed over");
-    for document in &documents {
-        let bad = document["line"] == 7;
-        let outcome = if bad { "failed" } else { "stored" };
-        assert_eq!(document["outcome"], outcome, "{document}");
-        assert_eq!(document["error"].is_string(), bad, "{document}");
-    }
-    assert_eq!(node.ctl(["get", "k300"]).exits(0).stdout, b"v300");
-    let address = node.listen.to_string();
-    let again = ctl_fed(
-        &address,
-        ["put", "--batch", "-", "--if-absent"],
-        lines.as_bytes(),
-    );
-    let again = again.exits(2);
-    assert!(
-        again.stderr.contains("line 300: conflict:"),
-        "{}",
-        again.stderr
-    );
-    let holders =
-        "{\"key\":\"film\"}\n{\"key\":\"film\",\"holder\":\"192.0.2.1:6881\",\"text\":\"a b\"}";
-    ctl_fed(&address, ["insert", "--batch", "-"], holders.as_bytes()).exits(0);
-    let found = node.json(["search", "film"]).exits(0).document();
-    assert_eq!(
-        found["holders"].as_array().map(Vec::len),
-        Some(2),
-        "{found}"
-    );
+fn a_batch_names_its_file() {
     refused(
         ["put", "key", "value", "--batch", "f"],
         "cannot be used with",

@@ -281,6 +281,24 @@ fn a_seed_chooses_the_size_and_naming_it_is_the_same_run() {
 }
 
 #[test]
+fn a_fault_seed_gives_the_same_trace_in_two_processes() {
+    for overlay in ["chord", "pastry"] {
+        let traces: Vec<serde_json::Value> = (0..2)
+            .map(|_| {
+                let line = format!("faults --overlay {overlay} --seeds 3..5 --json");
+                let output = p2psim(&line);
+                assert!(output.status.success(), "{output:?}");
+                let mut document: serde_json::Value =
+                    serde_json::from_slice(&output.stdout).expect("one JSON document");
+                document["trace_hash"].take()
+            })
+            .collect();
+        assert!(traces[0].is_string(), "{traces:?}");
+        assert_eq!(traces[0], traces[1], "{overlay}");
+    }
+}
+
+#[test]
 fn wrong_use_is_told_and_ends_with_two() {
     for (line, told) in [
         ("lookup --overlay gnutella", "does not simulate gnutella"),

@@ -18,8 +18,8 @@ use crate::planted::PlantedBug;
 use crate::remembered::Known;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{
-    Condition, Contact, Cx, Fault, Hlc, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot, Version,
-    WallMs,
+    Condition, Contact, Cx, Fault, Hlc, Id, Item, KeyRouter, MAX_HOLDERS_PER_KEY, Record, Slot,
+    Version, WallMs,
 };
 
 /// For how long the version that an origin gave counts: clocks may differ by a minute, and an origin

@@ -2,9 +2,9 @@
 //!
 //! A root refuses a write at once. A replica says so to its root, which goes on with the others and
 //! refuses the write as soon as too few of them are left. Tombstones are always taken, and reads
-//! are answered: whoever has too much can delete. Records that come by comparison or hand-over are
-//! taken as well, beyond the quota: they were acknowledged, and to refuse them would be to lose
-//! them.
+//! are answered: whoever has too much can delete. Records that come by comparison, or are handed
+//! over to their root, are taken as well, beyond the quota: they were acknowledged, and to refuse
+//! them would be to lose them.
 
 use crate::coordinate::Asker;
 use crate::message::WriteResult;

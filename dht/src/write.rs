@@ -240,7 +240,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // An answer of an earlier root counts only when it says that the write is done.
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let is_done = matches!(result, WriteResult::Written { .. });
-        let is_late = matches!(result, WriteResult::Overtaken { given, .. } if write.clock != Some(given));
+        let is_late =
+            matches!(result, WriteResult::Overtaken { given, .. } if write.clock != Some(given));
         let is_awaited = is_root && op.stage == crate::op::Stage::Asking && !is_late;
         if !is_done && !is_awaited {
             return;
@@ -368,9 +369,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.send_write(cx, number);
     }
-}
 
-impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Something newer is at the root, and no root has begun: the write gets a later version.
     fn was_overtaken(&mut self, cx: &mut Cx<'_, Self>, number: u64, by: Hlc) {
         let Some(op) = self.ops.get_mut(&number) else {

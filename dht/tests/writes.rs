@@ -180,9 +180,11 @@ fn a_root_that_was_started_again_does_not_do_a_write_over_what_came_after_it() {
     let (root, origin) = root_and_outsider(&world);
     let is_root = |number: &u64| contact(*number).id == root;
     let number = (0..4).find(is_root).expect("one of the four");
-    let other = (0..4).map(contact).find(|it| it.id != root && it.id != origin.id);
+    let other = (0..4)
+        .map(contact)
+        .find(|it| it.id != root && it.id != origin.id);
     // The root does the write, and its answer does not arrive.
-    let first = world.call(origin.id, common::put(key(1), b"first"));
+    let first = world.call(origin.id, put(key(1), b"first"));
     while !world.holding(key(1)).contains(&root) {
         world.run_for(Duration::from_millis(1));
     }

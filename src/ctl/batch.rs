@@ -67,7 +67,7 @@ async fn run(
     asking: Asking,
     mut session: Session,
     job: Job,
-    mut lines: mpsc::Receiver<Line>,
+    mut lines: Lines,
     json: bool,
 ) -> Result<Answer, CtlError> {
     let desk = RefCell::new(Desk::new(json, session.addr()));
@@ -85,7 +85,7 @@ async fn run(
                 if desk.is_far_ahead() {
                     return None;
                 }
-                let line = first.take().or_else(|| lines.try_recv().ok())?;
+                let line = first.take().or_else(|| lines.receiver.try_recv().ok())?;
                 if let Some(asked) = desk.take(&job, line) {
                     return Some(asked);
                 }
@@ -93,9 +93,17 @@ async fn run(
             |asked, answer, _| desk.borrow_mut().answered(asked, answer, asking.timeout),
         );
         if let Err(error) = ran.await {
-            return Err(stopped(desk.into_inner(), error));
+            let mut desk = desk.into_inner();
+            let next = desk.next_line();
+            if let Some(line) = first.take() {
+                desk.not_asked(&job, line);
+            }
+            while let Some(line) = lines.rest().await {
+                desk.not_asked(&job, line);
+            }
+            return Err(stopped(desk, next, error));
         }
-        first = lines.recv().await;
+        first = lines.receiver.recv().await;
         if first.is_none() {
             break;
         }
@@ -105,8 +113,7 @@ async fn run(
 }
 
 /// The connection was lost: says from which line on nothing was asked.
-fn stopped(desk: Desk, error: ClientError) -> CtlError {
-    let next = desk.next_line();
+fn stopped(desk: Desk, next: u64, error: ClientError) -> CtlError {
     let summary = desk.finish();
     print_error(&format!(
         "{}; nothing was asked from line {next} on",
@@ -115,10 +122,27 @@ fn stopped(desk: Desk, error: ClientError) -> CtlError {
     CtlError::Unanswered(error)
 }
 
+/// The lines of a file or of a pipe, as they are read.
+struct Lines {
+    receiver: mpsc::Receiver<Line>,
+    is_pipe: bool,
+}
+
+impl Lines {
+    /// The next line when nothing is asked any more: of a file, or that a pipe has brought already.
+    async fn rest(&mut self) -> Option<Line> {
+        if self.is_pipe {
+            return self.receiver.try_recv().ok();
+        }
+        self.receiver.recv().await
+    }
+}
+
 /// Opens a file of lines, or standard input, and reads it on a thread of its own: whoever writes
 /// into a pipe may be slow, and the connection must stay alive meanwhile.
-fn open(path: &Path) -> Result<mpsc::Receiver<Line>, CtlError> {
-    let source: Box<dyn Read + Send> = if path == Path::new("-") {
+fn open(path: &Path) -> Result<Lines, CtlError> {
+    let is_pipe = path == Path::new("-");
+    let source: Box<dyn Read + Send> = if is_pipe {
         Box::new(std::io::stdin())
     } else {
         let file = std::fs::File::open(path);
@@ -133,7 +157,7 @@ fn open(path: &Path) -> Result<mpsc::Receiver<Line>, CtlError> {
         .name("batch".to_owned())
         .spawn(read)
         .map_err(|error| CtlError::Local(format!("cannot start a thread: {error}")))?;
-    Ok(receiver)
+    Ok(Lines { receiver, is_pipe })
 }
 
 /// Hands out lines until the end, or until nobody wants more.

@@ -133,6 +133,19 @@ impl Desk {
         self.report(number, Some(report));
     }
 
+    /// Reports a line for which there is no connection any more.
+    pub(super) fn not_asked(&mut self, job: &Job, line: Line) {
+        let Some((asked, _)) = self.take(job, line) else {
+            return;
+        };
+        let lost = ClientError::Lost {
+            addr: self.addr,
+            why: "before this line was asked".to_owned(),
+        };
+        let report = failed(asked.context, &CtlError::Client(lost));
+        self.report(asked.number, Some(report));
+    }
+
     fn report(&mut self, number: u64, report: Option<Report>) {
         self.waiting.insert(number, report);
         while let Some(first) = self.waiting.first_entry() {
