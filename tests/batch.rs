@@ -1,15 +1,10 @@
 //! Many puts or inserts from one file: each line has its outcome, whatever happens.
 
+mod lone;
 mod support;
 
-use std::process::Stdio;
-use support::{Node, alone, bare, ctl_fed, file_in, settle, wait_until};
-
-fn lone_node() -> Node {
-    let node = Node::start("chord", None);
-    settle(std::slice::from_ref(&node));
-    node
-}
+use lone::{bereaved, lone_node};
+use support::{alone, bare, ctl_fed, file_in};
 
 fn documents_of(stdout: Vec<u8>) -> Vec<serde_json::Value> {
     let text = String::from_utf8(stdout).expect("text");
@@ -85,23 +80,8 @@ fn a_batch_whose_node_dies_reports_the_lines_that_were_not_asked() {
     let mut command = bare(env!("CARGO_BIN_EXE_p2pctl"));
     command.args(["--json", "--node", &node.listen.to_string()]);
     command.args(["put", "--batch", file.to_str().expect("text")]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::from(
-            std::fs::File::create(temp.path().join("said")).expect("a file"),
-        ))
-        .stderr(Stdio::piped());
-    let child = command.spawn().expect("p2pctl starts");
-    wait_until(
-        "values arrive",
-        support::SOON,
-        || match node.status()?["values"].as_u64() {
-            Some(0) | None => Err("no value yet".to_owned()),
-            Some(_) => Ok(()),
-        },
-    );
-    node.kill();
-    let output = child.wait_with_output().expect("p2pctl ends");
+    let said = std::fs::File::create(temp.path().join("said")).expect("a file");
+    let output = bereaved(node, command.stdout(said));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("nothing was asked from line"), "{said}");

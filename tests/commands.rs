@@ -1,13 +1,15 @@
 //! What `p2pctl` says to bad input and to nodes that fail: one clear line, and the exit code of
 //! the contract.
 
+mod lone;
 mod support;
 
+use lone::{bereaved, lone_node};
 use std::ffi::{OsStr, OsString};
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
-use support::{Node, alone, bare, ctl_at, ctl_fed, file_in, run, settle, wait_until};
+use support::{alone, bare, ctl_at, ctl_fed, file_in, run, wait_until};
 
 /// Where nobody listens: only for commands that must fail before they connect.
 const NOWHERE: &str = "127.0.0.1:9";
@@ -26,12 +28,6 @@ fn refused<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, words: &str) {
 fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.local_addr().expect("its address").to_string()
-}
-
-fn lone_node() -> Node {
-    let node = Node::start("chord", None);
-    settle(std::slice::from_ref(&node));
-    node
 }
 
 #[test]
@@ -264,22 +260,7 @@ fn a_node_that_dies_in_the_middle_is_a_lost_connection() {
         "--duration",
         "15s",
     ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = command.spawn().expect("p2pctl starts");
-    // The load has begun when the first value is there.
-    wait_until(
-        "values arrive",
-        support::SOON,
-        || match node.status()?["values"].as_u64() {
-            Some(0) | None => Err("no value yet".to_owned()),
-            Some(_) => Ok(()),
-        },
-    );
-    node.kill();
-    let output = child.wait_with_output().expect("p2pctl ends");
+    let output = bereaved(node, command.stdout(Stdio::piped()));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("was lost"), "{said}");

@@ -78,15 +78,14 @@ mod store {
             planted: Some(bug),
             ..DhtConfig::default()
         };
-        found_with(nodes, dht, (check, text));
+        is_found(nodes, &machines_of(dht), check, text);
     }
 
-    fn found_with(nodes: Option<u64>, dht: DhtConfig, (check, text): (&str, &str)) -> u64 {
-        let machines = Machines {
+    fn machines_of(dht: DhtConfig) -> Machines {
+        Machines {
             dht,
             ..Machines::default()
-        };
-        is_found(nodes, &machines, check, text)
+        }
     }
 
     #[test]
@@ -113,22 +112,21 @@ mod store {
     fn what_is_not_handed_over_is_lost() {
         // In a network hardly larger than a replica set nothing lies where it does not belong, and a
         // root that waits long for those who are away compares itself with them instead.
-        let dht = |planted| DhtConfig {
-            planted,
-            presume_lost: overlay::Duration::from_secs(20),
-            replicas: 2,
-            write_quorum: 1,
-            ..DhtConfig::default()
+        let machines = |planted| {
+            machines_of(DhtConfig {
+                planted,
+                presume_lost: overlay::Duration::from_secs(20),
+                replicas: 2,
+                write_quorum: 1,
+                ..DhtConfig::default()
+            })
         };
-        let check = ("nothing acknowledged is lost", "");
-        let seeds = found_with(Some(20), dht(Some(PlantedBug::SkipHandOver)), check);
+        let (nodes, check) = (Some(20), "nothing acknowledged is lost");
+        let planted = machines(Some(PlantedBug::SkipHandOver));
+        let seeds = is_found(nodes, &planted, check, "");
         // These settings alone lose nothing.
-        let machines = Machines {
-            dht: dht(None),
-            ..Machines::default()
-        };
-        let chord = Overlay::Chord;
-        let found = first_found(chord, Some(20), &machines, check.0, seeds, |_| true);
+        let sound = machines(None);
+        let found = first_found(Overlay::Chord, nodes, &sound, check, seeds, |_| true);
         assert!(found.is_none(), "without the bug: {found:?}");
     }
 

@@ -33,7 +33,8 @@ pub const STREAM_LARGE: u8 = 1;
 pub const STREAM_URGENT: u8 = 2;
 /// The version in a [`Hello`]. Since 2 there are streams of urgent frames; since 3 nodes of Chord ask
 /// each other for fingers; since 4 a write brings its version from its
-/// origin, and whoever says that keys were claimed says which.
+/// origin, and whoever says that keys were claimed says which; since 5 a root that knows something
+/// newer than a write says so.
 pub const PROTOCOL_VERSION: u16 = 5;
 
 /// How long a peer may take to send its first frame.
