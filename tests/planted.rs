@@ -109,6 +109,11 @@ mod store {
     }
 
     #[test]
+    fn a_key_of_whose_deletion_nothing_outlives_a_restart_comes_back() {
+        found(PlantedBug::ForgetVouched, "no deleted key comes back");
+    }
+
+    #[test]
     fn what_is_not_handed_over_is_lost() {
         // In a network hardly larger than a replica set nothing lies where it does not belong, and a
         // root that waits long for those who are away compares itself with them instead.

@@ -220,7 +220,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let known = known.map(|known| known.version).max(newer);
         let overtaken_by = known.filter(|known| *known > given);
         let ends = given.clock.wall().0.saturating_add(GIVEN_FOR_MS);
-        let counts = self.horizons.at(write.key).upto < given.clock && cx.wall.0 <= ends;
+        let counts = self.collected_at(write.key) < given.clock && cx.wall.0 <= ends;
         let counts = counts && !self.config.has_bug(PlantedBug::ForgetWrites);
         match overtaken_by {
             None if write.slot == Slot::Value && counts => return Ok(given),

@@ -99,6 +99,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         if batch.upto > Hlc::default() {
             self.horizons.raise(arc, batch.upto);
+            self.vouch(cx, arc);
         }
         let mut entries = Vec::new();
         for (position, version) in batch.entries {

@@ -115,6 +115,15 @@ pub struct Evidence {
     pub horizon: Horizon,
 }
 
+/// What a node says of what it does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Whether it holds everything that was acknowledged.
+    pub is_whole: bool,
+    /// A live version that is not newer than this, and that it does not have, was deleted.
+    pub collected: Hlc,
+}
+
 /// Why a node's copy of an arc counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Proof {

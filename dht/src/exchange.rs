@@ -1,7 +1,6 @@
 //! The part of a replica in a comparison with its root.
 
 use crate::checks::{MAX_ITEMS, is_garbage};
-use crate::clock::MAX_CLOCK_DRIFT_MS;
 use crate::durable::Then;
 use crate::horizon::{hides_others, is_dead};
 use crate::items::MAX_WANTED;
@@ -9,7 +8,7 @@ use crate::message::{PartSum, RangeAnswer, RangeSum, SyncAsk, SyncCollect, SyncD
 use crate::parked::Parked;
 use crate::ranges::{FAN_OUT, LIST_RECORDS, MAX_ASKED, order};
 use crate::{Dht, Meta, Position, Store, StoreMessage};
-use overlay::{Arc, Contact, Cx, Fault, Hlc, Item, KeyRouter, Slot, WallMs};
+use overlay::{Arc, Contact, Cx, Fault, Hlc, Item, KeyRouter, Slot};
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// A root asks whether ranges are the same here.
@@ -182,6 +181,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
     }
 
+    /// This node is a full copy; what its root has collected, it has not either.
     fn full_copy(&mut self, cx: &Cx<'_, Self>, from: Contact, done: &SyncDone) {
         if done.quorum > 0 {
             self.horizons.adopt(done.arc, &done.horizons);
@@ -189,6 +189,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.covers.complete(from.id, done, cx.now) {
             self.strays_changed(cx);
         }
+        self.vouch(cx, done.arc);
     }
 
     /// A root says that every replica has these: they are dropped everywhere.
@@ -205,10 +206,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         if collect.upto > Hlc::default() {
-            let grace_ms = self.config.tombstone_grace_s.saturating_mul(1_000);
-            let latest = (cx.wall.0 + MAX_CLOCK_DRIFT_MS).saturating_sub(grace_ms);
-            let latest = Hlc::at(WallMs(latest));
+            let latest = self.latest_horizon(cx.wall);
             self.horizons.raise(arc, collect.upto.min(latest));
+            self.vouch(cx, arc);
         }
         for (key, slot, version) in &collect.entries {
             let ended = self

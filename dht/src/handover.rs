@@ -92,7 +92,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             if is_old && !complete && !hides_others(item.slot, &meta, cx.wall) {
                 return None;
             }
-            let collected = self.testimony(cx, item.key).unwrap_or_default();
+            let collected = self.of_missing(cx, item.key).collected;
             let spared = self.spares((item.key, item.slot), cx.wall);
             if spared || !is_dead(&meta, collected) {
                 alive.push(item);

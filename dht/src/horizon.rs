@@ -33,18 +33,20 @@
 //! not have everything: its horizon begins at nothing, and a *bar* keeps it and those after it from
 //! collecting for a grace period. Whoever comes back within that time is believed.
 //!
-//! **Limits.** Horizons live in memory, with the knowledge that they go with. When no testifying
-//! node of an arc is left (its whole replica set died, or everything was restarted at once), what
-//! the disks have is all there is, and is believed, stale records of a node that had been away longer
-//! included: losing all data after a long power cut would be worse. The grace period must be longer than
+//! **After a restart** a node does not testify: it may have missed what was written since. What it
+//! testified before that is on its disk (`vouched`).
+//!
+//! **Limits.** When all who had an arc when its deletions were collected have died for good, what
+//! the other disks have is all there is, and is believed, stale records of a node that had been away
+//! longer included: losing all data would be worse. The grace period must be longer than
 //! clocks differ. A lease that ended is collected without these precautions: an older version of it
 //! can be seen again until its own end.
 
 use crate::arcs::{intersect, subtract, subtract_from};
-use crate::message::{Evidence, Horizon, Proof};
+use crate::message::{Evidence, Horizon, Missing, Proof};
 use crate::view::View;
 use crate::{Dht, Meta, Position, Store};
-use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, WallMs};
+use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, Time, WallMs};
 
 /// Most parts of the circle with a horizon of their own; an arc of its own root is one, and changes
 /// of neighbours make a few more. Beyond it the lowest is forgotten.
@@ -99,7 +101,7 @@ impl Horizons {
     }
 
     /// Sets an arc to a horizon, but for the parts where a later one is known.
-    fn lift(&mut self, arc: Arc, horizon: Horizon) {
+    pub(crate) fn lift(&mut self, arc: Arc, horizon: Horizon) {
         let later = |(_, known): &(Arc, Horizon)| known.upto > horizon.upto;
         let mut kept = self.of(arc);
         kept.retain(later);
@@ -193,15 +195,27 @@ impl Horizons {
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// What this node testifies for a key: its horizon, if it does.
-    pub(crate) fn testimony(&self, cx: &Cx<'_, Self>, key: Id) -> Option<Hlc> {
+    /// The parts of the circle for which this node testifies; they may overlap.
+    fn testified(&self, now: Time) -> impl Iterator<Item = Arc> {
         let kept_for = self.config.presume_lost;
         let mine = self.views.iter().flat_map(View::proven);
         let kept = self.former.iter();
-        let kept = kept.filter_map(|former| former.kept_whole(cx.now, kept_for));
-        let mut arcs = mine.chain(kept).chain(self.covers.testified(cx.now));
-        arcs.any(|arc| arc.contains(key))
-            .then(|| self.horizons.at(key).upto)
+        let kept = kept.filter_map(move |former| former.kept_whole(now, kept_for));
+        mine.chain(kept).chain(self.covers.testified(now))
+    }
+
+    /// What this node says of what it does not have at a key.
+    pub(crate) fn of_missing(&self, cx: &Cx<'_, Self>, key: Id) -> Missing {
+        let is_whole = self.testified(cx.now).any(|arc| arc.contains(key));
+        let vouched = self.vouched.at(key);
+        let collected = match is_whole {
+            true => vouched.max(self.horizons.at(key).upto),
+            false => vouched,
+        };
+        Missing {
+            is_whole,
+            collected,
+        }
     }
 
     /// Whether what this node has in a place shows that a newer record there is not dead, however
@@ -211,19 +225,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         known.is_some_and(|known| !hides_others(slot, &known, wall))
     }
 
-    /// The same for the parts of an arc, those where nothing was collected left out.
-    pub(crate) fn collected_in(&self, cx: &Cx<'_, Self>, arc: Arc) -> Vec<(Arc, Hlc)> {
-        let kept_for = self.config.presume_lost;
+    /// The parts of an arc for which this node testifies, with their horizons, those where nothing
+    /// was collected left out.
+    pub(crate) fn testified_in(&self, now: Time, arc: Arc) -> Vec<(Arc, Hlc)> {
         let mut found = Vec::new();
         for (part, horizon) in self.horizons.of(arc) {
             if horizon.upto == Hlc::default() {
                 continue;
             }
-            let mine = self.views.iter().flat_map(View::proven);
-            let kept = self.former.iter();
-            let kept = kept.filter_map(|former| former.kept_whole(cx.now, kept_for));
             let mut rest = vec![part];
-            for testified in mine.chain(kept).chain(self.covers.testified(cx.now)) {
+            for testified in self.testified(now) {
                 for piece in std::mem::take(&mut rest) {
                     let shared = intersect(piece, testified).into_iter();
                     found.extend(shared.map(|shared| (shared, horizon.upto)));
@@ -231,7 +242,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
             }
         }
-        found.truncate(MAX_SENT_PARTS);
         found
     }
 }

@@ -60,12 +60,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         else {
             return;
         };
-        // Only a root that has everything knows what is dead: what it does not have. Since it asked,
-        // another replica may have sent the record.
+        // A root that has everything knows what is dead: what it does not have; any other, what its
+        // store vouches for. Since it asked, another replica may have sent the record.
         let complete = view.is_complete();
-        let collected = |position: &Position| match complete && !self.spares(*position, cx.wall) {
-            true => self.horizons.at(position.0).upto,
-            false => Hlc::default(),
+        let collected = |position: &Position| match self.spares(*position, cx.wall) {
+            true => Hlc::default(),
+            false if complete => self.collected_at(position.0),
+            false => self.vouched.at(position.0),
         };
         let dead = walk.want.front().map(collected).unwrap_or_default();
         let alike = |position: &&Position| collected(position) == dead;
@@ -174,7 +175,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.moved.add(moved.0 as u64, moved.1 as u64);
         for item in items.into_iter().filter(|item| arc.contains(item.key)) {
             // What this root has learnt since it asked counts too.
-            let collected = self.testimony(cx, item.key).unwrap_or_default();
+            let collected = self.of_missing(cx, item.key).collected;
             let spared = self.spares((item.key, item.slot), cx.wall);
             if spared || !is_dead(&Meta::of(&item.record), collected) {
                 self.store.write(item);

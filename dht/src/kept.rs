@@ -7,7 +7,7 @@
 use crate::fingerprint::Sum;
 use crate::summary::{Cut, Source, Summary};
 use crate::{Position, Store};
-use overlay::{Arc, Id, Item, LoadSeq, Slot, Version, WriteSeq};
+use overlay::{Arc, Hlc, Id, Item, LoadSeq, Slot, Version, WriteSeq};
 use std::ops::Deref;
 
 /// A part of an arc: after one position, up to and with another; without them, from the start and
@@ -106,6 +106,11 @@ impl<S: Store> Kept<S> {
     /// As [`Store::set_shared`].
     pub(crate) fn set_shared(&mut self) -> WriteSeq {
         self.store.set_shared()
+    }
+
+    /// As [`Store::set_vouched`].
+    pub(crate) fn set_vouched(&mut self, parts: Vec<(Arc, Hlc)>) -> WriteSeq {
+        self.store.set_vouched(parts)
     }
 
     fn changed(&mut self, place: Position, before: Option<Version>) {

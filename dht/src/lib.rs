@@ -12,7 +12,8 @@
 //!   Only that knowledge turns "nobody has it" into "absent".
 //! - Replicas are brought together by comparing fingerprints of ranges (`sync`, `ranges`), after
 //!   every change and from time to time; each store keeps the sums for it (`summary`).
-//! - Tombstones are collected by roots (`collect`), and what was deleted stays deleted (`horizon`).
+//! - Tombstones are collected by roots (`collect`), and what was deleted stays deleted (`horizon`),
+//!   across restarts too (`vouched`).
 //! - Texts are found by an index whose entries are records of the same kind (`words`).
 //! - A record that this node need not hold is handed to its root, then deleted (`strays`).
 
@@ -66,6 +67,7 @@ mod sweep;
 mod sync;
 mod tenure;
 mod view;
+mod vouched;
 pub mod words;
 mod write;
 
@@ -77,10 +79,10 @@ pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use message::{
     ArcNews, Body, Claim, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence,
-    Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, PartSum,
-    Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany, RenewResult,
-    Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect, SyncDone,
-    SyncTold, Wanted, Write, WriteResult,
+    Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, Missing,
+    PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
+    RenewResult, Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect,
+    SyncDone, SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};

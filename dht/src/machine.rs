@@ -21,6 +21,7 @@ use crate::repair::Repairs;
 use crate::strays::Strays;
 use crate::tenure::Tenures;
 use crate::view::View;
+use crate::vouched::Vouched;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
@@ -77,6 +78,7 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) heard: LastHeard,
     /// Up to where deletions were collected.
     pub(crate) horizons: Horizons,
+    pub(crate) vouched: Vouched,
     /// What is to be collected.
     pub(crate) batches: Vec<Batch>,
     /// Deletions that this node has collected.
@@ -153,6 +155,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             ..lookup
         };
         let durable = store.last_write();
+        let vouched = Vouched::of(store.vouched());
         Self {
             routing: Routing::new(router, lookup),
             routing_out: Outbox::default(),
@@ -180,6 +183,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             covers: Covers::default(),
             heard: LastHeard::default(),
             horizons: Horizons::default(),
+            vouched,
             batches: Vec::new(),
             collected: 0,
             strays: Strays::default(),

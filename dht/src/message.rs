@@ -1,8 +1,8 @@
 //! What nodes say to each other about records. Variants and fields are only appended.
 
 pub use crate::comparison::{
-    Evidence, Horizon, PartSum, Proof, RangeAnswer, RangeSum, SyncAsk, SyncCollect, SyncDone,
-    SyncTold,
+    Evidence, Horizon, Missing, PartSum, Proof, RangeAnswer, RangeSum, SyncAsk, SyncCollect,
+    SyncDone, SyncTold,
 };
 
 mod confirm;
@@ -209,9 +209,8 @@ pub struct ReadReply {
     pub standing: Standing,
     /// What it has.
     pub data: ReadData,
-    /// Present when the answering node holds everything that was acknowledged: a live version that
-    /// is not newer than this, and that it does not have, was deleted.
-    pub collected: Option<Hlc>,
+    /// What it says of what it does not have.
+    pub missing: Missing,
 }
 
 /// What a replica has.

@@ -21,6 +21,8 @@ pub enum PlantedBug {
     DropTombstones,
     /// Of deletions that are collected when their time has come, nothing remains.
     ForgetHorizon,
+    /// A node that is restarted knows nothing of what was collected.
+    ForgetVouched,
     /// A root says that it has stored what was handed to it, and has not.
     SkipHandOver,
     /// Replicas count as brought together though no record was moved.

@@ -153,6 +153,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         walk.want.extend(findings.want);
         if all_same {
+            self.vouch_alike(cx, at, &told.collected);
             // The replica has noted that it is a full copy.
             return self.finish_walk(cx, at);
         }

@@ -158,7 +158,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             req,
             standing,
             data,
-            collected,
+            missing,
         } = reply;
         // A version from the future would win over everything that is written until then.
         if !self.trusts(cx, from, data.newest()) {
@@ -186,7 +186,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.config.has_bug(PlantedBug::OlderValue) {
             read.value = None;
         }
-        read.merge(from, data, collected, cx.wall);
+        read.merge(from, data, missing, cx.wall);
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let key = op.key;
         let mut forget = false;

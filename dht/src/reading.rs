@@ -1,6 +1,6 @@
 //! What the answers to a read amount to.
 
-use crate::message::{Body, Filter, HolderSeen, ReadData, Seen, Standing, Wanted};
+use crate::message::{Body, Filter, HolderSeen, Missing, ReadData, Seen, Standing, Wanted};
 use crate::words::Parts;
 use overlay::{Consistency, Contact, Hlc, Id, Time, Version, WallMs};
 use smallvec::SmallVec;
@@ -185,17 +185,13 @@ impl ReadWork {
         )
     }
 
-    /// Takes in what a replica has: newest wins. `collected` is there if it holds everything that
-    /// was acknowledged, and up to where what it does not have was deleted.
-    pub(crate) fn merge(
-        &mut self,
-        from: Contact,
-        data: ReadData,
-        collected: Option<Hlc>,
-        wall: WallMs,
-    ) {
-        self.testified |= collected.is_some();
-        let collected = collected.unwrap_or_default();
+    /// Takes in what a replica has, and what it says of what it has not: newest wins.
+    pub(crate) fn merge(&mut self, from: Contact, data: ReadData, missing: Missing, wall: WallMs) {
+        let Missing {
+            is_whole,
+            collected,
+        } = missing;
+        self.testified |= is_whole;
         let has_value =
             matches!(&data, ReadData::Value(Some(seen)) if seen.body != Body::Tombstone);
         if collected > Hlc::default() && !has_value {

@@ -63,13 +63,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             }
             _ => true,
         };
-        let collected = self.testimony(cx, read.key);
-        let collected = collected.map(|upto| if whole { upto } else { Hlc::default() });
+        let mut missing = self.of_missing(cx, read.key);
+        if !whole {
+            missing.collected = Hlc::default();
+        }
         let reply = ReadReply {
             req: read.req,
             standing,
             data,
-            collected,
+            missing,
         };
         self.post(cx, from, StoreMessage::ReadReply(reply));
     }

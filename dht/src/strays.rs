@@ -284,6 +284,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 let items = std::mem::take(items);
                 self.strays.stage = Stage::Resting;
                 let (count, mut bytes) = (items.len(), 0);
+                let mut left = self.elsewhere();
+                left.retain(|part| items.iter().any(|((key, _), _)| part.contains(*key)));
+                self.stop_vouching(&left);
                 for ((key, slot), version) in items {
                     let known = self.store.meta(key, slot);
                     bytes += known.as_ref().map_or(0, batch_cost);

@@ -39,6 +39,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.covers.expire(cx.now) {
             self.strays_changed(cx);
         }
+        // What a root has learnt about the past of its arc.
+        self.vouch(cx, Arc::whole(Id::MAX));
         if self.batches.len() >= MAX_BATCHES {
             // Enough waits already.
             return self.deadlines.set(Due::Sweep, cx.now + STEP);

@@ -58,7 +58,7 @@ fn read_reply(req: u64, version: Version) -> StoreMessage {
             expires: None,
             body: Body::Bytes("later".into()),
         })),
-        collected: None,
+        missing: Default::default(),
     })
 }
 

@@ -108,6 +108,59 @@ fn who_was_away_for_long_brings_nothing_back() {
     }
 }
 
+/// One node is away for longer than the grace period. All others lose power and come back, so that
+/// nobody is left who has everything, and then it comes back too: what was deleted and collected
+/// meanwhile is not found, and what was not is.
+#[test]
+fn who_was_away_for_long_brings_nothing_back_to_those_who_were_restarted() {
+    for seed in 0..40 {
+        let mut world = world(seed, 6);
+        for at in 0..KEYS {
+            world.put(contact(at % 6).id, key(at), b"old");
+        }
+        let away = seed % 6;
+        world.kill(contact(away).id);
+        world.bury(contact(away).id);
+        world.run_for(Duration::from_secs(20));
+        let here = world.ids()[0];
+        for at in 0..KEYS / 2 {
+            assert!(delete_key(&mut world, here, at), "seed {seed}");
+        }
+        world.run_for(Duration::from_secs(GRACE_S + 240));
+        assert_eq!(tombstones(&world), 0, "seed {seed}");
+        let others: Vec<u64> = (0..6).filter(|number| *number != away).collect();
+        for number in &others {
+            world.kill(contact(*number).id);
+            world.bury(contact(*number).id);
+        }
+        let first = others[seed as usize % others.len()];
+        world.join(first);
+        // It may be the second that is back, or the last.
+        let mut back = others;
+        back.retain(|number| *number != first);
+        back.insert(seed as usize % (back.len() + 1), away);
+        for number in back {
+            world.join(number);
+            world.run_for(Duration::from_secs(seed % 4));
+        }
+        for round in 0..60 {
+            let reader = world.ids()[round as usize % 6];
+            for at in [round % (KEYS / 2), (round * 7) % (KEYS / 2)] {
+                let report = world.get(reader, key(at));
+                let what = format!("seed {seed} round {round} key {at}");
+                assert_ne!(report.outcome, Outcome::Found, "{what}: {report:?}");
+            }
+            world.run_for(Duration::from_millis(300));
+        }
+        world.run_for(Duration::from_secs(120));
+        for at in 0..KEYS {
+            let held = world.holding(key(at)).len();
+            let expected = if at < KEYS / 2 { 0 } else { 3 };
+            assert_eq!(held, expected, "seed {seed} key {at}");
+        }
+    }
+}
+
 /// Two nodes were away for long: the first has an old tombstone, the other what was written after it
 /// and deleted since. The tombstone is older than what was collected, and vouches for nothing.
 #[test]

@@ -1,7 +1,7 @@
 //! A store in memory, that can forget what was not durable.
 
 use crate::store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
-use crate::{Arc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
+use crate::{Arc, Hlc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Bound;
@@ -17,6 +17,7 @@ pub struct MemoryStore {
     last: WriteSeq,
     undo: VecDeque<Undo>,
     shared: bool,
+    vouched: Vec<(Arc, Hlc)>,
     quota: Option<u64>,
     disk_full: bool,
     /// When it plays a store on disk: who asked for what.
@@ -42,12 +43,17 @@ impl Disk {
     }
 }
 
-/// What was in a place before a write.
+/// What was there before a write.
 #[derive(Clone, Debug)]
 struct Undo {
     seq: WriteSeq,
-    place: (Id, Slot),
-    before: Option<Record>,
+    before: Before,
+}
+
+#[derive(Clone, Debug)]
+enum Before {
+    Record((Id, Slot), Option<Record>),
+    Vouched(Vec<(Arc, Hlc)>),
 }
 
 impl MemoryStore {
@@ -101,7 +107,12 @@ impl MemoryStore {
             let Some(undo) = self.undo.pop_back() else {
                 break;
             };
-            self.set(undo.place, undo.before);
+            match undo.before {
+                Before::Record(place, record) => {
+                    self.set(place, record);
+                }
+                Before::Vouched(parts) => self.vouched = parts,
+            }
         }
         self.undo.clear();
         self.last = self.last.min(durable);
@@ -140,14 +151,16 @@ impl MemoryStore {
     }
 
     fn change(&mut self, place: (Id, Slot), record: Option<Record>) -> WriteSeq {
-        self.last = WriteSeq(self.last.0.saturating_add(1));
         let before = self.set(place, record);
-        self.undo.push_back(Undo {
-            seq: self.last,
-            place,
-            before,
-        });
-        self.last
+        self.can_undo(Before::Record(place, before))
+    }
+
+    /// A new write, and what takes it back.
+    fn can_undo(&mut self, before: Before) -> WriteSeq {
+        self.last = WriteSeq(self.last.0.saturating_add(1));
+        let seq = self.last;
+        self.undo.push_back(Undo { seq, before });
+        seq
     }
 }
 
@@ -163,7 +176,9 @@ impl Store for MemoryStore {
         };
         let in_memory = record.body.is_none()
             || self.disk.as_ref().is_none_or(|disk| disk.has_loaded(place))
-            || self.undo.iter().any(|undo| undo.place == place);
+            || self.undo.iter().any(
+                |undo| matches!(&undo.before, Before::Record(written, _) if *written == place),
+            );
         if in_memory {
             Found::Here(record.clone())
         } else {
@@ -255,6 +270,15 @@ impl Store for MemoryStore {
     fn set_shared(&mut self) -> WriteSeq {
         self.shared = true;
         self.last
+    }
+
+    fn vouched(&self) -> &[(Arc, Hlc)] {
+        &self.vouched
+    }
+
+    fn set_vouched(&mut self, parts: Vec<(Arc, Hlc)>) -> WriteSeq {
+        let before = std::mem::replace(&mut self.vouched, parts);
+        self.can_undo(Before::Vouched(before))
     }
 
     fn counts(&self) -> Counts {

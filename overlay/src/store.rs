@@ -177,6 +177,13 @@ pub trait Store {
     /// The network has other nodes. Kept as durably as a record.
     fn set_shared(&mut self) -> WriteSeq;
 
+    /// What the store vouches for: parts of the circle, each with the clock value up to which a
+    /// live record that the store lacks there was deleted.
+    fn vouched(&self) -> &[(Arc, Hlc)];
+
+    /// Takes other parts to vouch for. Kept as durably as a record, and in the order of the writes.
+    fn set_vouched(&mut self, parts: Vec<(Arc, Hlc)>) -> WriteSeq;
+
     /// What the store holds.
     fn counts(&self) -> Counts;
 

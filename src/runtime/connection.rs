@@ -35,7 +35,7 @@ pub const STREAM_URGENT: u8 = 2;
 /// each other for fingers; since 4 a write brings its version from its
 /// origin, and whoever says that keys were claimed says which; since 5 a root that knows something
 /// newer than a write says so.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 
 /// How long a peer may take to send its first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);

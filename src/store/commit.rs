@@ -47,15 +47,25 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Op {
     pub(super) seq: WriteSeq,
-    /// None when only the sum changes.
-    pub(super) change: Option<Change>,
+    pub(super) change: Change,
     /// All records after this change.
     pub(super) sum: Sum,
 }
 
+/// What changes.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// One record.
+    Record(RecordChange),
+    /// What the store vouches for, encoded.
+    Vouched(Box<[u8]>),
+    /// The sum only.
+    Sum,
+}
+
 /// What happens to one record.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
+pub(super) struct RecordChange {
     pub(super) place: Place,
     /// What is there from now on.
     pub(super) record: Option<(Meta, Bytes)>,
@@ -65,11 +75,14 @@ pub(super) struct Change {
 
 impl Op {
     fn body_bytes(&self) -> usize {
-        let record = self
-            .change
-            .as_ref()
-            .and_then(|change| change.record.as_ref());
-        record.map_or(0, |(_, body)| body.len())
+        match &self.change {
+            Change::Record(change) => {
+                let record = change.record.as_ref();
+                record.map_or(0, |(_, body)| body.len())
+            }
+            Change::Vouched(parts) => parts.len(),
+            Change::Sum => 0,
+        }
     }
 
     /// About how much memory it takes.

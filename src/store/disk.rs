@@ -1,25 +1,22 @@
 //! The store that the machine is handed.
 
 use super::bodies::Bodies;
-use super::commit::{Change, Committer, FIRST_BACKOFF, Op};
-use super::error::{CloseError, OpenError};
+use super::commit::{Change, Op, RecordChange};
 use super::index::Index;
-use super::load::{Loader, Request};
-use super::queue::Queue;
+use super::load::Request;
 use super::record::{Place, RECORD_OVERHEAD_BYTES, is_apart};
-use super::recover::{Recovered, count, recover};
+use super::recover::count;
 use super::seal::Sum;
 use super::shared::Shared;
-use super::{StoreOptions, WAITING_BYTES, space};
+use super::{WAITING_BYTES, vouched};
 use bytes::Bytes;
 use dht::{Counts, Found, Meta, Store, StoreFull};
 use overlay::{Arc as RingArc, Hlc, Id, Item, LoadSeq, Record, Slot, WriteSeq};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 /// Records on disk, what routing and comparing need of them in memory.
@@ -28,19 +25,20 @@ use std::thread::JoinHandle;
 /// are loaded when `on_loaded` says so. Both come from threads of the store. Dropping the store
 /// closes it.
 pub struct DiskStore {
-    shared: Arc<Shared>,
-    index: Index,
-    bodies: Bodies,
-    counts: Counts,
-    sum: Sum,
-    newest: Hlc,
-    quota: Option<u64>,
-    last_write: WriteSeq,
-    last_load: LoadSeq,
-    loaded: LoadSeq,
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: Index,
+    pub(super) bodies: Bodies,
+    pub(super) counts: Counts,
+    pub(super) sum: Sum,
+    pub(super) newest: Hlc,
+    pub(super) vouched: Vec<(RingArc, Hlc)>,
+    pub(super) quota: Option<u64>,
+    pub(super) last_write: WriteSeq,
+    pub(super) last_load: LoadSeq,
+    pub(super) loaded: LoadSeq,
     /// Requests that are not released yet.
-    requests: BTreeMap<LoadSeq, Vec<Place>>,
-    threads: Vec<JoinHandle<()>>,
+    pub(super) requests: BTreeMap<LoadSeq, Vec<Place>>,
+    pub(super) threads: Vec<JoinHandle<()>>,
 }
 
 impl fmt::Debug for DiskStore {
@@ -54,122 +52,6 @@ impl fmt::Debug for DiskStore {
 }
 
 impl DiskStore {
-    /// Opens the store in `dir`, or makes one where there is nothing, and starts its threads.
-    ///
-    /// `on_durable` is told of the last write of each commit, `on_loaded` of each request for
-    /// bodies in their order, and `on_fatal`, once, why the store cannot go on: then nothing more
-    /// is reported durable, and the node must stop.
-    ///
-    /// # Errors
-    /// When the store is damaged, of a newer format, another node's or in use, or the file system
-    /// refuses. Each says where and what to do.
-    pub fn open(
-        dir: &Path,
-        options: StoreOptions,
-        on_durable: impl FnMut(WriteSeq) + Send + 'static,
-        on_loaded: impl FnMut(LoadSeq) + Send + 'static,
-        on_fatal: impl Fn(String) + Send + Sync + 'static,
-    ) -> Result<Self, OpenError> {
-        let Recovered {
-            engine,
-            witness,
-            seal,
-            index,
-            counts,
-            newest,
-            is_confirmed: _,
-        } = recover(dir, options.node)?;
-        let free = space::free_bytes(dir).map_err(|error| OpenError::io(dir, error))?;
-        let shared = Arc::new(Shared {
-            writes: Queue::new(),
-            loads: Queue::new(),
-            answers: Mutex::default(),
-            engine: RwLock::new(Some(engine)),
-            free: AtomicU64::new(free),
-            reserved: options.reserved,
-            committed: AtomicU64::new(0),
-            waiting: AtomicU64::new(0),
-            metrics: options.metrics,
-            dir: dir.to_owned(),
-            failed: AtomicBool::new(false),
-            on_fatal: Box::new(on_fatal),
-        });
-        let committer = Committer {
-            shared: Arc::clone(&shared),
-            dir: dir.to_owned(),
-            witness,
-            commit: seal.commit,
-            on_durable: Box::new(on_durable),
-            looked: None,
-            backoff: FIRST_BACKOFF,
-        };
-        let loader = Loader {
-            shared: Arc::clone(&shared),
-            on_loaded: Box::new(on_loaded),
-        };
-        let mut store = Self {
-            shared,
-            index,
-            bodies: Bodies::new(options.cache),
-            counts,
-            sum: seal.sum,
-            newest,
-            quota: options.quota,
-            last_write: WriteSeq(0),
-            last_load: LoadSeq(0),
-            loaded: LoadSeq(0),
-            requests: BTreeMap::new(),
-            threads: Vec::new(),
-        };
-        store.start("store-commit", dir, move || committer.run())?;
-        store.start("store-load", dir, move || loader.run())?;
-        Ok(store)
-    }
-
-    fn start(
-        &mut self,
-        name: &str,
-        dir: &Path,
-        work: impl FnOnce() + Send + 'static,
-    ) -> Result<(), OpenError> {
-        let builder = std::thread::Builder::new().name(name.to_owned());
-        let thread = builder
-            .spawn(work)
-            .map_err(|error| OpenError::io(dir, error))?;
-        self.threads.push(thread);
-        Ok(())
-    }
-
-    /// Commits what waits and ends the threads.
-    ///
-    /// # Errors
-    /// When the last writes could not be made durable: the store had failed, or its disk is full.
-    pub fn close(mut self) -> Result<(), CloseError> {
-        let writes = self.end();
-        if writes == 0 {
-            return Ok(());
-        }
-        Err(CloseError::NotDurable {
-            path: self.shared.dir.clone(),
-            writes,
-        })
-    }
-
-    /// Says how many writes were not committed.
-    fn end(&mut self) -> u64 {
-        self.shared.writes.close();
-        self.shared.loads.close();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing to say that its message did not.
-            let _ = thread.join();
-        }
-        let engine = self.shared.engine.write();
-        *engine.unwrap_or_else(PoisonError::into_inner) = None;
-        self.last_write
-            .0
-            .saturating_sub(self.shared.committed.load(Ordering::Acquire))
-    }
-
     /// Bytes that count for the quota: keys, bodies and what each record costs beside.
     fn used(&self) -> u64 {
         let overhead = self.index.len().saturating_mul(RECORD_OVERHEAD_BYTES);
@@ -195,7 +77,7 @@ impl DiskStore {
             _ => self.bodies.forget(place),
         }
         let leaves_apart = before.as_ref().is_some_and(is_apart) && !after.is_some_and(is_apart);
-        self.push(Some(Change {
+        self.push(Change::Record(RecordChange {
             place,
             record,
             leaves_apart,
@@ -203,7 +85,7 @@ impl DiskStore {
     }
 
     /// Hands a change over to the thread that commits.
-    fn push(&mut self, change: Option<Change>) -> WriteSeq {
+    fn push(&mut self, change: Change) -> WriteSeq {
         self.last_write = WriteSeq(self.last_write.0.saturating_add(1));
         self.shared.metrics.queue_depth.inc();
         let op = Op {
@@ -236,12 +118,6 @@ impl DiskStore {
                 }
             }
         }
-    }
-}
-
-impl Drop for DiskStore {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -375,7 +251,18 @@ impl Store for DiskStore {
             return self.last_write;
         }
         self.sum.shared = true;
-        self.push(None)
+        self.push(Change::Sum)
+    }
+
+    fn vouched(&self) -> &[(RingArc, Hlc)] {
+        &self.vouched
+    }
+
+    fn set_vouched(&mut self, parts: Vec<(RingArc, Hlc)>) -> WriteSeq {
+        let (before, after) = (vouched::encode(&self.vouched), vouched::encode(&parts));
+        self.sum.vouch(&before, &after);
+        self.vouched = parts;
+        self.push(Change::Vouched(after))
     }
 
     fn counts(&self) -> Counts {

@@ -3,7 +3,7 @@
 //! fjall, a log-structured merge tree. A commit appends to a journal and synchronises it, so that
 //! its cost does not grow with the store; see ARCHITECTURE.md, "Decisions".
 
-use super::commit::Op;
+use super::commit::{Change, Op};
 use super::record::{
     Malformed, Place, decode_place, decode_record, encode_place, encode_record, is_apart,
 };
@@ -46,6 +46,7 @@ const RECORDS: &str = "records";
 const BODIES: &str = "bodies";
 const SEAL: &str = "seal";
 const SEAL_KEY: &[u8] = b"seal";
+const VOUCHED_KEY: &[u8] = b"vouched";
 
 /// Name of a file that the engine has always; without it, it would begin anew.
 const ENGINE_VERSION_FILE: &str = "version";
@@ -170,7 +171,15 @@ impl Engine {
     #[allow(clippy::disallowed_methods)] // What a commit costs is measured by the real clock.
     pub(super) fn commit(&self, group: &[Op], seal: Seal) -> Result<Duration, EngineError> {
         let mut batch = self.database.batch();
-        for change in group.iter().filter_map(|op| op.change.as_ref()) {
+        for change in group.iter().map(|op| &op.change) {
+            let change = match change {
+                Change::Record(change) => change,
+                Change::Vouched(parts) => {
+                    batch.insert(&self.seal, VOUCHED_KEY, &parts[..]);
+                    continue;
+                }
+                Change::Sum => continue,
+            };
             let place = encode_place(change.place);
             match &change.record {
                 None => batch.remove(&self.records, &place[..]),
@@ -230,6 +239,12 @@ impl Engine {
         bytes
             .and_then(|bytes| Seal::decode(&bytes))
             .ok_or_else(|| EngineError::Damaged("its seal is missing or broken".to_owned()))
+    }
+
+    /// What the store vouches for, encoded; empty when it never was said.
+    pub(super) fn vouched(&self) -> Result<Bytes, EngineError> {
+        let bytes = self.seal.get(VOUCHED_KEY)?;
+        Ok(bytes.map_or_else(Bytes::new, |bytes| Bytes::copy_from_slice(&bytes)))
     }
 
     /// Visits all records in order, without the bodies that are kept apart.

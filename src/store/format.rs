@@ -2,15 +2,17 @@
 
 use super::error::OpenError;
 use overlay::Id;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Name of the file.
 pub(super) const FORMAT_FILE: &str = "format";
 
-/// The version that is written and read.
-pub(super) const VERSION: u32 = 1;
+/// The version that is written. Version 1 had nothing that the store vouches for, and is read too.
+pub(super) const VERSION: u32 = 2;
+/// The oldest that is read.
+const OLDEST: u32 = 1;
 
 const MAGIC: &str = "p2pnode-store";
 /// Longest file that is read; the text below is shorter.
@@ -19,8 +21,27 @@ const MAX_BYTES: u64 = 256;
 /// Writes the file, durably.
 pub(super) fn write(dir: &Path, node: Id) -> io::Result<()> {
     let mut file = File::create_new(dir.join(FORMAT_FILE))?;
-    write!(file, "{MAGIC}\nversion {VERSION}\nnode {node}\n")?;
+    file.write_all(text(node).as_bytes())?;
     file.sync_all()
+}
+
+fn text(node: Id) -> String {
+    format!("{MAGIC}\nversion {VERSION}\nnode {node}\n")
+}
+
+/// Says in the store of an older version, which was checked, that it is of this one from now on:
+/// whoever knows only the older one must not take what is written next for damage.
+pub(super) fn renew(dir: &Path, node: Id) -> io::Result<()> {
+    let path = dir.join(FORMAT_FILE);
+    if fs::read_to_string(&path)? == text(node) {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(text(node).as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, &path)?;
+    File::open(dir)?.sync_all()
 }
 
 /// Checks the version, and whose store it is; says whose.
@@ -54,7 +75,7 @@ pub(super) fn check(dir: &Path, node: Option<Id>) -> Result<Id, OpenError> {
             version,
         });
     }
-    if version != VERSION {
+    if version < OLDEST {
         return Err(no_format());
     }
     let owner: Id = field("node ")?.parse().map_err(|_| no_format())?;
@@ -71,7 +92,6 @@ pub(super) fn check(dir: &Path, node: Option<Id>) -> Result<Id, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn only_the_own_store_of_a_known_version_is_taken() {
@@ -84,10 +104,15 @@ mod tests {
         assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
         let file = dir.join(FORMAT_FILE);
         let text = fs::read_to_string(&file).unwrap();
-        fs::write(&file, text.replace("version 1", "version 2")).unwrap();
+        let older = text.replace("version 2", "version 1");
+        fs::write(&file, older).unwrap();
+        assert_eq!(check(dir, Some(own)).unwrap(), own);
+        renew(dir, own).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        fs::write(&file, text.replace("version 2", "version 3")).unwrap();
         let error = check(dir, Some(own)).unwrap_err();
         assert!(
-            matches!(error, OpenError::Newer { version: 2, .. }),
+            matches!(error, OpenError::Newer { version: 3, .. }),
             "{error}"
         );
         for wrong in ["", "nonsense\n", "p2pnode-store\nversion 0\n", &text[..20]] {

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `format` | the version of the format, and the node that the store belongs to |
 //! | `witness` | the number of the last commit that is durable |
-//! | `engine/` | the engine's own files: records, large bodies, the seal |
+//! | `engine/` | the engine's own files: records, large bodies, the seal, what is vouched for |
 //!
 //! Nothing damaged is taken for whole: each record has a checksum, the seal counts and digests all
 //! of them, and the witness shows when the engine came back with less than was acknowledged.
@@ -28,6 +28,7 @@ mod format;
 mod index;
 mod load;
 mod metrics;
+mod opening;
 mod queue;
 mod record;
 mod recover;
@@ -36,6 +37,7 @@ mod settle;
 mod shared;
 mod space;
 mod tables;
+mod vouched;
 
 pub use disk::DiskStore;
 pub use error::{CloseError, OpenError};

@@ -7,8 +7,9 @@ use super::index::{Index, IndexBuilder};
 use super::record::Place;
 use super::seal::{Seal, Sum, Witness};
 use super::settle::settle;
+use super::vouched;
 use dht::{Counts, Meta};
-use overlay::{Hlc, Id, Slot};
+use overlay::{Arc, Hlc, Id, Slot};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,8 @@ pub(super) struct Recovered {
     pub(super) index: Index,
     pub(super) counts: Counts,
     pub(super) newest: Hlc,
+    /// What it vouches for.
+    pub(super) vouched: Vec<(Arc, Hlc)>,
     /// Whether the last commit is one that was reported durable.
     pub(super) is_confirmed: bool,
 }
@@ -81,6 +84,7 @@ pub(super) fn recover(dir: &Path, node: Id) -> Result<Recovered, OpenError> {
         create(dir, node)?;
     }
     format::check(dir, Some(node))?;
+    format::renew(dir, node).map_err(|error| OpenError::io(dir, error))?;
     // What is seen from now on counts, so it must be on the disk.
     settle(dir).map_err(|error| OpenError::io(dir, error))?;
     let found = check(dir)?;
@@ -176,6 +180,7 @@ fn check(dir: &Path) -> Result<Recovered, OpenError> {
         index: found.builder.build(),
         counts: found.counts,
         newest: found.newest,
+        vouched: found.vouched,
         is_confirmed: seal.commit == reported,
     })
 }
@@ -186,6 +191,7 @@ struct AllRecords {
     sum: Sum,
     counts: Counts,
     newest: Hlc,
+    vouched: Vec<(Arc, Hlc)>,
     builder: IndexBuilder,
 }
 
@@ -200,12 +206,17 @@ fn read_all(dir: &Path) -> Result<AllRecords, EngineError> {
         newest = newest.max(meta.version.clock);
         builder.push(place, meta);
     })?;
+    let encoded = engine.vouched()?;
+    sum.vouch(b"", &encoded);
+    let vouched = vouched::decode(&encoded)
+        .ok_or_else(|| EngineError::Damaged("what it vouches for is broken".to_owned()))?;
     Ok(AllRecords {
         engine,
         seal,
         sum,
         counts,
         newest,
+        vouched,
         builder,
     })
 }

@@ -3,7 +3,7 @@
 
 use crate::handle::{Handle, item, metas, node};
 use dht::{Found, MemoryStore, Store};
-use overlay::{Arc, Id, Slot};
+use overlay::{Arc, Hlc, Id, Slot};
 use p2pnode::store::StoreOptions;
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ enum Step {
     Holders(u64),
     Range(u64, u64, Option<(u64, Slot)>),
     Share,
+    Vouch(u64, u64, u64),
     Settle,
     Reopen,
 }
@@ -43,6 +44,8 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => (key.clone(), key.clone(), proptest::option::of((key, slots())))
             .prop_map(|(from, to, after)| Step::Range(from, to, after)),
         1 => Just(Step::Share),
+        1 => (key.clone(), key.clone(), 0u64..40)
+            .prop_map(|(from, to, clock)| Step::Vouch(from, to, clock)),
         2 => Just(Step::Settle),
         1 => Just(Step::Reopen),
     ]
@@ -113,6 +116,12 @@ proptest! {
                     disk.store.set_shared();
                     memory.set_shared();
                 }
+                Step::Vouch(from, to, clock) => {
+                    let mut parts = memory.vouched().to_vec();
+                    parts.push((Arc { from: id(from), to: id(to) }, Hlc(clock)));
+                    disk.store.set_vouched(parts.clone());
+                    memory.set_vouched(parts);
+                }
                 Step::Settle => disk.settle(),
                 Step::Reopen => {
                     disk.store.close().unwrap();
@@ -121,6 +130,7 @@ proptest! {
             }
             prop_assert_eq!(disk.store.counts(), memory.counts());
             prop_assert_eq!(disk.store.is_shared(), memory.is_shared());
+            prop_assert_eq!(disk.store.vouched(), memory.vouched());
             prop_assert!(disk.store.newest() >= memory.newest());
         }
         disk.store.close().unwrap();

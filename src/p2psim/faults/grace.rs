@@ -5,11 +5,9 @@
 //!
 //! It cannot be shorter than it takes until what one side of a partition wrote has been handed over,
 //! to a root that may have to wait until it presumes the rest lost: what is kept from the others for
-//! longer than the grace period may be lost. So that wait is scaled with it. And where nodes stay
-//! away for longer than it, never all replicas of an arc stop at once: what the disks have is
-//! believed then, which `dht/src/horizon.rs` names among the limits.
+//! longer than the grace period may be lost. So that wait is scaled with it.
 
-use super::disturb::{HAND_OVER_WITHIN, SPELL, Trouble};
+use super::disturb::{HAND_OVER_WITHIN, SPELL};
 use overlay::Duration;
 use sim::Dice;
 
@@ -58,15 +56,6 @@ impl Grace {
     /// How much longer the safety phase is.
     pub(super) const fn lengthens(&self) -> Duration {
         Duration(self.period_s * 1_000_000 + COLLECTED_WITHIN.0)
-    }
-
-    /// Whether this may go wrong in such a run.
-    pub(super) const fn allows(&self, trouble: Trouble) -> bool {
-        let stops_many = matches!(
-            trouble,
-            Trouble::PowerCut | Trouble::SlowDisk | Trouble::FailingDisk
-        );
-        !(self.is_outstayed && stops_many)
     }
 
     /// How long a node that crashed with its disk stays away; none for the usual time.

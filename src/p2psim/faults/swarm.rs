@@ -68,7 +68,6 @@ impl<R: Simulated> Swarm<R> {
             machines.dht.tombstone_grace_s = grace.period_s;
             machines.dht.presume_lost = PRESUME_LOST;
             profile.safety = Duration(profile.safety.0 + grace.lengthens().0);
-            profile.troubles.retain(|trouble| grace.allows(trouble));
         }
         let mut world = World::new(config);
         world.set_replay(replay);
