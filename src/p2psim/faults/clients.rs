@@ -126,6 +126,7 @@ fn popular(limit: u64, dice: &mut Dice) -> u64 {
 fn quorum_mostly(dice: &mut Dice) -> Consistency {
     match dice.below(8) {
         0 => Consistency::All,
+        1 => Consistency::One,
         _ => Consistency::Quorum,
     }
 }

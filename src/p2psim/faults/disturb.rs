@@ -83,14 +83,6 @@ impl Troubles {
         Self(if is_quiet { USUAL.to_vec() } else { chosen })
     }
 
-    /// Leaves some out; when nothing is left, nodes crash.
-    pub(super) fn retain(&mut self, allowed: impl Fn(Trouble) -> bool) {
-        self.0.retain(|(trouble, _)| allowed(*trouble));
-        if self.0.iter().all(|(_, weight)| *weight == 0) {
-            self.0 = vec![(Trouble::Crash, 1)];
-        }
-    }
-
     fn next(&self, dice: &mut Dice) -> Trouble {
         let total = self.0.iter().map(|(_, weight)| weight).sum();
         let mut left = dice.below(total);
@@ -111,6 +103,7 @@ impl<R: Simulated> Run<R> {
             self.plan(LOOK_EVERY, Action::Disturb);
             return Ok(());
         }
+        self.is_one_away = false;
         let wait = self
             .swarm
             .dice
@@ -188,10 +181,11 @@ impl<R: Simulated> Run<R> {
         self.history.orphan(node);
         self.swarm.world.check(node).map_err(Box::new)?;
         let mut wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
-        if let Some(grace) = self.swarm.grace.filter(|_| keeps_disk)
+        if let Some(grace) = self.swarm.grace.filter(|_| keeps_disk && !self.is_one_away)
             && let Some(long) = grace.away(&mut self.swarm.dice)
         {
             self.swarm.outstayed += 1;
+            self.is_one_away = true;
             wait = long;
         }
         if keeps_disk || self.swarm.dice.below(2) == 0 {

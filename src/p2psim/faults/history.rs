@@ -1,6 +1,6 @@
 //! What clients asked, and what they were told.
 
-use overlay::{Condition, Failure, Id, OpId, Outcome, Reply, Request, Time, Version};
+use overlay::{Condition, Consistency, Failure, Id, OpId, Outcome, Reply, Request, Time, Version};
 use std::collections::BTreeMap;
 
 /// One operation of a client.
@@ -60,10 +60,14 @@ impl Operation {
         )
     }
 
-    /// The acknowledgement, if it was a write and got one.
+    /// The acknowledgement, if it was a write and got one. Of a write that one replica was enough
+    /// for nothing is promised: it goes with the disk of that replica.
     #[must_use]
     pub fn acknowledged(&self) -> Option<Acknowledged> {
         let (ended, reply) = self.answer.as_ref()?;
+        if self.consistency() == Consistency::One {
+            return None;
+        }
         let version = match reply {
             Reply::Put(report) => report.version,
             Reply::Inserted(report) => report.version,
@@ -74,6 +78,18 @@ impl Operation {
             ended: *ended,
             version,
         })
+    }
+
+    /// How many replicas it asked for.
+    #[must_use]
+    pub const fn consistency(&self) -> Consistency {
+        match &self.request {
+            Request::Put { consistency, .. }
+            | Request::Get { consistency, .. }
+            | Request::Search { consistency, .. }
+            | Request::Delete { consistency, .. } => *consistency,
+            _ => Consistency::Quorum,
+        }
     }
 
     /// The condition of a write of a value.

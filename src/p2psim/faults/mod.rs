@@ -10,6 +10,8 @@ mod grace;
 pub mod history;
 mod machines;
 mod profile;
+mod quorums;
+mod report;
 mod rest;
 mod rivals;
 mod run;
@@ -17,8 +19,9 @@ mod swarm;
 pub mod weather;
 
 pub use machines::Machines;
+pub use report::SeedReport;
 pub use rest::{REPLICAS_EQUAL_WITHIN, Rest};
-pub use run::{SeedReport, run_seed};
+pub use run::run_seed;
 
 use super::cli::{FaultsArgs, Seeds};
 use super::progress::{Progress, print_cost};

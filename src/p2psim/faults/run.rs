@@ -11,6 +11,7 @@ use super::checks::{Check, End};
 use super::clients::{Asked, Clients};
 use super::history::{History, Operation};
 use super::machines::Machines;
+use super::report::SeedReport;
 use super::rest::Rest;
 use super::swarm::Swarm;
 use crate::p2psim::cli::Overlay;
@@ -36,46 +37,6 @@ const SIZE: u64 = 2;
 /// How often it is looked whether all is repaired.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What one seed did.
-#[derive(Clone, Debug)]
-pub struct SeedReport {
-    /// The seed.
-    pub seed: u64,
-    /// Nodes that the network grew to at first.
-    pub nodes: u64,
-    /// Operations of clients.
-    pub operations: u64,
-    /// Writes that were acknowledged.
-    pub acknowledged: u64,
-    /// Nodes that crashed.
-    pub crashes: u64,
-    /// Nodes that left.
-    pub leaves: u64,
-    /// Partitions and blocks.
-    pub splits: u64,
-    /// Disks that ran full, once for each node and time.
-    pub full_disks: u64,
-    /// Groups of writes that a disk failed to synchronise.
-    pub failed_syncs: u64,
-    /// Deletions that were collected, once for each root that did.
-    pub collected: u64,
-    /// Nodes that were away for longer than the grace period.
-    pub outstayed: u64,
-    /// Conditional writes that were refused.
-    pub conflicts: u64,
-    /// Writes that were acknowledged while two live nodes took themselves for the root, without a
-    /// partition.
-    pub contested: u64,
-    /// Events at nodes.
-    pub events: u64,
-    /// Those after which Zave's invariant was checked: the premises of the theorem held.
-    pub events_checked: u64,
-    /// Length of the run.
-    pub simulated: Time,
-    /// The hash of everything that happened.
-    pub trace_hash: u64,
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Operation,
@@ -95,6 +56,8 @@ pub(super) struct Run<R: Simulated> {
     pub(super) agenda: Agenda<Action>,
     pub(super) nodes: usize,
     pub(super) in_spell: bool,
+    /// Whether one went for long since the last repair: two could be all that have a write.
+    pub(super) is_one_away: bool,
     pub(super) splits: u64,
     pub(super) full_disks: u64,
 }
@@ -139,6 +102,7 @@ fn run_on<R: Simulated>(
         agenda: Agenda::default(),
         nodes,
         in_spell: false,
+        is_one_away: false,
         splits: 0,
         full_disks: 0,
     };

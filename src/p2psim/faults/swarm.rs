@@ -3,6 +3,7 @@
 use super::grace::{Grace, PRESUME_LOST};
 use super::machines::Machines;
 use super::profile::Profile;
+use super::quorums;
 use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
@@ -63,6 +64,7 @@ impl<R: Simulated> Swarm<R> {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
         let mut profile = Profile::draw(&mut dice, &mut config);
+        quorums::draw(seed, &mut machines.dht);
         let grace = Grace::draw(seed);
         if let Some(grace) = &grace {
             machines.dht.tombstone_grace_s = grace.period_s;

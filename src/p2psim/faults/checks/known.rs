@@ -6,7 +6,7 @@
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
-use overlay::{Consistency, Reply, Request};
+use overlay::{Consistency, Reply};
 
 /// Judges reads that do not know.
 pub(super) struct KnownInCalm;
@@ -22,10 +22,6 @@ impl Check for KnownInCalm {
         operation: &Operation,
         weather: &Weather,
     ) -> Result<(), String> {
-        let consistency = match &operation.request {
-            Request::Get { consistency, .. } | Request::Search { consistency, .. } => *consistency,
-            _ => return Ok(()),
-        };
         let asked = match &operation.answer {
             Some((_, Reply::Got(report))) => report.replicas_asked,
             Some((_, Reply::Searched(report))) => report.replicas_asked,
@@ -33,7 +29,7 @@ impl Check for KnownInCalm {
         };
         if asked == 0
             || !operation.is_unknown()
-            || consistency == Consistency::All
+            || operation.consistency() == Consistency::All
             || !weather.is_quiet_since(operation.began)
         {
             return Ok(());
