@@ -177,11 +177,12 @@ impl<R: Simulated> Run<R> {
     }
 
     fn crash(&mut self, node: usize, keeps_disk: bool) -> Result<(), Box<Violation>> {
+        let may_outstay = keeps_disk && !self.is_one_away && !self.must_stay();
         self.swarm.crash(node, keeps_disk);
         self.history.orphan(node);
         self.swarm.world.check(node).map_err(Box::new)?;
         let mut wait = self.swarm.dice.span(Duration::from_millis(100), SPELL.1);
-        if let Some(grace) = self.swarm.grace.filter(|_| keeps_disk && !self.is_one_away)
+        if let Some(grace) = self.swarm.grace.filter(|_| may_outstay)
             && let Some(long) = grace.away(&mut self.swarm.dice)
         {
             self.swarm.outstayed += 1;
