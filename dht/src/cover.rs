@@ -82,12 +82,20 @@ impl Covers {
         if self.is_retired(root, done.view) {
             return false;
         }
-        let known = self.list.iter_mut().find(|cover| {
-            cover.root == root && cover.view == done.view && cover.arc == done.arc && cover.full
-        });
+        let is_known = |cover: &Cover| {
+            cover.root == root
+                && cover.view == done.view
+                && cover.arc == done.arc
+                && cover.full
+                && cover.quorum == done.quorum
+        };
+        // Somebody who did not know whether he had everything may have claimed the arc meanwhile.
+        let is_rival =
+            |cover: &Cover| cover.root != root && !intersect(cover.arc, done.arc).is_empty();
+        let is_alone = !self.list.iter().any(is_rival);
         let until = now + valid_for(done.valid_s);
-        if let Some(known) = known
-            && known.quorum == done.quorum
+        if let Some(known) = self.list.iter_mut().find(|cover| is_known(cover))
+            && (is_alone || done.quorum == 0)
         {
             known.until = until;
             return false;
@@ -209,13 +217,14 @@ impl Covers {
         self.list.len() < before
     }
 
-    /// Root and view of which this node has a full copy around a key.
+    /// Root and view of which this node has a full copy around a key; of several, the one that
+    /// knows that it has everything, and then the latest.
     pub(crate) fn of(&self, key: Id, now: Time) -> Option<(Id, u64)> {
-        self.list
-            .iter()
-            .rev()
-            .find(|cover| cover.full && now < cover.until && cover.arc.contains(key))
-            .map(|cover| (cover.root, cover.view))
+        let counts = |cover: &&Cover| cover.full && now < cover.until && cover.arc.contains(key);
+        let copies = || self.list.iter().rev().filter(counts);
+        let whole = copies().find(|cover| cover.quorum > 0);
+        let found = whole.or_else(|| copies().next());
+        found.map(|cover| (cover.root, cover.view))
     }
 
     /// The arcs whose records stay here.
@@ -309,6 +318,21 @@ mod tests {
         assert!(covers.complete(root, &done(3, 5, 20), Time::ZERO));
         assert_eq!(covers.list.len(), 2);
         assert_eq!(covers.full_arc(root, 1, Time::ZERO), None);
+        // Another root claimed the arc, did not know whether it had everything, and thought better of
+        // it: what the first says again counts.
+        let other = Id::from_u64(60);
+        let unsure = SyncDone {
+            quorum: 0,
+            ..done(9, 0, 20)
+        };
+        covers.complete(other, &unsure, Time::ZERO);
+        let key = Id::from_u64(15);
+        assert_eq!(covers.of(key, Time::ZERO), Some((root, 3)));
+        assert_eq!(covers.list.len(), 3);
+        covers.complete(root, &done(3, 5, 20), Time::ZERO);
+        assert_eq!(covers.of(key, Time::ZERO), Some((root, 3)));
+        let left = covers.list.iter().filter(|cover| cover.root == other);
+        assert!(left.into_iter().all(|cover| !cover.arc.contains(key)));
         assert!(covers.full_arc(root, 2, Time::ZERO).is_some());
     }
 }
