@@ -188,12 +188,12 @@ impl World {
     }
 
     pub fn replicas_of(&self, key: Id) -> Vec<Id> {
-        self.oracle
-            .borrow()
-            .replicas(key, 3)
-            .iter()
-            .map(|peer| peer.id)
-            .collect()
+        self.replicas(key, 3)
+    }
+
+    pub fn replicas(&self, key: Id, count: usize) -> Vec<Id> {
+        let found = self.oracle.borrow().replicas(key, count);
+        found.iter().map(|peer| peer.id).collect()
     }
 
     /// A live node that is no replica of the key, if there is one.

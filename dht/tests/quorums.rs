@@ -1,0 +1,137 @@
+//! N, W, R and the consistency of a call: how many replicas may be silent, and what the answer says
+//! when one more is.
+
+mod common;
+
+use bytes::Bytes;
+use common::{World, key};
+use overlay::{Condition, Consistency, Duration, Failure, Id, Outcome, Reply, Request};
+
+/// Replicas, and how many of them must hold a write and answer a read.
+const QUORUMS: [(usize, usize, usize); 7] = [
+    (1, 1, 1),
+    (2, 2, 1),
+    (3, 2, 2),
+    (3, 3, 1),
+    (3, 1, 3),
+    (4, 3, 2),
+    (5, 3, 3),
+];
+
+const ALL: [Consistency; 3] = [Consistency::One, Consistency::Quorum, Consistency::All];
+
+/// How many a call needs of all.
+fn needed(consistency: Consistency, quorum: usize, all: usize) -> usize {
+    match consistency {
+        Consistency::One => 1,
+        Consistency::Quorum => quorum,
+        Consistency::All => all,
+    }
+}
+
+fn put(number: u64, consistency: Consistency) -> Request {
+    Request::Put {
+        key: key(number),
+        value: Bytes::from_static(b"value"),
+        ttl_s: None,
+        consistency,
+        condition: Condition::Always,
+        text: String::new(),
+        indexed: None,
+    }
+}
+
+fn get(number: u64, consistency: Consistency) -> Request {
+    Request::Get {
+        key: key(number),
+        consistency,
+        at_least: None,
+    }
+}
+
+/// A settled network of six with one value, of whose replicas so many, never the root, are silent;
+/// gives the root, too.
+fn silenced((replicas, write, read): (usize, usize, usize), silent: usize) -> (World, Id) {
+    let mut world = World::new(7);
+    world.config.replicas = replicas;
+    world.config.write_quorum = write;
+    world.config.read_quorum = read;
+    for number in 0..6 {
+        world.join(number);
+    }
+    world.run_for(Duration::from_secs(15));
+    let root = world.root_of(key(1));
+    assert!(matches!(
+        world.ask(root, put(1, Consistency::All)),
+        Reply::Put(_)
+    ));
+    let view = world.replicas(key(1), replicas);
+    for node in view.iter().skip(1).take(silent) {
+        world.kill(*node);
+    }
+    (world, root)
+}
+
+#[test]
+fn a_write_is_acknowledged_when_as_many_as_it_needs_hold_it() {
+    for quorums in QUORUMS {
+        for silent in 0..quorums.0 {
+            for consistency in ALL {
+                let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
+                let (mut world, root) = silenced(quorums, silent);
+                let (live, needs) = (
+                    quorums.0 - silent,
+                    needed(consistency, quorums.1, quorums.0),
+                );
+                match world.ask(root, put(1, consistency)) {
+                    Reply::Put(report) => {
+                        assert!(live >= needs, "{what}: {report:?}");
+                        let durable = report.replicas_durable as usize;
+                        assert!((needs..=live).contains(&durable), "{what}: {report:?}");
+                    }
+                    Reply::Failed(Failure::TooFewReplicas {
+                        durable,
+                        replicas,
+                        needed,
+                    }) => {
+                        assert!(live < needs, "{what}");
+                        let said = [durable, replicas, needed].map(|count| count as usize);
+                        assert_eq!(said, [live, quorums.0, needs], "{what}");
+                    }
+                    other => panic!("{what}: {other:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_read_is_answered_when_as_many_as_it_needs_have_looked() {
+    for quorums in QUORUMS {
+        for silent in 0..quorums.0 {
+            for consistency in ALL {
+                let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
+                let (mut world, root) = silenced(quorums, silent);
+                let (live, needs) = (
+                    quorums.0 - silent,
+                    needed(consistency, quorums.2, quorums.0),
+                );
+                let mut others = 2..;
+                let free = others.find(|number| world.root_of(key(*number)) == root);
+                let free = free.expect("a key of the same root");
+                for (number, known) in [(1, Outcome::Found), (free, Outcome::Absent)] {
+                    let Reply::Got(report) = world.ask(root, get(number, consistency)) else {
+                        panic!("{what}")
+                    };
+                    let expected = match live >= needs {
+                        true => known,
+                        false => Outcome::Unknown,
+                    };
+                    assert_eq!(report.outcome, expected, "{what}: {report:?}");
+                    let answered = report.replicas_answered as usize;
+                    assert!(answered >= needs.min(live), "{what}: {report:?}");
+                }
+            }
+        }
+    }
+}
