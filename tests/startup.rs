@@ -271,6 +271,30 @@ fn a_damaged_store_is_named_and_kept_and_a_missing_one_is_noticed() {
     }
 }
 
+/// A mount point without its disk: what was acknowledged is somewhere, and not absent.
+#[test]
+fn a_store_that_vanished_proves_no_absence() {
+    let _alone = alone();
+    let temp = tempfile::tempdir().unwrap();
+    let ask = |node: &Serving, args: &[&str]| {
+        let mut ctl = bare(env!("CARGO_BIN_EXE_p2pctl"));
+        ctl.env("XDG_RUNTIME_DIR", temp.path());
+        run(ctl.args(["--node", &node.listen]).args(args), None)
+    };
+    let node = Serving::start(temp.path());
+    ask(&node, &["put", "kept", "value"]).exits(0);
+    ask(&node, &["get", "never put"]).exits(1);
+    node.kill();
+    let store = temp.path().join("data/store");
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    let node = Serving::start(temp.path());
+    let ran = ask(&node, &["get", "kept"]).exits(3);
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
+    assert!(said.contains("unknown"), "{said}");
+    node.kill();
+}
+
 #[test]
 fn a_damaged_key_is_named_and_kept() {
     let temp = tempfile::tempdir().unwrap();

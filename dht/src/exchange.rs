@@ -117,6 +117,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.takes(cx, from, &items) {
             return;
         }
+        let dead = dead.min(self.latest_horizon(cx.wall));
         self.covers.receives(from.id, cx.now);
         let (batch, handled) = self.plan_batch(want);
         let again = || Parked::Message {
@@ -205,16 +206,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(arc) = self.covers.full_arc(from.id, collect.view, cx.now) else {
             return;
         };
+        let latest = self.latest_horizon(cx.wall);
         if collect.upto > Hlc::default() {
-            let latest = self.latest_horizon(cx.wall);
             self.horizons.raise(arc, collect.upto.min(latest));
             self.vouch(cx, arc);
         }
         for (key, slot, version) in &collect.entries {
-            let ended = self
-                .store
-                .meta(*key, *slot)
-                .is_some_and(|known| known.version == *version && !known.is_live(cx.wall));
+            let ended = self.store.meta(*key, *slot).is_some_and(|known| {
+                // A root whose clock is wrong takes what is fresh for old.
+                let is_due = !hides_others(*slot, &known, cx.wall) || known.version.clock <= latest;
+                known.version == *version && !known.is_live(cx.wall) && is_due
+            });
             if ended && arc.contains(*key) {
                 self.store.remove(*key, *slot);
             }

@@ -36,6 +36,8 @@ pub(crate) struct Findings {
 /// What a replica's word is worth.
 struct Witness<'told> {
     told: &'told SyncTold,
+    /// No deletion that is newer can have been collected.
+    latest: Hlc,
     evidence: &'told [Evidence],
     is_last_resort: bool,
 }
@@ -45,7 +47,7 @@ impl Witness<'_> {
     fn collected(&self, key: Id) -> Hlc {
         let mut parts = self.told.collected.iter();
         let part = parts.find(|(part, _)| part.contains(key));
-        part.map_or(Hlc::default(), |(_, upto)| *upto)
+        part.map_or(Hlc::default(), |(_, upto)| self.latest.min(*upto))
     }
 
     /// Whether an old record of it is taken now. One that it kept while it was away may have been
@@ -78,6 +80,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let walk = member.walk.as_deref()?;
         let witness = Witness {
             told,
+            latest: self.latest_horizon(cx.wall),
             evidence: if walk.first {
                 &told.evidence
             } else {

@@ -4,6 +4,9 @@
 //! the root's arc that are due soon go into one message. A batch gets one new time for all of its
 //! leases, so that what was renewed together stays together: a node with 100,000 leases sends about
 //! 100,000 / 512 messages in a third of a lease, whatever the order in which they were inserted.
+//!
+//! A renewal does not undo a deletion, also where it reaches a root that has not heard of it: its
+//! version is the next after that of the insert, and older than every deletion since.
 
 mod words;
 
@@ -18,7 +21,9 @@ use crate::write::{Kind, WriteWork};
 use crate::{Dht, Store, StoreMessage};
 use bytes::Bytes;
 use overlay::lookup::{Located, LookupRequest};
-use overlay::{Arc, Contact, Cx, Duration, Failure, Id, KeyRouter, Reply, Request, Slot, Time};
+use overlay::{
+    Arc, Contact, Cx, Duration, Failure, Hlc, Id, KeyRouter, Reply, Request, Slot, Time,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -37,6 +42,8 @@ type Place = (Id, SocketAddr);
 struct Lease {
     lease_s: u32,
     text: Bytes,
+    /// The clock value of the insert, and one more for each renewal since.
+    clock: Hlc,
     /// The bytes of the key, when it is to be found by them.
     indexed: Option<Bytes>,
     /// When it is to be renewed; none while that is under way.
@@ -140,10 +147,14 @@ impl Leases {
                 holder: place.1,
                 lease_s: lease.lease_s,
                 text: lease.text.clone(),
+                clock: lease.clock.following(),
             });
         }
         for place in &places {
             self.take(*place);
+            if let Some(lease) = self.leases.get_mut(place) {
+                lease.clock = lease.clock.following();
+            }
         }
         (places, renewals)
     }
@@ -165,7 +176,7 @@ impl Leases {
 }
 
 /// What a renewal takes of a message besides its text.
-const RENEWAL_BYTES: usize = 48;
+const RENEWAL_BYTES: usize = 56;
 
 /// When to renew a lease: a third of it leaves two more tries; up to an eighth of that earlier, so
 /// that batches which began together do not stay together. `draw` is the same for a batch.
@@ -193,12 +204,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let place = (key, addr);
         match (write.kind, reply) {
-            (Kind::Insert, Reply::Inserted(_)) => {
+            (Kind::Insert, Reply::Inserted(report)) => {
                 let before = self.leases.forget(place);
                 let lease_s = write.life_s.unwrap_or(1);
                 let lease = Lease {
                     lease_s,
                     text: write.body.clone().unwrap_or_default(),
+                    clock: report.version.clock,
                     indexed: write.indexed.clone(),
                     due: None,
                 };

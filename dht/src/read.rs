@@ -158,13 +158,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             req,
             standing,
             data,
-            missing,
+            mut missing,
         } = reply;
         // A version from the future would win over everything that is written until then.
         if !self.trusts(cx, from, data.newest()) {
             return;
         }
-        let (now, me) = (cx.now, self.my().id);
+        let (now, me, latest) = (cx.now, self.my().id, self.latest_horizon(cx.wall));
         let Some(op) = self.ops.get_mut(&req) else {
             return;
         };
@@ -186,6 +186,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.config.has_bug(PlantedBug::OlderValue) {
             read.value = None;
         }
+        missing.collected = missing.collected.min(latest);
         read.merge(from, data, missing, cx.wall);
         let is_root = op.replicas.first().is_some_and(|root| root.id == from.id);
         let key = op.key;

@@ -278,8 +278,8 @@ impl ReadWork {
     /// is silent, enough full copies under one view of it. Absent: only when the root holds everything that was acknowledged,
     /// and enough full copies of its present view say the same.
     /// Neither: while what is there is older than what the client has seen before.
-    /// What was written before `horizon` is found only when one of them, or all, have answered: else
-    /// all may have been away while it was deleted.
+    /// What was written before `horizon` is found only when one of them has answered, or all are
+    /// asked and nobody is waited for any more: else all may have been away while it was deleted.
     /// `is_silent` says whether a node did not answer a moment ago.
     pub(crate) fn verdict(
         &self,

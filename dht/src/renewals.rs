@@ -2,9 +2,9 @@
 
 use crate::checks::renewal_fits;
 use crate::coordinate::{Asker, MAX_COORDINATED, Task};
-use crate::message::{RenewMany, RenewResult};
-use crate::{Dht, Store, StoreMessage};
-use overlay::{Consistency, Contact, Cx, Fault, Item, KeyRouter, Record, Slot, Version};
+use crate::message::{RenewMany, RenewResult, Renewal};
+use crate::{Dht, Meta, Store, StoreMessage};
+use overlay::{Consistency, Contact, Cx, Fault, Hlc, Item, KeyRouter, Record, Slot, Version};
 
 /// Most leases in one message: with short texts 30 to 60 KB, which does not hold up the small
 /// messages of users.
@@ -17,7 +17,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if items.len() > MAX_RENEWALS || !items.iter().all(renewal_fits) {
             return cx.hang_up(from, Fault::OutOfBounds);
         }
-        if !self.trusts(cx, from, seen) {
+        let clocks = items.iter().map(|renewal| renewal.clock);
+        if !self.trusts(cx, from, clocks.fold(seen, Hlc::max)) {
             return;
         }
         let view = items
@@ -41,7 +42,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 continue;
             }
             let known = self.store.meta(key, slot);
-            if known.is_some_and(|known| known.is_tombstone()) {
+            let deleted = known.filter(Meta::is_tombstone);
+            if deleted.is_some_and(|known| known.version.clock >= renewal.clock) {
                 // A renewal does not undo a deletion.
                 removed.push(at);
                 continue;
@@ -51,12 +53,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 full.push(at);
                 continue;
             }
-            let version = Version {
-                clock: self
-                    .clock
-                    .next(cx.wall, known.map(|known| known.version.clock)),
-                writer: self.my().id,
-            };
+            let version = self.renewed_version(cx, &renewal, known.as_ref());
             let record = Record {
                 version,
                 body: Some(renewal.text),
@@ -83,5 +80,24 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let number = self.draw_number(cx);
         self.renewing.insert(number, result);
         self.coordinate_as(cx, number, task);
+    }
+    /// The version of a lease that goes on: the next one, whatever the time, so that a deletion of
+    /// which this root has not heard is newer. Where what is as old as that may have been collected,
+    /// the lease ended long ago, and this is a new one.
+    fn renewed_version(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        renewal: &Renewal,
+        known: Option<&Meta>,
+    ) -> Version {
+        let last = known.map(|known| known.version.clock);
+        let next = last.map_or(renewal.clock, |last| last.following().max(renewal.clock));
+        let is_live = known.is_some_and(|known| known.is_live(cx.wall));
+        let clock = match is_live || next > self.collected_at(renewal.key) {
+            true => next,
+            false => self.clock.next(cx.wall, last),
+        };
+        let writer = self.my().id;
+        Version { clock, writer }
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{World, holder, insert, key};
+use common::{World, contact, delete, holder, insert, key};
 use dht::{RenewMany, Store, StoreMessage};
 use overlay::{Duration, Id, Locate, Reply, Slot};
 
@@ -104,4 +104,53 @@ fn leases_outlive_the_death_of_an_owner_and_lost_messages() {
         world.run_for(Duration::from_secs(u64::from(LEASE) + 5));
         assert_eq!(alive(&world, LEASES), 0, "seed {seed}");
     }
+}
+
+/// A holder is removed at another node than the one that renews its lease, which renews it at a root
+/// that has not heard of it.
+#[test]
+fn a_renewal_does_not_undo_what_its_root_has_not_heard_of() {
+    const LEASES: u64 = 60;
+    let mut world = World::of(4, 63);
+    let new = contact(4).id;
+    let mut ring: Vec<Id> = (0..5).map(|number| contact(number).id).collect();
+    ring.sort_unstable();
+    let at = ring.iter().position(|id| *id == new).unwrap();
+    // Those two before the new one have no copies of its arc.
+    let (inserter, other) = (ring[(at + 4) % 5], ring[(at + 3) % 5]);
+    insert_all(&mut world, inserter, LEASES);
+    for number in 0..LEASES {
+        let reply = world.ask(other, delete(key(number), Some(holder(1))));
+        assert!(matches!(reply, Reply::Deleted(_)), "{reply:?}");
+    }
+    // A new root hears only of who renews, and that one has no copy.
+    let silent = world.ids().into_iter().filter(|id| *id != inserter);
+    world.cut.extend(silent.map(|id| (new, id)));
+    world.join(4);
+    let is_apart = |number: &u64| {
+        let replicas = world.replicas_of(key(*number));
+        replicas[0] == new && !replicas.contains(&inserter)
+    };
+    let apart: Vec<u64> = (0..LEASES).filter(is_apart).collect();
+    assert!(apart.len() > 3, "{apart:?}");
+    world.run_for(Duration::from_secs(u64::from(LEASE) / 2));
+    let lives = |world: &World, number: u64| {
+        let wall = world.wall();
+        let found = world
+            .node(new)
+            .store()
+            .meta(key(number), Slot::Holder(holder(1)));
+        found.is_some_and(|found| found.is_live(wall))
+    };
+    let revived = apart
+        .iter()
+        .filter(|number| lives(&world, **number))
+        .count();
+    assert!(revived > 0, "nothing was renewed there");
+    world.cut.clear();
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(alive(&world, LEASES), 0);
+    world.run_for(Duration::from_secs(u64::from(LEASE)));
+    assert_eq!(alive(&world, LEASES), 0);
+    assert_eq!(world.node(inserter).status().renewed_leases, 0);
 }

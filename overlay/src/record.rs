@@ -54,7 +54,13 @@ impl Hlc {
     /// A clock value after this one, and not before the wall clock.
     #[must_use]
     pub fn tick(self, wall: WallMs) -> Self {
-        Self::at(wall).max(Self(self.0.saturating_add(1)))
+        Self::at(wall).max(self.following())
+    }
+
+    /// The next clock value, whatever the time.
+    #[must_use]
+    pub const fn following(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -79,7 +79,10 @@ impl Site {
             ..StoreOptions::new(self.me.id)
         };
         let folder = self.data_dir.join(STORE_FOLDER);
-        if self.was_used && !folder.exists() {
+        // An empty directory may be a mount point without its disk.
+        let is_vacant = std::fs::read_dir(&folder).map_or(true, |mut all| all.next().is_none());
+        let is_lost = self.was_used && is_vacant;
+        if is_lost {
             tracing::warn!(
                 store = %folder.display(),
                 "this node has lived here before, and its store is missing: it begins with an empty one, and its records have to come from other replicas; if the store was moved away, stop the node and put it back"
@@ -88,13 +91,18 @@ impl Site {
         let (durable, loaded) = (self.disk.clone(), self.disk.clone());
         let fatal = self.disk.clone();
         self.disk.attach();
-        DiskStore::open(
+        let mut store = DiskStore::open(
             &folder,
             options,
             move |seq| durable.durable(seq),
             move |seq| loaded.loaded(seq),
             move |why| fatal.fatal(why),
-        )
+        )?;
+        if is_lost {
+            // Others may have what was in it: a network that is founded on it proves no absence.
+            dht::Store::set_shared(&mut store);
+        }
+        Ok(store)
     }
 }
 

@@ -37,9 +37,16 @@ pub(super) fn renew(dir: &Path, node: Id) -> io::Result<()> {
         return Ok(());
     }
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(text(node).as_bytes())?;
-    file.sync_all()?;
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(text(node).as_bytes())?;
+        file.sync_all()
+    });
+    match written {
+        // A full store still serves. What it cannot say now it says at the next start; until then
+        // an older program takes what is written for damage, and loses nothing by that.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),
+        other => other?,
+    }
     fs::rename(&new, &path)?;
     File::open(dir)?.sync_all()
 }

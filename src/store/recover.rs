@@ -84,10 +84,11 @@ pub(super) fn recover(dir: &Path, node: Id) -> Result<Recovered, OpenError> {
         create(dir, node)?;
     }
     format::check(dir, Some(node))?;
-    format::renew(dir, node).map_err(|error| OpenError::io(dir, error))?;
     // What is seen from now on counts, so it must be on the disk.
     settle(dir).map_err(|error| OpenError::io(dir, error))?;
     let found = check(dir)?;
+    // Only what is whole is said to be of this version.
+    format::renew(dir, node).map_err(|error| OpenError::io(dir, error))?;
     if found.is_confirmed {
         return Ok(found);
     }

@@ -27,6 +27,9 @@ pub struct Renewal {
     pub lease_s: u32,
     /// Its words.
     pub text: Bytes,
+    /// The clock value of the insert, and one more for each renewal since: older than whatever was
+    /// deleted since the insert.
+    pub clock: Hlc,
 }
 
 /// What became of a batch of renewals.

@@ -274,14 +274,18 @@ impl Clients {
         }
     }
 
-    /// A client goes back to the node where it inserted a holder, and removes it: whoever renews a
-    /// lease ends it.
+    /// A client removes a holder: at the node where it inserted it, or at any other, of which the one
+    /// that renews the lease hears when it does so.
     fn remove(&mut self, members: &[usize], dice: &mut Dice) -> Option<Asked> {
         let at = dice.index(self.holders.len());
         let (&holder, &(key, client, node)) = self.holders.iter().nth(at)?;
         if !members.contains(&node) {
             return None;
         }
+        let node = match dice.below(2) {
+            0 => node,
+            _ => *dice.pick(members)?,
+        };
         self.holders.remove(&holder);
         self.sessions.get_mut(client as usize)?.node = Some(node);
         let request = Request::Delete {

@@ -60,14 +60,18 @@ impl Operation {
         )
     }
 
-    /// The acknowledgement, if it was a write and got one. Of a write that one replica was enough
-    /// for nothing is promised: it goes with the disk of that replica.
+    /// The acknowledgement, if it was a write for which something is promised: of one that a single
+    /// replica was enough for nothing is, since it goes with the disk of that replica.
     #[must_use]
     pub fn acknowledged(&self) -> Option<Acknowledged> {
+        self.done()
+            .filter(|_| self.consistency() != Consistency::One)
+    }
+
+    /// What it did, if it was a write and its client knows that it was done, however many hold it.
+    #[must_use]
+    pub fn done(&self) -> Option<Acknowledged> {
         let (ended, reply) = self.answer.as_ref()?;
-        if self.consistency() == Consistency::One {
-            return None;
-        }
         let version = match reply {
             Reply::Put(report) => report.version,
             Reply::Inserted(report) => report.version,
@@ -249,7 +253,7 @@ impl History {
         let versions = those.filter_map(|op| match op.answer.as_ref()? {
             (ended, _) if *ended > before => None,
             (_, Reply::Got(report)) => report.version,
-            _ if op.writes_value() => op.acknowledged().map(|done| done.version),
+            _ if op.writes_value() => op.done().map(|done| done.version),
             _ => None,
         });
         versions.max()

@@ -323,6 +323,10 @@ impl<R: Simulated> Run<R> {
         {
             // Until what was deleted meanwhile is collected.
             self.pass(self.swarm.world.now() + grace.lengthens())?;
+            if self.swarm.dice.below(2) == 0 {
+                // Who is away comes back to nodes that remember nothing but what is on their disks.
+                self.crash_all()?;
+            }
         }
         self.swarm.all_come_back();
         let limit = self.swarm.world.now() + SETTLE_WITHIN;

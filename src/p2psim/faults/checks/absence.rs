@@ -119,9 +119,7 @@ fn is_maybe_deleted(history: &History, write: &Operation, judged: &Operation) ->
         .filter(|op| matches!(op.request, Request::Delete { holder: None, .. }))
         .filter(|op| op.may_have_written() && !std::ptr::eq(*op, judged));
     deletions.any(|deletion| {
-        let ended_before = deletion
-            .acknowledged()
-            .is_some_and(|done| done.ended < write.began);
+        let ended_before = deletion.done().is_some_and(|done| done.ended < write.began);
         !ended_before
     })
 }

@@ -117,9 +117,7 @@ fn may_be_deleted(history: &History, write: &Operation, from: Time, to: Time) ->
         matches!(op.request, Request::Delete { holder: None, .. }) && op.may_have_written()
     });
     deletions.any(|deletion| {
-        let was_over = deletion
-            .acknowledged()
-            .is_some_and(|done| done.ended < from);
+        let was_over = deletion.done().is_some_and(|done| done.ended < from);
         deletion.began <= to && !was_over
     })
 }

@@ -56,7 +56,7 @@ impl Check for NeverBackwards {
 fn may_be_over(history: &History, read: &Operation, seen: Version) -> bool {
     let Some(key) = read.key() else { return false };
     let mut writes = history.on(key).filter(|op| op.may_have_written());
-    writes.any(|write| match (&write.request, write.acknowledged()) {
+    writes.any(|write| match (&write.request, write.done()) {
         (Request::Delete { .. }, Some(done)) => done.version >= seen,
         (Request::Delete { .. }, None) => true,
         (Request::Put { ttl_s, .. }, _) => ttl_s.is_some(),
