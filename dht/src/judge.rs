@@ -31,6 +31,8 @@ pub(crate) struct Findings {
     pub(crate) gone: Vec<(Position, Version)>,
     /// Whether versions were passed over because they are from too far in the future.
     pub(crate) clock_ahead: bool,
+    /// Whether any were passed over, for whatever reason.
+    pub(crate) passed_over: bool,
 }
 
 /// What a replica's word is worth.
@@ -189,8 +191,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 match theirs.remove(&order(arc, position)) {
                     Some((_, version)) if version == record.version => {}
                     Some((_, version)) if version > record.version => {
-                        if is_taken(key, &version) {
-                            findings.want.push(position);
+                        match is_taken(key, &version) {
+                            true => findings.want.push(position),
+                            false => findings.passed_over = true,
                         }
                     }
                     Some(_) => findings.push.push(position),
@@ -216,9 +219,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 ..*range
             });
         }
-        let left = theirs.into_values();
-        let left = left.filter(|((key, _), version)| is_taken(*key, version));
-        findings.want.extend(left.map(|(position, _)| position));
+        for (position, version) in theirs.into_values() {
+            match is_taken(position.0, &version) {
+                true => findings.want.push(position),
+                false => findings.passed_over = true,
+            }
+        }
     }
 }
 

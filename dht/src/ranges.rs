@@ -134,7 +134,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             true => Findings::default(),
             false => findings,
         };
-        let answered = told.answers.len();
+        let (answered, collected) = (told.answers.len(), told.collected);
         let replica = self.member(at).is_some_and(|(_, member)| member.replica);
         self.take_evidence(at, told.evidence);
         self.clocks_refused += u64::from(findings.clock_ahead);
@@ -142,7 +142,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(walk) = self.walk_mut(at) else {
             return;
         };
-        walk.first = false;
+        if std::mem::take(&mut walk.first) {
+            walk.collected = collected;
+        }
+        walk.passed_over |= findings.passed_over;
         walk.attempts = 0;
         // Ranges without an answer wait again, below what was found now.
         walk.pending
@@ -153,7 +156,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         walk.want.extend(findings.want);
         if all_same {
-            self.vouch_alike(cx, at, &told.collected);
             // The replica has noted that it is a full copy.
             return self.finish_walk(cx, at);
         }

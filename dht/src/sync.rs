@@ -12,7 +12,7 @@ use crate::progress::Tally;
 use crate::ranges::Range;
 use crate::view::{Member, View};
 use crate::{Dht, Position, Store, StoreMessage};
-use overlay::{Contact, Cx, Duration, Id, KeyRouter, Time};
+use overlay::{Arc, Contact, Cx, Duration, Hlc, Id, KeyRouter, Time};
 use std::collections::VecDeque;
 
 /// Most nodes beyond the replicas that are asked for what they know of an arc: its next neighbours,
@@ -42,6 +42,10 @@ pub(crate) struct Walk {
     pub(crate) began: Time,
     /// Whether no answer has come yet.
     pub(crate) first: bool,
+    /// What the member said at first of what it does not have.
+    pub(crate) collected: Vec<(Arc, Hlc)>,
+    /// Whether it has something that was not believed.
+    pub(crate) passed_over: bool,
     /// The ranges that the question in flight is about.
     pub(crate) asked: Vec<Range>,
     /// Those that come next, the last first.
@@ -224,6 +228,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             quorum,
             began: cx.now,
             first: true,
+            collected: Vec::new(),
+            passed_over: false,
             asked: Vec::new(),
             pending: vec![Range::WHOLE],
             push: VecDeque::new(),
@@ -315,7 +321,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(view) = self.views.get_mut(at.0) else {
             return;
         };
-        let was_complete = view.is_complete();
+        let (arc, was_complete) = (view.arc, view.is_complete());
         let Some(member) = view.members.get_mut(at.1) else {
             return;
         };
@@ -349,6 +355,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         if walk.quorum > 0 {
             self.ask_member_to_retire(cx, at);
+        }
+        if !walk.passed_over {
+            self.vouch_as(cx, arc, &walk.collected);
         }
         self.collect_ready(cx);
         self.schedule_sync(cx);

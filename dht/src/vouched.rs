@@ -91,17 +91,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
-    /// A member has the same records as this root: what its store vouches for, this one can too.
-    /// Those of its set that were restarted would otherwise never know what one of them does.
-    pub(crate) fn vouch_alike(
-        &mut self,
-        cx: &Cx<'_, Self>,
-        at: (usize, usize),
-        said: &[(Arc, Hlc)],
-    ) {
-        let Some(arc) = self.member(at).map(|(view, _)| view.arc) else {
-            return;
-        };
+    /// A comparison with a member is through: this root has what the member had, and lacks nothing
+    /// but what the member lacks too or what was deleted. So what the member's store vouched for,
+    /// this one can too. Else a root that was away, or is new, would take from somebody else what the
+    /// member knows to be deleted.
+    pub(crate) fn vouch_as(&mut self, cx: &Cx<'_, Self>, arc: Arc, said: &[(Arc, Hlc)]) {
         if self.config.has_bug(PlantedBug::ForgetVouched) {
             return;
         }
