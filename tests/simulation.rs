@@ -119,15 +119,10 @@ fn measured_latencies_are_used() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("matrix.txt");
     std::fs::write(&path, "0 20\n20 0\n").expect("the matrix is written");
-    let report = run_lookup(&format!(
-        "--nodes 50 --lookups 500 --latency {}",
-        path.display()
-    ));
-    assert!(
-        report.latency_ms.p50 < 60.0,
-        "faster than 50 ms a hop: {:?}",
-        report.latency_ms
-    );
+    let flags = "--nodes 50 --lookups 500 --latency";
+    let report = run_lookup(&format!("{flags} {}", path.display()));
+    let latency = report.latency_ms;
+    assert!(latency.p50 < 60.0, "faster than 50 ms a hop: {latency:?}");
 }
 
 #[test]
@@ -144,6 +139,16 @@ fn short_sessions_are_survived_as_shipped() {
     let report = run_churn("--nodes 200 --session-median 10m --minutes 5");
     assert_eq!((report.wrong, report.failed), (0, 0), "{report:?}");
     assert!(report.joins > 30 && report.lookups > 200, "{report:?}");
+}
+
+#[test]
+fn nobody_answers_for_a_key_that_it_does_not_claim() {
+    // Each of these seeds had a wrong answer in the first half minute.
+    for seed in [1, 12, 30, 32, 40] {
+        let flags = "--nodes 200 --session-median 84s --minutes 1";
+        let report = run_churn(&format!("{flags} --seed {seed}"));
+        assert_eq!((report.wrong, report.failed), (0, 0), "{report:?}");
+    }
 }
 
 /// Hunts with all checks, which must all pass.

@@ -10,8 +10,8 @@ impl Chord {
     }
 
     /// Names the predecessor when it would be root of `key` in our place. One that never gave a
-    /// sign of life is not named: then we answer. One that died since is: its silence tells the
-    /// lookup that others may stand between it and the key.
+    /// sign of life is not named: then we answer, but for an exact lookup. One that died since is:
+    /// its silence tells the lookup that others may stand between it and the key.
     fn hop_back(&self, key: Id, chosen: &mut Chosen<'_>) {
         let Some(predecessor) = self.ring.predecessor() else {
             return;

@@ -3,7 +3,8 @@
 //! A predecessor is probed here and nowhere else (but for a doubt that a lookup raised): when it
 //! dies, the member before it finds its successor dead, drops it and notifies us, and the probe
 //! confirms it. Until then we answer for our old arc only; a request that reaches us because the
-//! predecessor is silent is answered all the same, see [`KeyRouter::next_hops`].
+//! predecessor is silent is answered all the same, but for an exact lookup: see
+//! [`KeyRouter::next_hops`].
 //!
 //! [`KeyRouter::next_hops`]: overlay::KeyRouter::next_hops
 

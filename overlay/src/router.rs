@@ -33,7 +33,8 @@ pub trait KeyRouter: Machine<Call = RouterCall, Event = RouterEvent> {
     /// `last` says that whoever sent the request believes this node to be the root although
     /// [`claim`](Self::claim) says [`Claim::Elsewhere`]. The router then names the nodes between
     /// the key and itself that would be root in its place, so that they are asked first; when all
-    /// of them are dead, this node answers.
+    /// of them are dead, this node answers, unless the lookup is
+    /// [exact](crate::lookup::LookupRequest::exact).
     fn next_hops(
         &self,
         key: Id,

@@ -110,6 +110,39 @@ fn the_next_live_node_answers_for_dead_roots() {
 }
 
 #[test]
+fn an_exact_lookup_waits_for_a_node_that_claims_the_key() {
+    // The root 11 is dead, and 12 has not taken its part over. The nodes behind 12 do not know that
+    // it lives: whoever is told that 12 is silent, and takes 13 for the root, is told so wrongly.
+    for mode in [Mode::Recursive, Mode::Iterative] {
+        let mut world = World::new(20, 4, &LookupConfig::default());
+        world.dead.insert(11);
+        (13..20).for_each(|node| world.forget_predecessor(node));
+        let request = LookupRequest {
+            exact: true,
+            ..traced(1_050, mode)
+        };
+        let error = look_up(&mut world, 0, request.clone()).expect_err("nobody claims the key");
+        assert_eq!(error, LookupError::NoAnswer { attempts: 6 }, "{mode:?}");
+        world.take_over(12, 10);
+        let found = look_up(&mut world, 0, request).expect("12 claims it");
+        assert_eq!(found.owner, contact(12), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_supposed_root_that_waits_is_not_called_silent() {
+    let mut world = World::new(20, 4, &LookupConfig::default());
+    world.dead.insert(11);
+    let request = LookupRequest {
+        exact: true,
+        ..traced(1_050, Mode::Recursive)
+    };
+    look_up(&mut world, 0, request).expect_err("nobody claims the key");
+    let named: Vec<Id> = world.named_silent.iter().copied().collect();
+    assert_eq!(named, [contact(11).id], "12 lives, and will be the root");
+}
+
+#[test]
 fn a_live_root_that_was_passed_over_still_answers() {
     // Node 8 suspects the root 11 without reason and asks 12, which asks its predecessor first.
     let mut world = World::new(20, 4, &LookupConfig::default());

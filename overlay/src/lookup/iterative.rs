@@ -2,7 +2,7 @@
 
 use super::message::{Answer, NextStep};
 use super::origin::is_plausible;
-use super::routing::{Due, Routing};
+use super::routing::{Due, Routing, that_only};
 use super::{LookupId, LookupMessage, MAX_AVOIDED, MAX_HOPS, NAMED_HOPS};
 use crate::{Arc, Claim, Contact, Cx, Fault, Hop, Id, KeyRouter, Time};
 use smallvec::SmallVec;
@@ -169,16 +169,17 @@ impl<R: KeyRouter> Routing<R> {
         arc: Arc,
         replicas: Vec<Contact>,
     ) {
-        let Some(key) = self
-            .origins
-            .get(&walk.lookup)
-            .map(|origin| origin.request.key)
-        else {
+        let Some(origin) = self.origins.get(&walk.lookup) else {
             return;
         };
+        let (key, exact) = (origin.request.key, origin.request.exact);
         if !is_plausible(key, from, arc, &replicas, None) {
             cx.hang_up(from, Fault::Protocol);
             return self.walk_on(cx, walk);
+        }
+        if exact && arc == that_only(key) && from.id != key {
+            // It does not claim the key: those that would be root in its place are silent.
+            return self.dead_end(cx, LookupId(walk.lookup), walk.timeouts, walk.avoid);
         }
         let hops = u8::try_from(walk.path.len() - 1).unwrap_or(u8::MAX);
         let previous = walk.path.iter().rev().nth(1).copied().filter(|_| hops > 1);

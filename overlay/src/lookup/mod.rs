@@ -88,8 +88,9 @@ pub struct LookupRequest {
     /// Whether to ignore what is remembered.
     pub fresh: bool,
     /// Whether to wait rather than to take a node for the root that only may be it: the one before
-    /// it is silent, and nobody has taken its part over yet. A store that checks who is responsible
-    /// itself is served sooner without.
+    /// it is silent, and nobody has taken its part over yet. Then nobody answers but a node whose
+    /// own tables [say](crate::KeyRouter::claim) that the key is its own, whatever the hops before
+    /// it found silent. A store that checks who is responsible itself is served sooner without.
     pub exact: bool,
 }
 

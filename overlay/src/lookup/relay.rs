@@ -48,7 +48,8 @@ impl<R: KeyRouter> Routing<R> {
         }
     }
 
-    /// Passes a request on to the best candidate that was not tried, or ends it here.
+    /// Passes a request on to the best candidate that was not tried, or ends it here: with an
+    /// answer only when this node is supposed to be the root and that is good enough.
     /// `previous` is who sent it, none at the origin.
     pub(super) fn pass_on(
         &mut self,
@@ -72,8 +73,9 @@ impl<R: KeyRouter> Routing<R> {
                 return self.pass_to(cx, next, previous, towards, tried);
             }
         }
-        if forward.last && (tried.is_empty() || !forward.exact) {
-            // Whoever would be root in our place is dead, so that makes it us.
+        if forward.last && !forward.exact {
+            // Whoever would be root in our place is dead as far as we know, so that makes it us. An
+            // exact lookup waits until the tables say so: then this node claims the key.
             return self.answer(cx, previous, forward);
         }
         if forward.origin.id == self.router.me().id {
@@ -83,10 +85,15 @@ impl<R: KeyRouter> Routing<R> {
             lookup,
             timeouts,
             origin,
+            last,
             mut avoid,
             ..
         } = forward;
-        note(&mut avoid, self.router.me().id);
+        if !last {
+            // The next try goes round us. A supposed root is not gone round: it may become the root,
+            // and whoever takes it for dead takes the node behind it for the root.
+            note(&mut avoid, self.router.me().id);
+        }
         self.send(
             cx,
             origin,

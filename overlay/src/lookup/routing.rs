@@ -225,13 +225,7 @@ impl<R: KeyRouter> Routing<R> {
         }
         let me = self.router.me();
         let replicas = owned.pop().map_or_else(|| vec![me], |part| part.replicas);
-        (
-            Arc {
-                from: key.wrapping_sub(Id::from_u64(1)),
-                to: key,
-            },
-            replicas,
-        )
+        (that_only(key), replicas)
     }
 
     /// Feeds the router and passes its effects on.
@@ -363,5 +357,13 @@ impl<R: KeyRouter> Machine for Routing<R> {
         if let Some(at) = self.deadlines.to_arm() {
             cx.arm(at, RoutingTimer::Lookup);
         }
+    }
+}
+
+/// The arc of one key: see [`Routing::own_answer`].
+pub(super) fn that_only(key: Id) -> Arc {
+    Arc {
+        from: key.wrapping_sub(Id::from_u64(1)),
+        to: key,
     }
 }

@@ -1,6 +1,8 @@
 //! A ring whose tables never change, and a driver with a queue, virtual time and dead nodes.
 
-use overlay::lookup::{LookupConfig, Routing, RoutingCall, RoutingEvent};
+use overlay::lookup::{
+    LookupConfig, LookupMessage, Routing, RoutingCall, RoutingEvent, RoutingMessage,
+};
 use overlay::{
     Arc, Claim, Contact, Cx, Duration, Effect, Hop, Id, Input, KeyRouter, Machine, Neighbours,
     OpId, Outbox, OwnedArc, RouterCall, RouterEvent, Time, WallMs,
@@ -17,6 +19,8 @@ pub(crate) struct StaticRing {
     me: Contact,
     predecessor: Contact,
     successors: Vec<Contact>,
+    /// Whether the predecessor is not named to whoever takes this node for the root.
+    unheard: bool,
 }
 
 impl Machine for StaticRing {
@@ -55,6 +59,9 @@ impl KeyRouter for StaticRing {
         skip: &dyn Fn(Id) -> bool,
         hops: &mut SmallVec<[Hop; 8]>,
     ) {
+        if last && self.unheard {
+            return;
+        }
         if last {
             hops.extend([Hop {
                 contact: self.predecessor,
@@ -127,6 +134,8 @@ pub(crate) struct World {
     pub(crate) answers: Vec<RoutingEvent>,
     pub(crate) sent: u64,
     pub(crate) hung_up: Vec<(usize, Contact)>,
+    /// Who was named as silent to an origin whose request came to a dead end.
+    pub(crate) named_silent: BTreeSet<Id>,
     now: Time,
     queue: BTreeMap<(Time, u64), Event>,
     sequence: u64,
@@ -152,6 +161,7 @@ impl World {
                 me: contact(index),
                 predecessor: after(count - 1),
                 successors: (1..=reach).map(after).collect(),
+                unheard: false,
             };
             Routing::new(ring, config.clone())
         };
@@ -162,11 +172,22 @@ impl World {
             answers: Vec::new(),
             sent: 0,
             hung_up: Vec::new(),
+            named_silent: BTreeSet::new(),
             now: Time::ZERO,
             queue: BTreeMap::new(),
             sequence: 0,
             rng: ChaCha8Rng::seed_from_u64(7),
         }
+    }
+
+    /// This node has never heard of the node before it, and does not ask it.
+    pub(crate) fn forget_predecessor(&mut self, node: usize) {
+        self.nodes[node].router_mut().unheard = true;
+    }
+
+    /// This node has learnt that the one before it is dead, and who is before that.
+    pub(crate) fn take_over(&mut self, node: usize, predecessor: usize) {
+        self.nodes[node].router_mut().predecessor = contact(predecessor);
     }
 
     pub(crate) fn call(&mut self, node: usize, op: u64, call: RoutingCall) {
@@ -195,6 +216,9 @@ impl World {
 
     fn deliver(&mut self, from: usize, to: Contact, message: <Node as Machine>::Message) {
         self.sent += 1;
+        if let RoutingMessage::Lookup(LookupMessage::DeadEnd { avoid, .. }) = &message {
+            self.named_silent.extend(avoid);
+        }
         let target = usize::from(to.addr.port()) - 1;
         let at = self.now + Duration::from_millis(1);
         if !self.dead.contains(&target) {
