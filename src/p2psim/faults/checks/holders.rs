@@ -102,10 +102,12 @@ fn judge(
         insert.acknowledged().is_some() && removals.is_empty() && (stopped.is_none() || is_running);
     let must_not = is_over
         || removals.iter().any(|removal| {
-            let after = insert
-                .acknowledged()
-                .is_some_and(|done| done.ended < removal.began);
-            removal.acknowledged().is_some() && after
+            // By another node than the one that inserted it, whose clock may be behind: newest wins.
+            let removed = removal.acknowledged();
+            let inserted = insert.acknowledged();
+            inserted.zip(removed).is_some_and(|(inserted, removed)| {
+                inserted.ended < removal.began && inserted.version < removed.version
+            })
         });
     if must_be_listed && !is_listed {
         return Err(format!(
