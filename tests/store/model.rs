@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => (key.clone(), slots()).prop_map(|(key, slot)| Step::Remove(key, slot)),
         6 => (key.clone(), slots()).prop_map(|(key, slot)| Step::Fetch(key, slot)),
         2 => key.clone().prop_map(Step::Holders),
-        4 => (key.clone(), key.clone(), proptest::option::of((key, slots())))
+        4 => (key.clone(), key.clone(), proptest::option::of((key.clone(), slots())))
             .prop_map(|(from, to, after)| Step::Range(from, to, after)),
         1 => Just(Step::Share),
         1 => (key.clone(), key.clone(), 0u64..40)
