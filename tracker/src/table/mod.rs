@@ -8,6 +8,7 @@
 //! after which they expire. Every peer that lives announces in that time, so the sweep costs a
 //! constant for each announce; and nobody is offered who is too old, swept or not.
 
+mod departed;
 mod entry;
 mod family;
 mod index;
@@ -26,6 +27,7 @@ use crate::ids::InfoHash;
 use crate::secret::{KeyedBuild, Secret, address_bytes};
 use overlay::Time;
 use rand_core::Rng;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 // Hash order: looked up by info-hash, never iterated.
@@ -216,6 +218,19 @@ impl Table {
         self.enter(hash, heard.addr, tick, |swarm, key| {
             swarm.announce(&presence, seen, key)
         })
+    }
+
+    /// Drops the peers of other nodes that are not in `listed`: they have left. Only for a list that
+    /// is known to be whole, for it costs a look at every peer.
+    pub fn forget_unlisted(&mut self, hash: &InfoHash, listed: &BTreeSet<SocketAddr>) {
+        let key = self.key;
+        let place = self.places.get(hash).map(|place| *place as usize);
+        if let Some(Some(swarm)) = place.and_then(|place| self.swarms.get_mut(place)) {
+            let before = swarm.len();
+            swarm.forget(listed, key);
+            let after = swarm.len();
+            self.peers = (self.peers + after).saturating_sub(before);
+        }
     }
 
     /// Takes over what other nodes count in a swarm together.

@@ -1,9 +1,11 @@
 //! One swarm: the peers of both address families, and what is counted.
 
+use super::departed::{drop_old, unlist};
 use super::entry::{Address, COMPLETED, Entry, PAUSED, REMOTE, SEED, TWIN, Tick};
 use super::family::{Family, Tally};
 use crate::announce::Event;
 use crate::ids::InfoHash;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// How many there are in a swarm.
@@ -235,6 +237,20 @@ impl Swarm {
         }
     }
 
+    /// Drops those that were heard of from other nodes and that nobody lists any more.
+    pub(crate) fn forget(&mut self, listed: &BTreeSet<SocketAddr>, key: u64) {
+        let mut gone = Vec::new();
+        unlist(&mut self.v4, listed, key, |entry| {
+            gone.push(entry.identity())
+        });
+        for identity in gone {
+            self.mark_twin(identity, key);
+        }
+        if let Some(family) = self.v6.as_deref_mut() {
+            unlist(family, listed, key, |_| {});
+        }
+    }
+
     /// Drops who has not announced for `expiry_ms`. Gives how many were dropped, and whether one of
     /// them had announced here.
     pub(crate) fn expire(&mut self, now: Tick, expiry_ms: u32, key: u64) -> (usize, bool) {
@@ -363,31 +379,4 @@ fn learn<A: Address>(
     } else {
         Change::Left
     }
-}
-
-fn drop_old<A: Address>(
-    family: &mut Family<A>,
-    now: Tick,
-    expiry_ms: u32,
-    key: u64,
-    mut each: impl FnMut(&Entry<A>),
-) -> (usize, bool) {
-    let (mut dropped, mut own) = (0, false);
-    // Backwards: what removal puts in a gap has been looked at already.
-    for at in (0..family.len()).rev() {
-        let old = family
-            .get(at)
-            .filter(|entry| now.since(entry.seen) > expiry_ms);
-        if old.is_some()
-            && let Some(entry) = family.remove(at, key)
-        {
-            dropped += 1;
-            own |= !entry.has(REMOTE);
-            each(&entry);
-        }
-    }
-    if dropped > 0 {
-        family.shrink(key);
-    }
-    (dropped, own)
 }

@@ -211,6 +211,25 @@ fn peers_of_other_nodes_count_and_give_way() {
 }
 
 #[test]
+fn who_is_listed_nowhere_any_more_is_dropped_unless_it_announces_here() {
+    let mut table = table();
+    for number in 1..4 {
+        let heard = Heard {
+            addr: four(number),
+            seed: false,
+            paused: false,
+            age_ms: 0,
+        };
+        table.hear(hash(1), &heard, ms(0)).unwrap();
+    }
+    let own = who(four(9), 9, true, Event::Started);
+    table.announce(hash(1), &own, ms(0)).unwrap();
+    table.forget_unlisted(&hash(1), &[four(2)].into());
+    assert!(table.lists(&hash(1), four(2)) && table.lists(&hash(1), four(9)));
+    assert_eq!((table.peers(), table.peers_of(&hash(1))), (2, 2));
+}
+
+#[test]
 fn the_sweep_drops_what_is_old_in_time_and_tells_of_it() {
     let mut table = table();
     for number in 0..20_000_u32 {
