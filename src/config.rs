@@ -2,6 +2,7 @@
 
 pub mod gnutella_flags;
 mod size;
+pub mod tracker_flags;
 
 use crate::logging::LogFormat;
 use crate::runtime::NodeOptions;
@@ -14,6 +15,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use tracker_flags::Interval;
 
 /// Where a node listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -141,6 +143,63 @@ pub struct NodeArgs {
     #[arg(long, env = "P2PNODE_REPLICATION", value_enum)]
     pub replication: Option<ReplicationName>,
 
+    /// The TCP address at which BitTorrent clients find a tracker over HTTP, path /announce
+    /// [default: none]
+    #[arg(long, env = "P2PNODE_TRACKER_HTTP", value_name = "IP:PORT")]
+    pub tracker_http: Option<SocketAddr>,
+
+    /// The UDP address of the tracker, which may have the same port [default: none]
+    #[arg(long, env = "P2PNODE_TRACKER_UDP", value_name = "IP:PORT")]
+    pub tracker_udp: Option<SocketAddr>,
+
+    /// The UDP address of a node of BitTorrent's DHT, for clients to begin with [default: none]
+    #[arg(long, env = "P2PNODE_MAINLINE", value_name = "IP:PORT")]
+    pub mainline: Option<SocketAddr>,
+
+    /// How long BitTorrent clients wait between two announces, up to a tenth less by chance
+    /// [default: 30m]
+    #[arg(long, env = "P2PNODE_ANNOUNCE_INTERVAL", value_name = "TIME")]
+    pub announce_interval: Option<Interval>,
+
+    /// How long a BitTorrent client is listed after its last announce
+    /// [default: 1.5 times the interval]
+    #[arg(long, env = "P2PNODE_PEER_EXPIRY", value_name = "TIME")]
+    pub peer_expiry: Option<Interval>,
+
+    /// Peers in an answer when the client does not say how many it wants, at most 200 [default: 50]
+    #[arg(long, env = "P2PNODE_DEFAULT_NUMWANT", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=200))]
+    pub default_numwant: Option<u32>,
+
+    /// Announces a second of one address, IPv6: of one /64; 0 for no limit [default: 1000]
+    #[arg(long, env = "P2PNODE_ANNOUNCE_RATE", value_name = "N")]
+    pub announce_rate: Option<u32>,
+
+    /// A file that says where addresses are: lines of CIDR and place, 10.0.7.0/24 dc1/rack7, or an
+    /// ALTO network map. This and the five lists below are read again on SIGHUP
+    #[arg(long, env = "P2PNODE_LOCATIONS", value_name = "FILE")]
+    pub locations: Option<PathBuf>,
+
+    /// A file of info-hashes in hexadecimal: the tracker serves only these
+    #[arg(long, env = "P2PNODE_ALLOW_TORRENTS", value_name = "FILE")]
+    pub allow_torrents: Option<PathBuf>,
+
+    /// A file of info-hashes that the tracker does not serve
+    #[arg(long, env = "P2PNODE_DENY_TORRENTS", value_name = "FILE")]
+    pub deny_torrents: Option<PathBuf>,
+
+    /// A file of beginnings of peer ids, such as -TR: the tracker serves only these clients
+    #[arg(long, env = "P2PNODE_ALLOW_CLIENTS", value_name = "FILE")]
+    pub allow_clients: Option<PathBuf>,
+
+    /// A file of beginnings of peer ids that the tracker does not serve
+    #[arg(long, env = "P2PNODE_DENY_CLIENTS", value_name = "FILE")]
+    pub deny_clients: Option<PathBuf>,
+
+    /// A file of passkeys, of which clients need one: /PASSKEY/announce
+    #[arg(long, env = "P2PNODE_PASSKEYS", value_name = "FILE")]
+    pub passkeys: Option<PathBuf>,
+
     /// A TOML file with any of these settings, named as the flags are
     #[arg(long, env = "P2PNODE_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -222,6 +281,7 @@ impl NodeArgs {
             Some(path) => read_file(path)?,
             None => Self::default(),
         };
+        let tracker = tracker_flags::options(&self, &file);
         let join = if self.join.is_empty() {
             file.join
         } else {
@@ -253,6 +313,7 @@ impl NodeArgs {
                 max_store: self.max_store.or(file.max_store),
                 repair_rate: self.repair_rate.or(file.repair_rate),
                 quorums: quorums.check()?,
+                tracker,
             },
             gnutella: gnutella::GnutellaConfig {
                 role: self.role.or(file.role).unwrap_or_default().into(),
@@ -288,69 +349,4 @@ fn read_file(path: &Path) -> Result<NodeArgs, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with_file(text: &str, mut args: NodeArgs) -> Result<Settings, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        args.config = Some(file.path().to_owned());
-        args.settle()
-    }
-
-    #[test]
-    fn flags_go_over_the_file_and_the_file_over_defaults() {
-        let args = NodeArgs {
-            listen: Some("127.0.0.1:1".parse().unwrap()),
-            ..Default::default()
-        };
-        let text =
-            "listen = '127.0.0.1:2'\nhttp = 'off'\njoin = ['a:1', 'b:2']\nlog-format = 'json'";
-        let settings = with_file(text, args).unwrap();
-        assert_eq!(settings.node.listen.port(), 1);
-        assert_eq!(settings.node.http, None);
-        assert_eq!(settings.node.join, ["a:1", "b:2"]);
-        assert_eq!(settings.log_format, LogFormat::Json);
-        assert_eq!(settings.log, "info");
-    }
-
-    #[test]
-    fn quorums_are_checked_and_follow_the_number_of_replicas() {
-        let settings = with_file("replicas = 1", NodeArgs::default()).unwrap();
-        let Quorums { write, read, .. } = settings.node.quorums;
-        assert_eq!((write, read), (1, 1));
-        let args = NodeArgs {
-            write_quorum: Some(4),
-            ..Default::default()
-        };
-        let text = with_file("replicas = 3", args).unwrap_err().to_string();
-        assert!(text.contains("--write-quorum"), "{text}");
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_the_known_ones() {
-        let error = with_file("overlay = 'chord'\nlisten-on = 1", NodeArgs::default()).unwrap_err();
-        let text = error.to_string();
-        for part in ["line 2", "listen-on", "`listen`", "`data-dir`"] {
-            assert!(text.contains(part), "{part} is missing: {text}");
-        }
-        assert_eq!(text.lines().count(), 1, "{text}");
-    }
-
-    #[test]
-    fn sizes_come_from_the_file_too() {
-        let settings = with_file("max-store = '2MiB'", NodeArgs::default()).unwrap();
-        assert_eq!(settings.node.max_store, Some(2 << 20));
-        let settings = with_file("repair-rate = '1MiB'", NodeArgs::default()).unwrap();
-        assert_eq!(settings.node.repair_rate, Some(1 << 20));
-        assert!(parse_rate("63KiB").unwrap_err().contains("64KiB"));
-    }
-
-    #[test]
-    fn a_wrong_value_is_named() {
-        let text = with_file("http = 'yes'", NodeArgs::default())
-            .unwrap_err()
-            .to_string();
-        assert!(text.contains("line 1") && text.contains("yes"), "{text}");
-    }
-}
+mod tests;

@@ -13,4 +13,5 @@ pub mod metrics;
 pub mod p2psim;
 pub mod runtime;
 pub mod store;
+pub mod tracker;
 pub mod usage;

@@ -9,6 +9,7 @@ pub mod machine;
 mod network;
 pub mod pastry;
 pub mod store;
+pub mod tracker_input;
 pub mod wire_message;
 
 use std::fmt::Debug;

@@ -132,11 +132,21 @@ fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
         .http()
         .map_or_else(|| "off".to_owned(), |address| address.to_string());
     let (id, listen) = (node.contact().id, node.listen());
+    let mut more = String::new();
+    for (name, address) in [
+        ("tracker_http", node.tracker_http()),
+        ("tracker_udp", node.tracker_udp()),
+        ("mainline", node.mainline()),
+    ] {
+        if let Some(address) = address {
+            more += &format!(" {name}={address}");
+        }
+    }
     // Nobody may be reading; that is no reason to stop.
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(
         stdout,
-        "ready id={id} overlay={overlay} listen={listen} http={http}"
+        "ready id={id} overlay={overlay} listen={listen} http={http}{more}"
     );
     let _ = stdout.flush();
     drop(stdout);

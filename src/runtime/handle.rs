@@ -28,6 +28,9 @@ pub struct NodeHandle {
     pub(super) contact: Contact,
     pub(super) listen: SocketAddr,
     pub(super) http: Option<SocketAddr>,
+    pub(super) tracker_http: Option<SocketAddr>,
+    pub(super) tracker_udp: Option<SocketAddr>,
+    pub(super) mainline: Option<SocketAddr>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) end: Option<oneshot::Receiver<()>>,
@@ -51,6 +54,24 @@ impl NodeHandle {
     #[must_use]
     pub const fn http(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// The TCP address of its tracker.
+    #[must_use]
+    pub const fn tracker_http(&self) -> Option<SocketAddr> {
+        self.tracker_http
+    }
+
+    /// The UDP address of its tracker.
+    #[must_use]
+    pub const fn tracker_udp(&self) -> Option<SocketAddr> {
+        self.tracker_udp
+    }
+
+    /// The UDP address of its node in BitTorrent's DHT.
+    #[must_use]
+    pub const fn mainline(&self) -> Option<SocketAddr> {
+        self.mainline
     }
 
     /// What it counts.

@@ -20,6 +20,7 @@ use crate::data_dir::DataDir;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::tls::{self, Identity};
+use crate::tracker;
 use overlay::{Contact, Locate, Quorums};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -47,6 +48,7 @@ struct Prepared {
     was_used: bool,
     targets: Vec<Target>,
     http: Option<(TcpListener, SocketAddr)>,
+    tracker: tracker::Bound,
     quorums: Quorums,
 }
 
@@ -65,6 +67,7 @@ impl Prepared {
             return Err(StartError::Advertise(addr));
         }
         let http = options.http.map(listen_http).transpose()?;
+        let tracker = tracker::bind(&options.tracker)?;
         let targets = options.join.iter().map(|name| {
             bootstrap::resolve(name).map_err(|reason| StartError::Resolve {
                 name: name.clone(),
@@ -92,6 +95,7 @@ impl Prepared {
             was_used,
             targets,
             http,
+            tracker,
             quorums: options.quorums,
         })
     }
@@ -142,6 +146,7 @@ impl Node {
         let (contact, listen) = (prepared.me, prepared.listen);
         let http = prepared.http.take();
         let http_addr = http.as_ref().map(|(_, address)| *address);
+        let tracker = std::mem::take(&mut prepared.tracker);
         let (metrics_there, commands_there) = (Arc::clone(&metrics), commands.clone());
         let thread = std::thread::Builder::new()
             .name("node".to_owned())
@@ -161,6 +166,9 @@ impl Node {
             contact,
             listen,
             http: http_addr,
+            tracker_http: tracker.http(),
+            tracker_udp: tracker.udp(),
+            mainline: tracker.mainline(),
             metrics,
             commands,
             end: Some(end),
@@ -178,6 +186,12 @@ impl Node {
                 Arc::clone(&handle.metrics),
             )?;
         }
+        tracker::start(
+            tracker,
+            options.tracker.clone(),
+            contact,
+            handle.commands.clone(),
+        )?;
         Ok(handle)
     }
 }

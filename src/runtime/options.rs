@@ -4,6 +4,7 @@ use super::disk::DiskLink;
 use crate::data_dir::DataDirError;
 use crate::metrics::Metrics;
 use crate::store::{DiskStore, OpenError, StoreOptions};
+use crate::tracker::TrackerOptions;
 use overlay::Quorums;
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ pub struct NodeOptions {
     pub repair_rate: Option<u64>,
     /// N, W and R; a node with others is not spoken to.
     pub quorums: Quorums,
+    /// The tracker for BitTorrent clients; off unless it has an address.
+    pub tracker: TrackerOptions,
 }
 
 impl NodeOptions {
@@ -45,6 +48,7 @@ impl NodeOptions {
             max_store: None,
             repair_rate: None,
             quorums: Quorums::default(),
+            tracker: TrackerOptions::default(),
         }
     }
 }
@@ -137,6 +141,34 @@ pub enum StartError {
         listen: SocketAddr,
         /// Why.
         source: io::Error,
+    },
+    /// The TCP address of the tracker cannot be bound.
+    #[error(
+        "cannot serve the tracker on TCP {listen} ({source}); name another address with --tracker-http"
+    )]
+    TrackerHttp {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The UDP address of the tracker, or of its DHT, cannot be bound.
+    #[error(
+        "cannot serve the tracker on UDP {listen} ({source}); name another address with --tracker-udp or --mainline"
+    )]
+    TrackerUdp {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A list of the tracker cannot be used.
+    #[error("the list {} cannot be used: {reason}", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
     },
     /// Others cannot reach the address.
     #[error(

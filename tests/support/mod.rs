@@ -101,7 +101,12 @@ impl Starting {
         Self { directory, child }
     }
 
-    pub(crate) fn ready(mut self) -> Node {
+    pub(crate) fn ready(self) -> Node {
+        self.ready_line().0
+    }
+
+    /// The node, and all that its first line said.
+    pub(crate) fn ready_line(mut self) -> (Node, String) {
         let mut stdout = BufReader::new(self.child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         stdout
@@ -123,13 +128,14 @@ impl Starting {
             field("id").to_owned(),
             field("listen").parse().expect("an address"),
         );
-        Node {
+        let node = Node {
             id,
             listen,
             directory: self.directory,
             child: self.child,
             _stdout: stdout,
-        }
+        };
+        (node, line)
     }
 }
 

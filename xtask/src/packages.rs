@@ -3,14 +3,23 @@
 use crate::steps::{command, step, works};
 use std::path::Path;
 
-/// What is needed: the program that shows that it is there, and the package that brings it.
-const NEEDED: [(&str, &str); 3] = [
+/// What is needed: the program, or the file, that shows that it is there, and the package that brings
+/// it.
+const NEEDED: [(&str, &str); 6] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
     ("strace", "strace"),
     // The survival run puts nodes into network namespaces, when it is root.
     ("ip", "iproute2"),
+    // tests/clients shares files between real BitTorrent clients. A module of Python is known by
+    // what its package leaves in the documentation.
+    ("aria2c", "aria2"),
+    ("transmission-cli", "transmission-cli"),
+    (
+        "/usr/share/doc/python3-libtorrent/copyright",
+        "python3-libtorrent",
+    ),
 ];
 
 /// Installs what is missing, or says the exact command where it must not or cannot.
@@ -65,6 +74,7 @@ fn is_in_path(program: &str) -> bool {
     // Administrators' tools such as `ip` are often not in a user's path.
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).to_path_buf()))
+        // A path of its own stays what it is.
         .any(|folder| folder.join(program).is_file())
 }
 

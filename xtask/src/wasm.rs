@@ -7,7 +7,9 @@ use std::path::Path;
 /// No clock, no entropy, no sockets and no threads.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Every crate that both drivers run, and the simulator.
-const PURE: [&str; 6] = ["overlay", "chord", "pastry", "gnutella", "dht", "sim"];
+const PURE: [&str; 7] = [
+    "overlay", "chord", "pastry", "gnutella", "dht", "tracker", "sim",
+];
 
 /// Checks the crates for the target, or says on one line that it was left out.
 pub(crate) fn check() -> Result<bool, String> {

@@ -1,0 +1,97 @@
+//! What flags, environment and files come to.
+
+use super::*;
+
+fn with_file(text: &str, mut args: NodeArgs) -> Result<Settings, ConfigError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    args.config = Some(file.path().to_owned());
+    args.settle()
+}
+
+#[test]
+fn flags_go_over_the_file_and_the_file_over_defaults() {
+    let args = NodeArgs {
+        listen: Some("127.0.0.1:1".parse().unwrap()),
+        ..Default::default()
+    };
+    let text = "listen = '127.0.0.1:2'\nhttp = 'off'\njoin = ['a:1', 'b:2']\nlog-format = 'json'";
+    let settings = with_file(text, args).unwrap();
+    assert_eq!(settings.node.listen.port(), 1);
+    assert_eq!(settings.node.http, None);
+    assert_eq!(settings.node.join, ["a:1", "b:2"]);
+    assert_eq!(settings.log_format, LogFormat::Json);
+    assert_eq!(settings.log, "info");
+}
+
+#[test]
+fn quorums_are_checked_and_follow_the_number_of_replicas() {
+    let settings = with_file("replicas = 1", NodeArgs::default()).unwrap();
+    let Quorums { write, read, .. } = settings.node.quorums;
+    assert_eq!((write, read), (1, 1));
+    let args = NodeArgs {
+        write_quorum: Some(4),
+        ..Default::default()
+    };
+    let text = with_file("replicas = 3", args).unwrap_err().to_string();
+    assert!(text.contains("--write-quorum"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_known_ones() {
+    let error = with_file("overlay = 'chord'\nlisten-on = 1", NodeArgs::default()).unwrap_err();
+    let text = error.to_string();
+    for part in ["line 2", "listen-on", "`listen`", "`data-dir`"] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn sizes_come_from_the_file_too() {
+    let settings = with_file("max-store = '2MiB'", NodeArgs::default()).unwrap();
+    assert_eq!(settings.node.max_store, Some(2 << 20));
+    let settings = with_file("repair-rate = '1MiB'", NodeArgs::default()).unwrap();
+    assert_eq!(settings.node.repair_rate, Some(1 << 20));
+    assert!(parse_rate("63KiB").unwrap_err().contains("64KiB"));
+}
+
+#[test]
+fn a_wrong_value_is_named() {
+    let text = with_file("http = 'yes'", NodeArgs::default())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("line 1") && text.contains("yes"), "{text}");
+}
+
+#[test]
+fn the_tracker_is_off_until_it_is_given_an_address() {
+    let settings = with_file("", NodeArgs::default()).unwrap();
+    assert_eq!(settings.node.tracker.http, None);
+    assert_eq!(settings.node.tracker.udp, None);
+    let text = "tracker-http = '127.0.0.1:6969'\ntracker-udp = '127.0.0.1:6969'";
+    let settings = with_file(text, NodeArgs::default()).unwrap();
+    assert_eq!(settings.node.tracker.http, "127.0.0.1:6969".parse().ok());
+    assert_eq!(settings.node.tracker.udp, settings.node.tracker.http);
+}
+
+#[test]
+fn gotorrents_intervals_can_be_said() {
+    let text = "announce-interval = '10s'\npeer-expiry = '9500ms'\ndefault-numwant = 3";
+    let config = with_file(text, NodeArgs::default())
+        .unwrap()
+        .node
+        .tracker
+        .config;
+    assert_eq!(
+        (config.interval_ms, config.expiry_ms, config.default_numwant),
+        (10_000, 9_500, 3)
+    );
+    // Without an expiry of its own, half as long again as the interval.
+    let config = with_file("announce-interval = '10s'", NodeArgs::default()).unwrap();
+    assert_eq!(config.node.tracker.config.expiry_ms, 15_000);
+    for wrong in ["'10'", "'0s'", "'8days'", "10"] {
+        let text = format!("peer-expiry = {wrong}");
+        assert!(with_file(&text, NodeArgs::default()).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,207 @@
+//! What the tasks of the tracker's thread share: the tracker, and what it exchanges with others.
+
+use super::lists::Contents;
+use super::options::{Lists, TrackerOptions};
+use crate::runtime::{Clock, Command};
+use overlay::{Contact, Time, WallMs};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tracker::choice::Offer;
+use tracker::exchange::{self, Exchange, Knowledge};
+use tracker::table::{Change, Counts};
+use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) tracker: Tracker,
+    pub(super) exchange: Exchange,
+    pub(super) rng: ChaCha8Rng,
+    /// Of the answer that is being written; used again.
+    pub(super) offer: Offer,
+    /// Who waits for the end of a lookup.
+    waiting: BTreeMap<InfoHash, Rc<Notify>>,
+}
+
+/// The tracker of this node. Nobody keeps a borrow of the state while he waits for anything.
+#[derive(Debug)]
+pub(super) struct Service {
+    state: RefCell<State>,
+    clock: Clock,
+    lists: Lists,
+    pub(super) me: Contact,
+    pub(super) commands: mpsc::Sender<Command>,
+    /// There may be something to exchange.
+    pub(super) roused: Notify,
+}
+
+/// An announce that was entered, and the lookup that its answer should wait for.
+pub(super) struct Begun {
+    pub(super) entered: Entered,
+    pub(super) lookup: Option<Rc<Notify>>,
+}
+
+impl Service {
+    pub(super) fn new(
+        options: TrackerOptions,
+        contents: Contents,
+        me: Contact,
+        commands: mpsc::Sender<Command>,
+    ) -> io::Result<Self> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+        let mut rng = ChaCha8Rng::from_seed(seed);
+        let expiry_ms = options.config.expiry_ms;
+        let mut tracker = Tracker::new(options.config, &mut rng);
+        tracker.rules = contents.rules;
+        tracker.places = contents.places;
+        Ok(Self {
+            state: RefCell::new(State {
+                tracker,
+                exchange: Exchange::new(expiry_ms),
+                rng,
+                offer: Offer::default(),
+                waiting: BTreeMap::new(),
+            }),
+            clock: Clock::start(),
+            lists: options.lists,
+            me,
+            commands,
+            roused: Notify::new(),
+        })
+    }
+
+    pub(super) fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    pub(super) fn wall(&self) -> WallMs {
+        self.clock.wall()
+    }
+
+    pub(super) const fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    pub(super) fn replace_lists(&self, contents: Contents) {
+        let mut state = self.state();
+        state.tracker.rules = contents.rules;
+        state.tracker.places = contents.places;
+    }
+
+    /// Drops a part of what is too old.
+    pub(super) fn sweep(&self) {
+        let now = self.now();
+        let state = &mut *self.state();
+        let exchange = &mut state.exchange;
+        let mut roused = false;
+        state.tracker.table.sweep(now, |hash| {
+            exchange.changed(hash, now);
+            roused = true;
+        });
+        exchange.sweep(now);
+        if roused {
+            self.roused.notify_one();
+        }
+    }
+
+    /// Admits and enters an announce, and begins to look the swarm up when too little is known.
+    pub(super) fn begin(
+        &self,
+        ip: IpAddr,
+        passkey: Option<&[u8]>,
+        announce: &Announce,
+    ) -> Result<Begun, Refusal> {
+        let now = self.now();
+        let state = &mut *self.state();
+        let entered = state.tracker.enter(now, ip, passkey, announce)?;
+        let hash = entered.hash;
+        let mut lookup = None;
+        if entered.numwant > 0 {
+            let known = state.tracker.table.peers_of(&hash);
+            if state.exchange.ask(hash, known, now) == Knowledge::Wait {
+                lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
+                self.roused.notify_one();
+            }
+        }
+        if entered.change != Change::Nothing {
+            state.exchange.changed(hash, now);
+            self.roused.notify_one();
+        }
+        Ok(Begun { entered, lookup })
+    }
+
+    /// Answers; the offer stays in the state for `write`.
+    pub(super) fn answer<T>(
+        &self,
+        entered: &Entered,
+        scope: Scope,
+        write: impl FnOnce(&Answer, &Offer) -> T,
+    ) -> T {
+        let now = self.now();
+        let state = &mut *self.state();
+        let (rng, offer) = (&mut state.rng, &mut state.offer);
+        let answer = state.tracker.answer(now, entered, scope, rng, offer, None);
+        write(&answer, offer)
+    }
+
+    pub(super) fn scrape(
+        &self,
+        hash: &InfoHash,
+        passkey: Option<&[u8]>,
+    ) -> Result<Counts, Refusal> {
+        self.state().tracker.scrape(hash, passkey)
+    }
+
+    /// Somebody asks for numbers: begins to look up those swarms of which too little is known, and
+    /// gives what to wait for.
+    pub(super) fn inquire(&self, hashes: &[InfoHash]) -> Vec<Rc<Notify>> {
+        let now = self.now();
+        let state = &mut *self.state();
+        let mut lookups = Vec::new();
+        for hash in hashes {
+            let known = state.tracker.table.peers_of(hash);
+            if state.exchange.ask(*hash, known, now) == Knowledge::Wait {
+                lookups.push(Rc::clone(state.waiting.entry(*hash).or_default()));
+                self.roused.notify_one();
+            }
+        }
+        lookups
+    }
+
+    /// A lookup has ended: whoever waits for it goes on.
+    pub(super) fn lookup_ended(&self, hash: &InfoHash) {
+        if let Some(waiting) = self.state().waiting.remove(hash) {
+            waiting.notify_waiters();
+        }
+    }
+}
+
+/// Waits for lookups, but not for long.
+pub(super) async fn patiently(lookups: impl IntoIterator<Item = Rc<Notify>>) {
+    let lookups: Vec<_> = lookups.into_iter().collect();
+    if lookups.is_empty() {
+        return;
+    }
+    let patience = Duration::from_micros(exchange::PATIENCE.as_micros());
+    // All are listened to from the start, so that none ends unheard while another is waited for.
+    let ends: Vec<_> = lookups.iter().map(|lookup| lookup.notified()).collect();
+    let all = async {
+        for end in ends {
+            end.await;
+        }
+    };
+    // Late is no failure: the answer is made from what is known.
+    let _ = tokio::time::timeout(patience, all).await;
+}

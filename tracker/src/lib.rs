@@ -1,0 +1,36 @@
+//! BitTorrent trackers: the protocols, the swarm table and the choice of peers.
+//!
+//! - [`bencode`], [`http`] (BEP 3, 7, 21, 23, 24, 31, 48) and [`udp`] (BEP 15, 41) turn bytes into
+//!   questions, and answers into bytes;
+//! - [`krpc`] does the same for the DHT's protocol (BEP 5, 32, 42, 43, 44, 51);
+//! - [`table`] knows who is in which swarm;
+//! - [`choice`] draws those whom a client is told of, by [`place`] when places are known;
+//! - [`exchange`] shares swarms with other nodes;
+//! - [`rules`] and [`limits`] say who is served, and how often;
+//! - [`Tracker`] puts these together.
+//!
+//! Nothing here does I/O, reads a clock, draws entropy of its own or starts a thread: time and random
+//! generators are handed in. Everything that a client sends is parsed into a type once, and nothing
+//! that it sends makes any of this panic.
+
+pub mod bencode;
+pub mod choice;
+pub mod exchange;
+pub mod http;
+pub mod krpc;
+pub mod limits;
+pub mod place;
+pub mod rules;
+pub mod table;
+pub mod udp;
+
+mod announce;
+mod ids;
+mod secret;
+mod stride;
+mod tracker;
+
+pub use announce::{Announce, Event, MAX_PASSKEY_BYTES};
+pub use ids::{HASH_BYTES, InfoHash, NotAnInfoHash, PeerId};
+pub use secret::Secret;
+pub use tracker::{Answer, Config, Entered, Refusal, Scope, Tracker};

@@ -1,0 +1,382 @@
+//! One swarm: the peers of both address families, and what is counted.
+
+use super::departed::{drop_old, unlist};
+use super::entry::{Address, COMPLETED, Entry, PAUSED, REMOTE, SEED, TWIN, Tick};
+use super::family::{Family, Tally};
+use crate::announce::Event;
+use crate::ids::InfoHash;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+/// How many there are in a swarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Clients that have everything.
+    pub complete: u64,
+    /// Clients that have not.
+    pub incomplete: u64,
+    /// Those of them that want more (BEP 21).
+    pub downloaders: u64,
+    /// How often somebody became complete.
+    pub downloaded: u64,
+}
+
+impl Counts {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            complete: self.complete.saturating_add(other.complete),
+            incomplete: self.incomplete.saturating_add(other.incomplete),
+            downloaders: self.downloaders.saturating_add(other.downloaders),
+            downloaded: self.downloaded.saturating_add(other.downloaded),
+        }
+    }
+
+    const fn of(tally: Tally) -> Self {
+        Self {
+            complete: tally.seeds as u64,
+            incomplete: tally.others as u64,
+            downloaders: tally.others.saturating_sub(tally.paused) as u64,
+            downloaded: 0,
+        }
+    }
+}
+
+/// What an announce, or news of another node, changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that others would notice.
+    Nothing,
+    /// A peer is new here, or announces here instead of elsewhere.
+    Joined,
+    /// A peer became a seed, or ceased to be one.
+    Became,
+    /// A peer has left.
+    Left,
+}
+
+/// A peer as it announces itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Presence {
+    /// Where it takes connections.
+    pub addr: SocketAddr,
+    /// Recognises the client over both families: a keyed hash.
+    pub identity: u64,
+    /// Whether it has everything.
+    pub seed: bool,
+    /// Why it announces.
+    pub event: Event,
+}
+
+/// A peer that another node has told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Where it takes connections.
+    pub addr: SocketAddr,
+    /// Whether it has everything.
+    pub seed: bool,
+    /// Whether it is a partial seed.
+    pub paused: bool,
+    /// How long ago it announced, in milliseconds.
+    pub age_ms: u32,
+}
+
+/// What other nodes say that they have.
+#[derive(Clone, Copy, Debug)]
+struct Elsewhere {
+    counts: Counts,
+    at: Tick,
+}
+
+/// One swarm.
+#[derive(Clone, Debug)]
+pub(crate) struct Swarm {
+    pub(crate) hash: InfoHash,
+    pub(crate) v4: Family<[u8; 4]>,
+    /// Most swarms have no IPv6 peer.
+    pub(crate) v6: Option<Box<Family<[u8; 16]>>>,
+    completed: u32,
+    /// When somebody announced last.
+    pub(crate) touched: Tick,
+    elsewhere: Option<Box<Elsewhere>>,
+}
+
+impl Swarm {
+    pub(crate) fn new(hash: InfoHash, now: Tick) -> Self {
+        Self {
+            hash,
+            v4: Family::default(),
+            v6: None,
+            completed: 0,
+            touched: now,
+            elsewhere: None,
+        }
+    }
+
+    /// Peers of both families.
+    pub(crate) fn len(&self) -> usize {
+        self.v4.len() + self.v6.as_ref().map_or(0, |family| family.len())
+    }
+
+    /// Whether this address is listed.
+    pub(crate) fn has(&self, addr: SocketAddr, key: u64) -> bool {
+        match addr.ip().to_canonical() {
+            IpAddr::V4(ip) => self
+                .v4
+                .find_endpoint(ip.octets(), addr.port(), key)
+                .is_some(),
+            IpAddr::V6(ip) => self.v6.as_ref().is_some_and(|family| {
+                family
+                    .find_endpoint(ip.octets(), addr.port(), key)
+                    .is_some()
+            }),
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let v6 = self.v6.as_deref().map_or(0, |family| {
+            size_of::<Family<[u8; 16]>>() + family.heap_bytes()
+        });
+        let elsewhere = self
+            .elsewhere
+            .as_ref()
+            .map_or(0, |_| size_of::<Elsewhere>());
+        self.v4.heap_bytes() + v6 + elsewhere
+    }
+
+    /// Of the clients that announce to this node.
+    pub(crate) fn own_counts(&self) -> Counts {
+        let v6 = self
+            .v6
+            .as_deref()
+            .map_or_else(Counts::default, |family| Counts::of(family.own()));
+        Counts {
+            downloaded: self.completed.into(),
+            ..Counts::of(self.v4.own()).plus(v6)
+        }
+    }
+
+    /// Of all clients, as far as is known.
+    pub(crate) fn counts(&self) -> Counts {
+        let others = match &self.elsewhere {
+            Some(elsewhere) => elsewhere.counts,
+            None => {
+                let v6 = self
+                    .v6
+                    .as_deref()
+                    .map_or_else(Counts::default, |family| Counts::of(family.heard()));
+                Counts::of(self.v4.heard()).plus(v6)
+            }
+        };
+        self.own_counts().plus(others)
+    }
+
+    /// Takes over what other nodes count.
+    pub(crate) fn set_elsewhere(&mut self, counts: Counts, at: Tick) {
+        let nothing = counts == Counts::default();
+        self.elsewhere = (!nothing).then(|| Box::new(Elsewhere { counts, at }));
+    }
+
+    /// A client announces to this node.
+    pub(crate) fn announce(&mut self, presence: &Presence, now: Tick, key: u64) -> Change {
+        self.touched = now;
+        match presence.addr.ip().to_canonical() {
+            IpAddr::V4(ip) => {
+                let (change, completed) = enter(&mut self.v4, ip.octets(), presence, 0, now, key);
+                self.completed = self.completed.saturating_add(completed.into());
+                if matches!(change, Change::Joined | Change::Left) {
+                    self.mark_twin(presence.identity, key);
+                }
+                change
+            }
+            IpAddr::V6(ip) => {
+                let is_twin = self.v4.find_identity(presence.identity).is_some();
+                let twin = if is_twin { TWIN } else { 0 };
+                let stops = presence.event == Event::Stopped;
+                if self.v6.is_none() && stops {
+                    return Change::Nothing;
+                }
+                let family = self.v6.get_or_insert_default();
+                let (change, completed) = enter(family, ip.octets(), presence, twin, now, key);
+                // A client that announces over both families completes once.
+                let counts = completed && !is_twin;
+                self.completed = self.completed.saturating_add(counts.into());
+                change
+            }
+        }
+    }
+
+    /// The IPv4 presence of a client has changed: its IPv6 one is counted if it is the only one.
+    fn mark_twin(&mut self, identity: u64, key: u64) {
+        let has_v4 = self.v4.find_identity(identity).is_some();
+        let Some(family) = self.v6.as_deref_mut() else {
+            return;
+        };
+        if let Some(at) = family.find_identity(identity)
+            && let Some(entry) = family.get(at).copied()
+        {
+            let flags = if has_v4 {
+                entry.flags | TWIN
+            } else {
+                entry.flags & !TWIN
+            };
+            family.update(at, flags, entry.seen, key);
+        }
+    }
+
+    /// Another node tells of a peer. `identity` stands for the address alone.
+    pub(crate) fn hear(&mut self, heard: &Heard, identity: u64, now: Tick, key: u64) -> Change {
+        match heard.addr.ip().to_canonical() {
+            IpAddr::V4(ip) => learn(&mut self.v4, ip.octets(), heard, identity, now, key),
+            IpAddr::V6(ip) => {
+                let family = self.v6.get_or_insert_default();
+                learn(family, ip.octets(), heard, identity, now, key)
+            }
+        }
+    }
+
+    /// Drops those that were heard of from other nodes and that nobody lists any more.
+    pub(crate) fn forget(&mut self, listed: &BTreeSet<SocketAddr>, key: u64) {
+        let mut gone = Vec::new();
+        unlist(&mut self.v4, listed, key, |entry| {
+            gone.push(entry.identity())
+        });
+        for identity in gone {
+            self.mark_twin(identity, key);
+        }
+        if let Some(family) = self.v6.as_deref_mut() {
+            unlist(family, listed, key, |_| {});
+        }
+    }
+
+    /// Drops who has not announced for `expiry_ms`. Gives how many were dropped, and whether one of
+    /// them had announced here.
+    pub(crate) fn expire(&mut self, now: Tick, expiry_ms: u32, key: u64) -> (usize, bool) {
+        if let Some(elsewhere) = &self.elsewhere
+            && now.since(elsewhere.at) > expiry_ms
+        {
+            self.elsewhere = None;
+        }
+        let mut gone = Vec::new();
+        let (mut dropped, mut own) = drop_old(&mut self.v4, now, expiry_ms, key, |entry| {
+            gone.push(entry.identity());
+        });
+        for identity in gone {
+            self.mark_twin(identity, key);
+        }
+        if let Some(family) = self.v6.as_deref_mut() {
+            let (more, more_own) = drop_old(family, now, expiry_ms, key, |_| {});
+            dropped += more;
+            own |= more_own;
+            if family.is_empty() {
+                self.v6 = None;
+            }
+        }
+        (dropped, own)
+    }
+}
+
+/// A client announces itself to this node. Gives what changed, and whether it has just completed.
+fn enter<A: Address>(
+    family: &mut Family<A>,
+    ip: A,
+    presence: &Presence,
+    twin: u8,
+    now: Tick,
+    key: u64,
+) -> (Change, bool) {
+    let port = presence.addr.port();
+    let found = family
+        .find_endpoint(ip, port, key)
+        .or_else(|| family.find_identity(presence.identity));
+    let before = found.and_then(|at| family.get(at).copied());
+    if presence.event == Event::Stopped {
+        let change = match found {
+            Some(at) => {
+                family.remove(at, key);
+                Change::Left
+            }
+            None => Change::Nothing,
+        };
+        return (change, false);
+    }
+    let known = before.map_or(0, |entry| entry.flags);
+    let completes = presence.event == Event::Completed && known & COMPLETED == 0;
+    let mut flags = twin | (known & COMPLETED);
+    if completes {
+        flags |= COMPLETED;
+    }
+    if presence.seed {
+        flags |= SEED;
+    } else if presence.event == Event::Paused {
+        flags |= PAUSED;
+    }
+    let stays = before.filter(|entry| {
+        let same = entry.ip == ip && entry.port == port && entry.identity() == presence.identity;
+        same && !entry.has(REMOTE)
+    });
+    let change = match (found, stays) {
+        (Some(at), Some(entry)) => {
+            family.update(at, flags, now, key);
+            let looks = SEED | PAUSED;
+            if entry.flags & looks == flags & looks {
+                Change::Nothing
+            } else {
+                Change::Became
+            }
+        }
+        (found, _) => {
+            if let Some(at) = found {
+                family.remove(at, key);
+            }
+            // Both its old address and this one may have been listed.
+            if let Some(at) = family.find_identity(presence.identity) {
+                family.remove(at, key);
+            }
+            family.insert(Entry::new(ip, port, flags, now, presence.identity), key);
+            Change::Joined
+        }
+    };
+    (change, completes)
+}
+
+/// Another node tells of a peer. Whoever has heard from it later knows it better.
+fn learn<A: Address>(
+    family: &mut Family<A>,
+    ip: A,
+    heard: &Heard,
+    identity: u64,
+    now: Tick,
+    key: u64,
+) -> Change {
+    let seen = now.before(heard.age_ms);
+    let mut flags = REMOTE;
+    if heard.seed {
+        flags |= SEED;
+    } else if heard.paused {
+        flags |= PAUSED;
+    }
+    let Some(at) = family.find_endpoint(ip, heard.addr.port(), key) else {
+        family.insert(
+            Entry::new(ip, heard.addr.port(), flags, seen, identity),
+            key,
+        );
+        return Change::Joined;
+    };
+    let Some(entry) = family.get(at).copied() else {
+        return Change::Nothing;
+    };
+    // Clocks of nodes differ, and ages are rounded: a second proves nothing.
+    let margin = if entry.has(REMOTE) { 0 } else { 1_000 };
+    if now.since(entry.seen) <= heard.age_ms.saturating_add(margin) {
+        return Change::Nothing;
+    }
+    family.update(at, flags | (entry.flags & (COMPLETED | TWIN)), seen, key);
+    if entry.has(REMOTE) {
+        Change::Nothing
+    } else {
+        Change::Left
+    }
+}

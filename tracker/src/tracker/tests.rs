@@ -1,0 +1,192 @@
+//! Announces from admission to answer.
+
+use super::*;
+use crate::ids::PeerId;
+use rand_core::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use std::num::NonZeroU16;
+
+const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+const SCOPE: Scope = Scope {
+    most: 200,
+    both_families: true,
+};
+
+fn tracker(config: Config) -> Tracker {
+    Tracker::new(config, &mut Pcg64Mcg::seed_from_u64(1))
+}
+
+fn announce(number: u32) -> Announce {
+    let mut name = [0; 20];
+    name[..4].copy_from_slice(&number.to_be_bytes());
+    Announce {
+        info_hash: InfoHash(name),
+        peer_id: PeerId(*b"-TR4000-abcdefghijkl"),
+        port: NonZeroU16::new(6881),
+        uploaded: 0,
+        downloaded: 0,
+        left: 1,
+        event: Event::Started,
+        key: Some(1),
+        numwant: None,
+        claimed_ip: None,
+    }
+}
+
+#[test]
+fn a_million_info_hashes_from_one_address_are_refused() {
+    let mut tracker = tracker(Config::default());
+    let mut refused = 0;
+    // Within a second.
+    for number in 0..1_000_000_u32 {
+        match tracker.enter(Time(u64::from(number)), IP, None, &announce(number)) {
+            Ok(_) => {}
+            Err(Refusal::TooManySwarms | Refusal::TooOften) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(
+        tracker.table.swarms() <= 10_050,
+        "{}",
+        tracker.table.swarms()
+    );
+    assert!(refused > 980_000);
+    // Somebody else is not touched by that.
+    let other = IpAddr::from([192, 0, 2, 2]);
+    assert!(
+        tracker
+            .enter(Time(1_000_000), other, None, &announce(7_000_000))
+            .is_ok()
+    );
+}
+
+#[test]
+fn one_address_brings_a_bounded_number_of_clients() {
+    let mut tracker = tracker(Config::default());
+    let mut entered = 0;
+    for port in 1..=u16::MAX {
+        let client = Announce {
+            port: NonZeroU16::new(port),
+            key: Some(port.into()),
+            ..announce(1)
+        };
+        entered += u32::from(tracker.enter(Time(0), IP, None, &client).is_ok());
+    }
+    assert_eq!(entered, 500);
+    assert_eq!(tracker.table.peers(), 500);
+}
+
+#[test]
+fn claimed_addresses_are_believed_only_on_demand() {
+    let claimed = Announce {
+        claimed_ip: Some(IpAddr::from([203, 0, 113, 9])),
+        ..announce(1)
+    };
+    let entered = tracker(Config::default())
+        .enter(Time(0), IP, None, &claimed)
+        .unwrap();
+    assert_eq!(entered.addr.ip(), IP);
+    let closed = Config {
+        believe_addresses: true,
+        ..Config::default()
+    };
+    let entered = tracker(closed).enter(Time(0), IP, None, &claimed).unwrap();
+    assert_eq!(entered.addr.ip(), IpAddr::from([203, 0, 113, 9]));
+}
+
+#[test]
+fn who_takes_no_connections_gets_an_answer_and_is_not_listed() {
+    let mut tracker = tracker(Config::default());
+    tracker.enter(Time(0), IP, None, &announce(1)).unwrap();
+    let deaf = Announce {
+        port: None,
+        key: Some(2),
+        ..announce(1)
+    };
+    let entered = tracker.enter(Time(0), IP, None, &deaf).unwrap();
+    let (mut rng, mut offer) = (Pcg64Mcg::seed_from_u64(1), Offer::default());
+    let answer = tracker.answer(Time(0), &entered, SCOPE, &mut rng, &mut offer, None);
+    assert_eq!(offer.v4, [192, 0, 2, 1, 0x1a, 0xe1]);
+    assert_eq!(answer.counts.incomplete, 1);
+}
+
+#[test]
+fn rules_come_first_and_say_never() {
+    let mut tracker = tracker(Config::default());
+    tracker.rules.denied_clients = [b"-TR".to_vec()].into();
+    let refusal = tracker.enter(Time(0), IP, None, &announce(1)).unwrap_err();
+    assert_eq!(
+        (refusal, refusal.retry()),
+        (Refusal::Client, RetryIn::Never)
+    );
+    tracker.rules = Rules {
+        passkeys: Some([b"k".to_vec()].into()),
+        ..Rules::default()
+    };
+    assert!(tracker.enter(Time(0), IP, Some(b"k"), &announce(1)).is_ok());
+    assert_eq!(
+        tracker.enter(Time(0), IP, None, &announce(1)).unwrap_err(),
+        Refusal::Passkey
+    );
+    assert_eq!(
+        tracker.scrape(&announce(1).info_hash, None),
+        Err(Refusal::Passkey)
+    );
+}
+
+#[test]
+fn gotorrents_tracker_is_a_configuration() {
+    let config = Config {
+        interval_ms: 10_000,
+        expiry_ms: 10_000,
+        default_numwant: 3,
+        ..Config::default()
+    };
+    let mut tracker = tracker(config);
+    for key in 1..20 {
+        let client = Announce {
+            port: NonZeroU16::new(key),
+            key: Some(key.into()),
+            ..announce(1)
+        };
+        tracker.enter(Time(0), IP, None, &client).unwrap();
+    }
+    let asker = Announce {
+        key: Some(1),
+        port: NonZeroU16::new(1),
+        ..announce(1)
+    };
+    let entered = tracker.enter(Time(0), IP, None, &asker).unwrap();
+    let (mut rng, mut offer) = (Pcg64Mcg::seed_from_u64(1), Offer::default());
+    let mut intervals = std::collections::BTreeSet::new();
+    for _ in 0..1_000 {
+        let answer = tracker.answer(Time(0), &entered, SCOPE, &mut rng, &mut offer, None);
+        assert_eq!(offer.v4.len(), 3 * 6);
+        intervals.insert(answer.interval_s);
+    }
+    assert_eq!(intervals.into_iter().collect::<Vec<_>>(), [9, 10], "jitter");
+}
+
+#[test]
+fn a_client_that_stops_gets_no_peers() {
+    let mut tracker = tracker(Config::default());
+    for key in [1, 2] {
+        let client = Announce {
+            port: NonZeroU16::new(key),
+            key: Some(key.into()),
+            ..announce(1)
+        };
+        tracker.enter(Time(0), IP, None, &client).unwrap();
+    }
+    let stopped = Announce {
+        event: Event::Stopped,
+        port: NonZeroU16::new(1),
+        numwant: Some(200),
+        ..announce(1)
+    };
+    let entered = tracker.enter(Time(0), IP, None, &stopped).unwrap();
+    let (mut rng, mut offer) = (Pcg64Mcg::seed_from_u64(1), Offer::default());
+    let answer = tracker.answer(Time(0), &entered, SCOPE, &mut rng, &mut offer, None);
+    assert!(offer.v4.is_empty() && offer.v6.is_empty());
+    assert_eq!(answer.counts.incomplete, 1);
+}
