@@ -186,6 +186,7 @@ impl<R: Simulated> Run<R> {
             && let Some(long) = grace.away(&mut self.swarm.dice)
         {
             self.swarm.outstayed += 1;
+            self.swarm.outstaying.insert(node);
             self.is_one_away = true;
             wait = long;
         }

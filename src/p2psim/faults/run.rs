@@ -321,6 +321,7 @@ impl<R: Simulated> Run<R> {
         if let Some(grace) = self.swarm.grace.filter(|grace| grace.is_outstayed)
             && self.swarm.is_somebody_away()
         {
+            self.swarm.most_come_back();
             // Until what was deleted meanwhile is collected.
             self.pass(self.swarm.world.now() + grace.lengthens())?;
             if self.swarm.dice.below(2) == 0 {

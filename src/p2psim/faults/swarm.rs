@@ -51,6 +51,8 @@ pub(super) struct Swarm<R: Simulated> {
     collected: u64,
     /// The disks of nodes that crashed and will come back.
     disks: BTreeMap<usize, MemoryStore>,
+    /// Nodes that are away for longer than the grace period.
+    pub(super) outstaying: BTreeSet<usize>,
     /// Nodes that are up and know nobody to join through.
     waiting: BTreeSet<usize>,
     clocks: Vec<Clock>,
@@ -91,6 +93,7 @@ impl<R: Simulated> Swarm<R> {
             outstayed: 0,
             collected: 0,
             disks: BTreeMap::new(),
+            outstaying: BTreeSet::new(),
             waiting: BTreeSet::new(),
             clocks: Vec::new(),
             full: BTreeSet::new(),
@@ -156,6 +159,7 @@ impl<R: Simulated> Swarm<R> {
             return;
         };
         let store = self.disks.remove(&node);
+        self.outstaying.remove(&node);
         let mut store = store.unwrap_or_else(MemoryStore::on_disk);
         store.set_disk_full(self.full.contains(&node));
         let build = self.machines.node::<R>(self.profile.successors, store);
@@ -163,9 +167,16 @@ impl<R: Simulated> Swarm<R> {
         self.join_again(node);
     }
 
-    /// Whether a node that crashed has not come back with its disk yet.
+    /// Whether a node is away for longer than the grace period.
     pub(super) fn is_somebody_away(&self) -> bool {
-        !self.disks.is_empty()
+        !self.outstaying.is_empty()
+    }
+
+    /// Lets every node whose disk is there come back that is not away for long.
+    pub(super) fn most_come_back(&mut self) {
+        let away = self.disks.keys().copied();
+        let soon: Vec<usize> = away.filter(|it| !self.outstaying.contains(it)).collect();
+        soon.into_iter().for_each(|node| self.come_back(node));
     }
 
     /// Lets every node whose disk is there come back.
