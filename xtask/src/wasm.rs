@@ -59,7 +59,7 @@ mod tests {
     fn names_each_crate_of_the_simulated_world() {
         let words = arguments().join(" ");
         let wanted = format!(
-            "check --target {TARGET} -p overlay -p chord -p pastry -p gnutella -p dht -p sim"
+            "check --target {TARGET} -p overlay -p chord -p pastry -p gnutella -p dht -p tracker -p sim"
         );
         assert_eq!(words, wanted);
     }
