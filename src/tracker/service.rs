@@ -35,6 +35,8 @@ pub(super) struct State {
 pub(super) struct Service {
     state: RefCell<State>,
     clock: Clock,
+    /// When it began: what its node published before is of an earlier life.
+    started: WallMs,
     lists: Lists,
     pub(super) me: Contact,
     pub(super) commands: mpsc::Sender<Command>,
@@ -62,7 +64,10 @@ impl Service {
         let mut tracker = Tracker::new(options.config, &mut rng);
         tracker.rules = contents.rules;
         tracker.places = contents.places;
+        let clock = Clock::start();
         Ok(Self {
+            started: clock.wall(),
+            clock,
             state: RefCell::new(State {
                 tracker,
                 exchange: Exchange::new(expiry_ms),
@@ -70,7 +75,6 @@ impl Service {
                 offer: Offer::default(),
                 waiting: BTreeMap::new(),
             }),
-            clock: Clock::start(),
             lists: options.lists,
             me,
             commands,
@@ -88,6 +92,11 @@ impl Service {
 
     pub(super) fn wall(&self) -> WallMs {
         self.clock.wall()
+    }
+
+    /// When this service began, by the clock of [`Self::wall`].
+    pub(super) const fn started(&self) -> WallMs {
+        self.started
     }
 
     pub(super) const fn lists(&self) -> &Lists {

@@ -28,10 +28,12 @@
 //!
 //! This machine decides what is to be done and when; its driver does it, and says how it went.
 
+mod gather;
 mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use gather::{Found, Looker, MAX_AHEAD_MS};
 pub use summary::{MAX_SUMMARY_PEERS, Summary, signs_of, unsigned};
 
 use crate::ids::InfoHash;
