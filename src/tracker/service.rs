@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracker::choice::Offer;
-use tracker::exchange::{self, Exchange, Knowledge};
-use tracker::table::{Change, Counts};
+use tracker::exchange::{self, Exchange, Knowledge, Known};
+use tracker::table::{Change, Counts, Table};
 use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
 
 /// Everything that changes.
@@ -137,8 +137,8 @@ impl Service {
         let entered = state.tracker.enter(now, ip, passkey, announce)?;
         let hash = entered.hash;
         let mut lookup = None;
+        let known = known_of(&state.tracker.table, &hash);
         if entered.numwant > 0 {
-            let known = state.tracker.table.peers_of(&hash);
             if state.exchange.ask(hash, known, now) == Knowledge::Wait {
                 lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
                 self.roused.notify_one();
@@ -147,6 +147,8 @@ impl Service {
         if entered.change != Change::Nothing {
             state.exchange.changed(hash, now);
             self.roused.notify_one();
+        } else if known.own {
+            state.exchange.remains(hash, now);
         }
         Ok(Begun { entered, lookup })
     }
@@ -173,14 +175,17 @@ impl Service {
         self.state().tracker.scrape(hash, passkey)
     }
 
-    /// Somebody asks for numbers: begins to look up those swarms of which too little is known, and
-    /// gives what to wait for.
-    pub(super) fn inquire(&self, hashes: &[InfoHash]) -> Vec<Rc<Notify>> {
+    /// Somebody asks without announcing: begins to look up those swarms of which too little is known,
+    /// and gives what to wait for. What is not served, or not with this passkey, is not looked for.
+    pub(super) fn inquire(&self, hashes: &[InfoHash], passkey: Option<&[u8]>) -> Vec<Rc<Notify>> {
         let now = self.now();
         let state = &mut *self.state();
         let mut lookups = Vec::new();
         for hash in hashes {
-            let known = state.tracker.table.peers_of(hash);
+            if state.tracker.rules.check_torrent(hash, passkey).is_err() {
+                continue;
+            }
+            let known = known_of(&state.tracker.table, hash);
             if state.exchange.ask(*hash, known, now) == Knowledge::Wait {
                 lookups.push(Rc::clone(state.waiting.entry(*hash).or_default()));
                 self.roused.notify_one();
@@ -194,6 +199,14 @@ impl Service {
         if let Some(waiting) = self.state().waiting.remove(hash) {
             waiting.notify_waiters();
         }
+    }
+}
+
+fn known_of(table: &Table, hash: &InfoHash) -> Known {
+    let own = table.own_counts(hash);
+    Known {
+        peers: table.peers_of(hash),
+        own: own.complete + own.incomplete > 0,
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tracker::InfoHash;
-use tracker::exchange::{Found, Looker, MAX_PUBLISHERS, Summary, Task};
+use tracker::exchange::{Found, Looker, MAX_PUBLISHERS, Summary, Task, Written};
 
 /// How often it is looked whether there is any other node.
 const COMPANY_EVERY: Duration = Duration::from_secs(2);
@@ -113,20 +113,26 @@ async fn look(service: &Service, hash: InfoHash) {
 
 async fn write(service: &Service, hash: InfoHash, published: bool, sample: usize) {
     let request = request(service, hash, published, sample);
-    let there = match request {
-        None => Some(false),
-        Some(request) => match call(service, request).await {
-            Reply::Inserted(_) => Some(true),
-            Reply::Deleted(_) => Some(false),
-            _ => None,
+    let written = match request {
+        None => Written::Gone,
+        Some((request, oldest_ms)) => match call(service, request).await {
+            Reply::Inserted(_) => Written::There { oldest_ms },
+            Reply::Deleted(_) => Written::Gone,
+            _ => Written::Failed,
         },
     };
     let now = service.now();
-    service.state().exchange.wrote(hash, there, now);
+    service.state().exchange.wrote(hash, written, now);
 }
 
-/// What brings the overlay up to date; none when there is nothing to be there, and nothing is.
-fn request(service: &Service, hash: InfoHash, published: bool, sample: usize) -> Option<Request> {
+/// What brings the overlay up to date, and the age of the oldest client in it; none when there is
+/// nothing to be there, and nothing is.
+fn request(
+    service: &Service,
+    hash: InfoHash,
+    published: bool,
+    sample: usize,
+) -> Option<(Request, u32)> {
     let (now, at) = (service.now(), service.wall());
     let state = &mut *service.state();
     let expiry_ms = state.tracker.config().expiry_ms;
@@ -137,19 +143,23 @@ fn request(service: &Service, hash: InfoHash, published: bool, sample: usize) ->
             .tracker
             .table
             .own_peers(&hash, sample, now, &mut state.rng);
+        let ages = peers.iter().map(|peer| peer.age_ms);
+        let oldest_ms = ages.max().unwrap_or(0);
         let summary = Summary { at, counts, peers };
-        return Some(Request::Insert {
+        let insert = Request::Insert {
             key,
             holder,
             lease_s: expiry_ms.div_ceil(1_000).max(LEAST_LEASE_S),
             text: summary.encode(expiry_ms),
             indexed: None,
-        });
+        };
+        return Some((insert, oldest_ms));
     }
-    published.then_some(Request::Delete {
+    let delete = Request::Delete {
         key,
         holder: Some(holder),
         consistency: Consistency::Quorum,
         condition: overlay::Condition::Always,
-    })
+    };
+    published.then_some((delete, 0))
 }

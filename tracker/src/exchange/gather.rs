@@ -7,7 +7,7 @@
 
 use super::{Exchange, MAX_PUBLISHERS, Summary};
 use crate::ids::InfoHash;
-use crate::table::{Change, Counts, Heard, MAX_PEERS_PER_SWARM, Table};
+use crate::table::{Counts, Heard, MAX_PEERS_PER_SWARM, Table};
 use overlay::{HolderInfo, Time, WallMs};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -109,13 +109,16 @@ impl Found<'_> {
         gathered: &mut Gathered,
     ) {
         let earlier = summary.at < looker.started;
+        if earlier {
+            exchange.found_own(self.hash, looker.now);
+        }
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
             gathered.listed.insert(peer.addr);
             let age_ms = peer.age_ms.saturating_add(since);
             let heard = Heard { age_ms, ..peer };
-            if earlier && table.adopt(self.hash, &heard, looker.now) == Ok(Change::Joined) {
-                exchange.changed(self.hash, looker.now);
+            if earlier {
+                let _ = table.adopt(self.hash, &heard, looker.now);
             }
         }
     }
@@ -248,6 +251,11 @@ mod tests {
         let earlier = holder(200, STARTED.0 - 1, counts(1, 0), vec![peer(1, true)]);
         assert_eq!(node.finds(&[earlier]), 0, "nobody else publishes");
         assert_eq!(node.table.own_counts(&HASH), counts(1, 0));
+        assert_eq!(
+            node.exchange.listed(),
+            1,
+            "it is to be removed when all leave"
+        );
         node.announces(1, true, Event::Stopped);
         // Its holder as it was written in this life: the write without the client has not landed.
         let present = holder(200, STARTED.0 + 5_000, counts(1, 0), vec![peer(1, true)]);
