@@ -213,7 +213,7 @@ async fn answer(service: &Service, ip: IpAddr, target: &[u8], stays: bool, out: 
             Err(refusal) => http::write_failure(&mut body, &refusal.to_string(), refusal.retry()),
         },
         Ok(Request::Scrape { hashes, passkey }) => {
-            patiently(service.inquire(&hashes)).await;
+            patiently(service.inquire(&hashes, passkey.as_deref())).await;
             let mut files = Vec::with_capacity(hashes.len());
             for hash in hashes {
                 // A torrent that is not served is left out, as one that is not known would be.

@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracker::choice::Offer;
-use tracker::exchange::{self, Exchange, Knowledge};
-use tracker::table::{Change, Counts};
+use tracker::exchange::{self, Exchange, Knowledge, Known};
+use tracker::table::{Change, Counts, Table};
 use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
 
 /// Everything that changes.
@@ -35,6 +35,8 @@ pub(super) struct State {
 pub(super) struct Service {
     state: RefCell<State>,
     clock: Clock,
+    /// When it began: what its node published before is of an earlier life.
+    started: WallMs,
     lists: Lists,
     pub(super) me: Contact,
     pub(super) commands: mpsc::Sender<Command>,
@@ -62,7 +64,10 @@ impl Service {
         let mut tracker = Tracker::new(options.config, &mut rng);
         tracker.rules = contents.rules;
         tracker.places = contents.places;
+        let clock = Clock::start();
         Ok(Self {
+            started: clock.wall(),
+            clock,
             state: RefCell::new(State {
                 tracker,
                 exchange: Exchange::new(expiry_ms),
@@ -70,7 +75,6 @@ impl Service {
                 offer: Offer::default(),
                 waiting: BTreeMap::new(),
             }),
-            clock: Clock::start(),
             lists: options.lists,
             me,
             commands,
@@ -88,6 +92,11 @@ impl Service {
 
     pub(super) fn wall(&self) -> WallMs {
         self.clock.wall()
+    }
+
+    /// When this service began, by the clock of [`Self::wall`].
+    pub(super) const fn started(&self) -> WallMs {
+        self.started
     }
 
     pub(super) const fn lists(&self) -> &Lists {
@@ -128,8 +137,8 @@ impl Service {
         let entered = state.tracker.enter(now, ip, passkey, announce)?;
         let hash = entered.hash;
         let mut lookup = None;
+        let known = known_of(&state.tracker.table, &hash);
         if entered.numwant > 0 {
-            let known = state.tracker.table.peers_of(&hash);
             if state.exchange.ask(hash, known, now) == Knowledge::Wait {
                 lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
                 self.roused.notify_one();
@@ -138,6 +147,8 @@ impl Service {
         if entered.change != Change::Nothing {
             state.exchange.changed(hash, now);
             self.roused.notify_one();
+        } else if known.own {
+            state.exchange.remains(hash, now);
         }
         Ok(Begun { entered, lookup })
     }
@@ -164,14 +175,17 @@ impl Service {
         self.state().tracker.scrape(hash, passkey)
     }
 
-    /// Somebody asks for numbers: begins to look up those swarms of which too little is known, and
-    /// gives what to wait for.
-    pub(super) fn inquire(&self, hashes: &[InfoHash]) -> Vec<Rc<Notify>> {
+    /// Somebody asks without announcing: begins to look up those swarms of which too little is known,
+    /// and gives what to wait for. What is not served, or not with this passkey, is not looked for.
+    pub(super) fn inquire(&self, hashes: &[InfoHash], passkey: Option<&[u8]>) -> Vec<Rc<Notify>> {
         let now = self.now();
         let state = &mut *self.state();
         let mut lookups = Vec::new();
         for hash in hashes {
-            let known = state.tracker.table.peers_of(hash);
+            if state.tracker.rules.check_torrent(hash, passkey).is_err() {
+                continue;
+            }
+            let known = known_of(&state.tracker.table, hash);
             if state.exchange.ask(*hash, known, now) == Knowledge::Wait {
                 lookups.push(Rc::clone(state.waiting.entry(*hash).or_default()));
                 self.roused.notify_one();
@@ -185,6 +199,14 @@ impl Service {
         if let Some(waiting) = self.state().waiting.remove(hash) {
             waiting.notify_waiters();
         }
+    }
+}
+
+fn known_of(table: &Table, hash: &InfoHash) -> Known {
+    let own = table.own_counts(hash);
+    Known {
+        peers: table.peers_of(hash),
+        own: own.complete + own.incomplete > 0,
     }
 }
 

@@ -3,14 +3,12 @@
 use super::service::Service;
 use super::spawn;
 use crate::runtime::Command;
-use overlay::{Consistency, Failure, HolderInfo, Outcome, Reply, Request};
-use std::collections::BTreeSet;
+use overlay::{Consistency, Failure, Outcome, Reply, Request};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tracker::InfoHash;
-use tracker::exchange::{MAX_PUBLISHERS, Summary, Task};
-use tracker::table::{Change, Counts, Heard};
+use tracker::exchange::{Found, Looker, MAX_PUBLISHERS, Summary, Task, Written};
 
 /// How often it is looked whether there is any other node.
 const COMPANY_EVERY: Duration = Duration::from_secs(2);
@@ -91,7 +89,19 @@ async fn look(service: &Service, hash: InfoHash) {
             // Of an unknown outcome there may be a part all the same.
             let known = report.outcome != Outcome::Unknown || !report.holders.is_empty();
             let whole = report.outcome != Outcome::Unknown;
-            let publishers = take_over(service, hash, &report.holders, whole);
+            let found = Found {
+                hash,
+                holders: &report.holders,
+                whole,
+            };
+            let looker = Looker {
+                me: service.me.addr,
+                started: service.started(),
+                wall: service.wall(),
+                now: service.now(),
+            };
+            let state = &mut *service.state();
+            let publishers = found.enter(looker, &mut state.tracker.table, &mut state.exchange);
             known.then_some(publishers)
         }
         _ => None,
@@ -101,84 +111,28 @@ async fn look(service: &Service, hash: InfoHash) {
     service.lookup_ended(&hash);
 }
 
-/// Enters what others have published, and drops who is not listed any more where the list is whole;
-/// gives how many have published.
-fn take_over(service: &Service, hash: InfoHash, holders: &[HolderInfo], mut whole: bool) -> usize {
-    let (now, wall) = (service.now(), service.wall());
-    let state = &mut *service.state();
-    let (table, exchange) = (&mut state.tracker.table, &mut state.exchange);
-    let mut elsewhere = Counts::default();
-    let mut publishers = 0;
-    let mut listed = BTreeSet::new();
-    whole &= holders.len() < MAX_PUBLISHERS as usize;
-    for holder in holders {
-        let Some(summary) = Summary::decode(&holder.text) else {
-            // Somebody was listed by hand, or by a program that uses holders for itself.
-            let heard = Heard {
-                addr: holder.addr,
-                seed: false,
-                paused: false,
-                age_ms: 0,
-            };
-            // A full table is no reason not to answer.
-            let _ = table.hear(hash, &heard, now);
-            listed.insert(holder.addr);
-            let one = Counts {
-                incomplete: 1,
-                downloaders: 1,
-                ..Counts::default()
-            };
-            elsewhere = elsewhere.plus(one);
-            continue;
-        };
-        let since = u32::try_from(wall.0.saturating_sub(summary.at.0)).unwrap_or(u32::MAX);
-        let own = holder.addr == service.me.addr;
-        if !own {
-            publishers += 1;
-            elsewhere = elsewhere.plus(summary.counts);
-        }
-        let clients = summary.counts.complete + summary.counts.incomplete;
-        whole &= clients <= summary.peers.len() as u64;
-        for peer in summary.peers {
-            listed.insert(peer.addr);
-            let age_ms = peer.age_ms.saturating_add(since);
-            let heard = Heard { age_ms, ..peer };
-            let change = if own {
-                // From an earlier life of this node.
-                table.adopt(hash, &heard, now)
-            } else {
-                table.hear(hash, &heard, now)
-            };
-            // What is published has to say so: a client is back, or announces elsewhere now.
-            let news = if own { Change::Joined } else { Change::Left };
-            if change == Ok(news) {
-                exchange.changed(hash, now);
-            }
-        }
-    }
-    if whole {
-        table.forget_unlisted(&hash, &listed);
-    }
-    table.count_elsewhere(&hash, elsewhere, now);
-    publishers
-}
-
 async fn write(service: &Service, hash: InfoHash, published: bool, sample: usize) {
     let request = request(service, hash, published, sample);
-    let there = match request {
-        None => Some(false),
-        Some(request) => match call(service, request).await {
-            Reply::Inserted(_) => Some(true),
-            Reply::Deleted(_) => Some(false),
-            _ => None,
+    let written = match request {
+        None => Written::Gone,
+        Some((request, oldest_ms)) => match call(service, request).await {
+            Reply::Inserted(_) => Written::There { oldest_ms },
+            Reply::Deleted(_) => Written::Gone,
+            _ => Written::Failed,
         },
     };
     let now = service.now();
-    service.state().exchange.wrote(hash, there, now);
+    service.state().exchange.wrote(hash, written, now);
 }
 
-/// What brings the overlay up to date; none when there is nothing to be there, and nothing is.
-fn request(service: &Service, hash: InfoHash, published: bool, sample: usize) -> Option<Request> {
+/// What brings the overlay up to date, and the age of the oldest client in it; none when there is
+/// nothing to be there, and nothing is.
+fn request(
+    service: &Service,
+    hash: InfoHash,
+    published: bool,
+    sample: usize,
+) -> Option<(Request, u32)> {
     let (now, at) = (service.now(), service.wall());
     let state = &mut *service.state();
     let expiry_ms = state.tracker.config().expiry_ms;
@@ -189,19 +143,23 @@ fn request(service: &Service, hash: InfoHash, published: bool, sample: usize) ->
             .tracker
             .table
             .own_peers(&hash, sample, now, &mut state.rng);
+        let ages = peers.iter().map(|peer| peer.age_ms);
+        let oldest_ms = ages.max().unwrap_or(0);
         let summary = Summary { at, counts, peers };
-        return Some(Request::Insert {
+        let insert = Request::Insert {
             key,
             holder,
             lease_s: expiry_ms.div_ceil(1_000).max(LEAST_LEASE_S),
             text: summary.encode(expiry_ms),
             indexed: None,
-        });
+        };
+        return Some((insert, oldest_ms));
     }
-    published.then_some(Request::Delete {
+    let delete = Request::Delete {
         key,
         holder: Some(holder),
         consistency: Consistency::Quorum,
         condition: overlay::Condition::Always,
-    })
+    };
+    published.then_some((delete, 0))
 }

@@ -190,7 +190,7 @@ impl Desk {
                 .map(|hash| service.scrape(hash, None).unwrap_or_default());
             udp::write_scrape(reply, transaction, counts);
         };
-        let lookups = self.service.inquire(&hashes);
+        let lookups = self.service.inquire(&hashes, None);
         if lookups.is_empty() || self.waiting.get() >= MAX_WAITING {
             write(&self.service, &hashes, reply);
             return;

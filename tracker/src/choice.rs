@@ -17,6 +17,12 @@ pub const NEAR_CANDIDATES: usize = 512;
 /// One of so many is always drawn at random.
 pub const RANDOM_SHARE: usize = 5;
 
+/// A walk looks at so many places for each peer that is wanted: where fewer than one in eight can be
+/// offered, fewer are offered than were wanted, and no answer costs a look at a whole swarm.
+const LOOKS_PER_PEER: usize = 8;
+/// And at so many more, so that of swarms that are little larger than what is wanted nobody is missed.
+const MORE_LOOKS: usize = 64;
+
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
@@ -182,7 +188,7 @@ impl<A: Address> Draw<'_, A> {
                 take(taken, at, reason)
             });
         }
-        for at in Stride::below(all - first, rng) {
+        for at in Stride::below(all - first, rng).take(looks(count)) {
             if taken.len() >= count {
                 break;
             }
@@ -207,13 +213,14 @@ impl<A: Address> Draw<'_, A> {
             return;
         }
         let walk = Stride::below(to - from, rng).map(|at| from + at);
-        let mut drawn = walk.filter(|at| self.is_offered(*at));
+        let drawn = |count: usize| {
+            let looked_at = walk.take(looks(count));
+            looked_at.filter(|at| self.is_offered(*at)).take(count)
+        };
         let places = self.wish.places;
         let here = places.and_then(|places| places.of(self.wish.addr.ip()));
         let (Some(places), Some(here)) = (places, here) else {
-            drawn
-                .take(wanted)
-                .for_each(|at| take(at, Reason::Preferred));
+            drawn(wanted).for_each(|at| take(at, Reason::Preferred));
             return;
         };
         let near = |at: &usize| {
@@ -223,9 +230,7 @@ impl<A: Address> Draw<'_, A> {
                 .and_then(|entry| places.of(entry.ip.ip()));
             place.map_or(0, |place| place.shared(here))
         };
-        let mut candidates: Vec<(usize, usize)> = drawn
-            .by_ref()
-            .take(NEAR_CANDIDATES.max(wanted))
+        let mut candidates: Vec<(usize, usize)> = drawn(NEAR_CANDIDATES.max(wanted))
             .map(|at| (near(&at), at))
             .collect();
         // Stable: those that are equally near stay in random order.
@@ -254,6 +259,13 @@ impl<A: Address> Draw<'_, A> {
             reason,
         }
     }
+}
+
+/// How many places are looked at to find so many.
+const fn looks(count: usize) -> usize {
+    count
+        .saturating_mul(LOOKS_PER_PEER)
+        .saturating_add(MORE_LOOKS)
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl Mainline {
                 self.reply(&asked, reply);
             }
             Query::GetPeers { info_hash } => self.later(asked, async move |node, asked| {
-                patiently(node.service.inquire(&[info_hash])).await;
+                patiently(node.service.inquire(&[info_hash], None)).await;
                 let reply = Reply {
                     values: node.peers(asked.client, info_hash),
                     token: Some(node.token(asked.client.ip())),

@@ -133,6 +133,29 @@ fn partial_seeds_are_of_no_use_to_seeds() {
 }
 
 #[test]
+fn a_draw_looks_at_a_bounded_part_of_a_swarm() {
+    // Partial seeds, who are of no use to seeds, and one that downloads.
+    let mut table = swarm(0);
+    for number in 1..20_000 {
+        let presence = Presence {
+            addr: addr(number),
+            identity: number.into(),
+            seed: false,
+            event: if number == 5 {
+                Event::Regular
+            } else {
+                Event::Paused
+            },
+        };
+        table.announce(HASH, &presence, Time(0)).unwrap();
+    }
+    // Two walks of 464 and 384 places at most come to one of 25.
+    let found = (0..500).filter(|seed| !offered(&table, &wish(0, true, 50), *seed, 0).is_empty());
+    let found = found.count();
+    assert!((5..50).contains(&found), "{found}");
+}
+
+#[test]
 fn nobody_is_offered_after_the_expiry_although_nothing_was_swept() {
     let table = swarm(30);
     assert_eq!(offered(&table, &wish(1, false, 50), 1, EXPIRY_MS).len(), 29);

@@ -22,21 +22,36 @@
 //! again to be found, as far as the sample goes. A node that is started again finds its own holder
 //! and takes its clients back.
 //!
+//! Memory and work are bounded whoever announces: a node publishes [`MAX_PUBLISHED`] swarms at most
+//! and answers for the rest alone, until there is room when a client announces; a write that fails is tried again ever more rarely; half of the
+//! lookups are kept for swarms of which the node has clients. Who announces to several nodes is
+//! published by each until it has left there or is too old, and is counted once as far as the samples
+//! tell.
+//!
 //! Turned down: a holder for each peer, which costs a write, a renewal and a deletion for each client
 //! and node, and of which a key has at most 1,000; and telling each other node, which grows with their
 //! number.
 //!
 //! This machine decides what is to be done and when; its driver does it, and says how it went.
 
+mod budget;
+mod gather;
+mod standing;
 mod summary;
+mod task;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{LOOKUPS_PER_S, MAX_LOOKUPS};
+pub use gather::{Found, Looker, MAX_AHEAD_MS};
 pub use summary::{MAX_SUMMARY_PEERS, Summary, signs_of, unsigned};
+pub use task::{Knowledge, Known, Task, Written};
 
 use crate::ids::InfoHash;
+use budget::Budget;
 use overlay::{Duration, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use standing::Standing;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Least time between two writes for one swarm. Within it clients are collected.
 pub const PUBLISH_GAP: Duration = Duration::from_millis(500);
@@ -44,8 +59,13 @@ pub const PUBLISH_GAP: Duration = Duration::from_millis(500);
 pub const FRESH_FOR: Duration = Duration::from_millis(1_000);
 /// For how long it does in swarms of [`LARGE`] peers and more.
 pub const FRESH_WHEN_LARGE: Duration = Duration::from_secs(10);
-/// How long a failed write waits for the next try.
+/// How long a failed write waits for the next try; twice as long after each more that fails.
 pub const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// So often it is doubled: to about four minutes, after which whatever was full or away may be back.
+const MAX_DOUBLINGS: u8 = 7;
+/// Most swarms that one node publishes: half of the 100,000 leases that a node renews, for there are
+/// other holders than these, and those which are being removed.
+pub const MAX_PUBLISHED: usize = 50_000;
 /// For how long an announce waits for a lookup: clients wait for 15 s and more, but people watch.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 /// A swarm of so many known peers is answered from memory: that is more than clients ask for.
@@ -60,69 +80,15 @@ pub const LEAST_SAMPLE: usize = 4;
 pub const MAX_PUBLISHERS: u32 = 256;
 /// Writes under way at a time: enough to keep group commits full.
 pub const MAX_WRITES: usize = 64;
-/// Lookups under way at a time. Beyond it announces are answered from memory.
-pub const MAX_LOOKUPS: usize = 64;
-/// Lookups a second, so that a flood of announces does not become one of lookups.
-pub const LOOKUPS_PER_S: u64 = 500;
-/// How many may come at once.
-const LOOKUP_BURST: u64 = 500;
 /// How often what is published is refreshed within the expiry: ages in it grow old.
 const REFRESH_PER_EXPIRY: u64 = 3;
-
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Write the holder of this node, if it has clients in the swarm; else remove it.
-    Write {
-        /// Of which swarm.
-        hash: InfoHash,
-        /// Whether there is one to be removed.
-        published: bool,
-        /// Most peers in the sample.
-        sample: usize,
-    },
-    /// Look for what others have published.
-    Look(InfoHash),
-}
-
-/// What an answer can be made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Knowledge {
-    /// From memory.
-    Good,
-    /// From memory as soon as the lookup that is under way has ended, but after [`PATIENCE`] at the
-    /// latest.
-    Wait,
-}
-
-/// What is known of one swarm.
-#[derive(Clone, Copy, Debug)]
-struct Standing {
-    /// When a lookup ended last.
-    looked_at: Option<Time>,
-    looking: bool,
-    /// When the holder was written last, if it is there.
-    published_at: Option<Time>,
-    writing: bool,
-    /// Clients came or went since the last write began.
-    changed: bool,
-    /// When it is to be written; the same time is in the queue.
-    due: Option<Time>,
-    /// Nodes that had published at the last lookup.
-    publishers: usize,
-}
-
-impl Standing {
-    const NEW: Self = Self {
-        looked_at: None,
-        looking: false,
-        published_at: None,
-        writing: false,
-        changed: false,
-        due: None,
-        publishers: 0,
-    };
-}
+/// And at most, for the sake of those who are old: whoever dies is refreshed in vain.
+const REFRESH_PER_EXPIRY_AT_MOST: u64 = 9;
+/// A refresh comes so much before the oldest would expire elsewhere, in parts of the expiry: the
+/// rounding of an age, and as much again for the write and for the lookups of others.
+const REFRESH_AHEAD: u64 = 32;
+/// Steps of the queue that one call goes through: whoever waits for longer is put back by the way.
+const STEPS_IN_A_ROW: usize = 256;
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -132,11 +98,13 @@ pub struct Exchange {
     queue: BTreeSet<(Time, InfoHash)>,
     /// Lookups that have not begun.
     to_look: Vec<InfoHash>,
+    /// What cannot be written before it was looked for, each once.
+    unseen: VecDeque<InfoHash>,
     writes: usize,
-    lookups: usize,
-    refresh: Duration,
-    /// When the budget of lookups is full again.
-    full_at: Time,
+    /// Swarms whose holder is there, or may be.
+    listed: usize,
+    budget: Budget,
+    expiry: Duration,
     /// Whether there is any other node.
     company: bool,
     swept_at: Time,
@@ -150,10 +118,11 @@ impl Exchange {
             swarms: BTreeMap::new(),
             queue: BTreeSet::new(),
             to_look: Vec::new(),
+            unseen: VecDeque::new(),
             writes: 0,
-            lookups: 0,
-            refresh: Duration::from_millis((u64::from(expiry_ms) / REFRESH_PER_EXPIRY).max(1)),
-            full_at: Time::ZERO,
+            listed: 0,
+            budget: Budget::default(),
+            expiry: Duration::from_millis(expiry_ms.max(1).into()),
             company: true,
             swept_at: Time::ZERO,
         }
@@ -165,16 +134,22 @@ impl Exchange {
         self.company = company;
     }
 
-    /// Swarms that are published or to be.
+    /// Swarms that are published or to be, or were asked for lately.
     #[must_use]
     pub fn swarms(&self) -> usize {
         self.swarms.len()
     }
 
-    /// Somebody asks for a swarm of which `known` peers are known. Begins a lookup if one is needed.
-    pub fn ask(&mut self, hash: InfoHash, known: usize, now: Time) -> Knowledge {
+    /// Swarms whose holder is there, or may be.
+    #[must_use]
+    pub const fn listed(&self) -> usize {
+        self.listed
+    }
+
+    /// Somebody asks for a swarm. Begins a lookup if one is needed.
+    pub fn ask(&mut self, hash: InfoHash, known: Known, now: Time) -> Knowledge {
         let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
-        let fresh_for = if known >= LARGE {
+        let fresh_for = if known.peers >= LARGE {
             FRESH_WHEN_LARGE
         } else {
             FRESH_FOR
@@ -183,46 +158,60 @@ impl Exchange {
         if standing.looked_at.is_some_and(is_fresh) {
             return Knowledge::Good;
         }
-        if !standing.looking && !self.begin_look(hash, standing, now) {
-            return Knowledge::Good;
+        if !standing.looking {
+            if !self.budget.take(known.own, now) {
+                return Knowledge::Good;
+            }
+            self.begin_look(hash);
+            self.to_look.push(hash);
         }
-        if known >= PLENTY {
+        if known.peers >= PLENTY {
             Knowledge::Good
         } else {
             Knowledge::Wait
         }
     }
 
-    /// Takes a lookup from the budget, if there is one left.
-    fn begin_look(&mut self, hash: InfoHash, standing: Standing, now: Time) -> bool {
-        let interval = 1_000_000 / LOOKUPS_PER_S;
-        let from = self.full_at.max(now);
-        if self.lookups >= MAX_LOOKUPS || from.since(now).0 + interval > LOOKUP_BURST * interval {
-            return false;
-        }
-        self.full_at = from + Duration(interval);
-        self.lookups += 1;
-        self.swarms.insert(
-            hash,
-            Standing {
-                looking: true,
-                ..standing
-            },
-        );
-        self.to_look.push(hash);
-        true
+    fn begin_look(&mut self, hash: InfoHash) {
+        let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
+        standing.looking = true;
     }
 
     /// A client of this node came, left, or became a seed.
     pub fn changed(&mut self, hash: InfoHash, now: Time) {
         let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
         standing.changed = true;
-        if !standing.writing {
-            let at = standing
-                .published_at
-                .map_or(now, |at| now.max(at + PUBLISH_GAP));
-            schedule(&mut self.queue, hash, standing, at);
+        if standing.looked_at.is_none() {
+            // What an earlier life of this node published must be found before it is overwritten.
+            if !standing.waits {
+                standing.waits = true;
+                self.unseen.push_back(hash);
+            }
+        } else if !standing.writing {
+            schedule(
+                &mut self.queue,
+                hash,
+                standing,
+                now.max(standing.not_before),
+            );
         }
+    }
+
+    /// A client of this node announced, and nothing changed: its swarm is published all the same if
+    /// it is not, and there is room for it now.
+    pub fn remains(&mut self, hash: InfoHash, now: Time) {
+        let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
+        if !standing.listed && !standing.changed && self.listed < MAX_PUBLISHED {
+            self.changed(hash, now);
+        }
+    }
+
+    /// What an earlier life of this node published is there, and to be written again or removed.
+    pub fn found_own(&mut self, hash: InfoHash, now: Time) {
+        let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
+        self.listed += usize::from(!standing.listed);
+        standing.listed = true;
+        self.changed(hash, now);
     }
 
     /// The next thing to do, if there is one now.
@@ -230,9 +219,35 @@ impl Exchange {
         if let Some(hash) = self.to_look.pop() {
             return Some(Task::Look(hash));
         }
-        while self.writes < MAX_WRITES {
+        self.next_unseen(now).or_else(|| self.next_write(now))
+    }
+
+    /// A swarm that must be looked for before it is written, when the budget has room.
+    fn next_unseen(&mut self, now: Time) -> Option<Task> {
+        for _ in 0..STEPS_IN_A_ROW {
+            let hash = *self.unseen.front()?;
+            let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
+            // Somebody has asked for it meanwhile, and it is looked for, or was.
+            let begun = standing.looking || standing.looked_at.is_some();
+            if !begun && !self.budget.take(true, now) {
+                return None;
+            }
+            self.unseen.pop_front();
+            if let Some(standing) = self.swarms.get_mut(&hash) {
+                standing.waits = false;
+            }
+            if !begun {
+                self.begin_look(hash);
+                return Some(Task::Look(hash));
+            }
+        }
+        None
+    }
+
+    fn next_write(&mut self, now: Time) -> Option<Task> {
+        for _ in 0..STEPS_IN_A_ROW {
             let (at, hash) = *self.queue.first()?;
-            if at > now {
+            if self.writes >= MAX_WRITES || at > now {
                 return None;
             }
             self.queue.pop_first();
@@ -240,25 +255,22 @@ impl Exchange {
                 continue;
             };
             standing.due = None;
-            // What an earlier life of this node published must be found before it is overwritten.
-            if standing.looked_at.is_none() {
-                let (looking, copy) = (standing.looking, *standing);
-                let began = looking || self.begin_look(hash, copy, now);
-                if let Some(standing) = self.swarms.get_mut(&hash) {
-                    schedule(&mut self.queue, hash, standing, now + PUBLISH_GAP);
-                }
-                match self.to_look.pop() {
-                    Some(hash) if began => return Some(Task::Look(hash)),
-                    _ => continue,
-                }
+            let published = standing.listed;
+            if !published && self.listed >= MAX_PUBLISHED {
+                // This node answers for it alone, until there is room when a client announces.
+                standing.changed = false;
+                continue;
             }
+            // From now on it may be there, whatever is heard of the write.
+            standing.listed = true;
+            self.listed += usize::from(!published);
             standing.writing = true;
             standing.changed = false;
             self.writes += 1;
             let share = SAMPLE_IN_ALL / standing.publishers.max(1);
             return Some(Task::Write {
                 hash,
-                published: standing.published_at.is_some(),
+                published,
                 sample: share.clamp(LEAST_SAMPLE, MAX_SUMMARY_PEERS),
             });
         }
@@ -268,51 +280,62 @@ impl Exchange {
     /// When [`Self::next_task`] is to be called again, unless something happens before.
     #[must_use]
     pub fn next_time(&self) -> Option<Time> {
-        if self.writes >= MAX_WRITES {
-            return None;
-        }
-        self.queue.first().map(|(at, _)| *at)
+        let write = self.queue.first().filter(|_| self.writes < MAX_WRITES);
+        let write = write.map(|(at, _)| *at);
+        // While all lookups are under way the end of one is waited for.
+        let look = self.unseen.front().and_then(|_| self.budget.room_at());
+        write.into_iter().chain(look).min()
     }
 
     /// A lookup has ended, and found what so many nodes have published; none when it failed.
     pub fn looked(&mut self, hash: InfoHash, publishers: Option<usize>, now: Time) {
-        self.lookups = self.lookups.saturating_sub(1);
+        self.budget.ended();
         if let Some(standing) = self.swarms.get_mut(&hash) {
             standing.looking = false;
+            let first = standing.looked_at.is_none();
             standing.looked_at = Some(now);
             if let Some(publishers) = publishers {
                 standing.publishers = publishers;
             }
             // What waited for the lookup need not wait longer.
-            if standing.published_at.is_none() && standing.due.is_some() {
-                schedule(&mut self.queue, hash, standing, now);
+            if first && standing.changed && !standing.writing {
+                schedule(
+                    &mut self.queue,
+                    hash,
+                    standing,
+                    now.max(standing.not_before),
+                );
             }
         }
     }
 
-    /// A write has ended. `there` says whether the holder is there now; none when that failed.
-    pub fn wrote(&mut self, hash: InfoHash, there: Option<bool>, now: Time) {
+    /// A write has ended.
+    pub fn wrote(&mut self, hash: InfoHash, written: Written, now: Time) {
         self.writes = self.writes.saturating_sub(1);
         let Some(standing) = self.swarms.get_mut(&hash) else {
             return;
         };
         standing.writing = false;
-        let at = match there {
-            Some(true) => {
-                standing.published_at = Some(now);
-                let pause = if standing.changed {
-                    PUBLISH_GAP
-                } else {
-                    self.refresh
-                };
-                Some(now + pause)
+        standing.not_before = now + PUBLISH_GAP;
+        let at = match written {
+            Written::There { .. } if standing.changed => Some(standing.not_before),
+            Written::There { oldest_ms } => Some(now + refresh(self.expiry, oldest_ms)),
+            Written::Gone => standing.changed.then_some(now),
+            Written::Failed => {
+                standing.not_before = now + TRY_AGAIN.times(1 << standing.failures);
+                Some(standing.not_before)
             }
-            Some(false) => {
-                standing.published_at = None;
-                standing.changed.then_some(now)
-            }
-            None => Some(now + TRY_AGAIN),
         };
+        if written == Written::Failed {
+            standing.failures = (standing.failures + 1).min(MAX_DOUBLINGS);
+        } else {
+            standing.failures = 0;
+        }
+        if written == Written::Gone && standing.listed {
+            standing.listed = false;
+            standing.not_before = now;
+            self.listed = self.listed.saturating_sub(1);
+        }
         if let Some(at) = at {
             schedule(&mut self.queue, hash, standing, at);
         }
@@ -326,12 +349,26 @@ impl Exchange {
             return;
         }
         self.swept_at = now;
-        self.swarms.retain(|_, standing| {
-            let busy = standing.looking || standing.writing || standing.due.is_some();
-            let recent = standing.looked_at.is_some_and(|at| now.since(at) < keep);
-            busy || recent || standing.published_at.is_some()
-        });
+        self.swarms
+            .retain(|_, standing| standing.is_kept(now, keep));
     }
+}
+
+/// How long after a write the next is due although nothing changes: before the oldest in it would
+/// be too old for others.
+fn refresh(expiry: Duration, oldest_ms: u32) -> Duration {
+    let ahead = part(expiry, REFRESH_AHEAD).0;
+    let left = expiry
+        .0
+        .saturating_sub(u64::from(oldest_ms) * 1_000)
+        .saturating_sub(ahead);
+    let least = part(expiry, REFRESH_PER_EXPIRY_AT_MOST).0;
+    Duration(left.clamp(least, part(expiry, REFRESH_PER_EXPIRY).0))
+}
+
+/// One of so many parts.
+fn part(whole: Duration, parts: u64) -> Duration {
+    Duration((whole.0 / parts).max(1))
 }
 
 /// Puts a swarm into the queue for `at`, or for earlier if it is there for earlier.

@@ -33,7 +33,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The text, with as many of the peers as fit: seeds and others in turn.
+    /// The text, with as many of the peers as fit: seeds and others of both families in turn.
     #[must_use]
     pub fn encode(&self, expiry_ms: u32) -> String {
         let unit = expiry_ms.div_ceil(AGE_STEPS).clamp(1, 0x00ff_ffff);
@@ -117,19 +117,21 @@ impl Summary {
     }
 }
 
-/// Seeds and others in turn, so that of both some fit.
+/// Seeds and others of both families in turn, so that of each some fit: an IPv6 peer takes almost
+/// three times as much, and would find no room behind all of IPv4.
 fn in_turn(peers: &[Heard]) -> impl Iterator<Item = &Heard> {
-    let mut seeds = peers.iter().filter(|peer| peer.seed);
-    let mut others = peers.iter().filter(|peer| !peer.seed);
-    let mut turn = false;
+    let group = |seed: bool, v4: bool| {
+        let is = move |peer: &&Heard| peer.seed == seed && peer.addr.is_ipv4() == v4;
+        peers.iter().filter(is)
+    };
+    let mut groups = [(true, true), (true, false), (false, true), (false, false)]
+        .map(|(seed, v4)| group(seed, v4));
+    // Once round in a sweep, until a sweep finds nothing.
     std::iter::from_fn(move || {
-        turn = !turn;
-        if turn {
-            seeds.next().or_else(|| others.next())
-        } else {
-            others.next().or_else(|| seeds.next())
-        }
+        let round: Vec<&Heard> = groups.iter_mut().filter_map(Iterator::next).collect();
+        (!round.is_empty()).then_some(round)
     })
+    .flatten()
 }
 
 fn peer_of<const N: usize>(bytes: &[u8], unit: u32) -> Option<Heard>
@@ -244,6 +246,33 @@ mod tests {
         #[test]
         fn other_texts_do_no_harm(text in "[!-/:-@\\[-`{-~]{0,300}", more in ".{0,40}") {
             let _ = (Summary::decode(&text), Summary::decode(&more));
+        }
+    }
+
+    #[test]
+    fn no_family_and_no_role_starves() {
+        let peer = |number: u8, v4: bool| Heard {
+            addr: if v4 {
+                SocketAddr::from(([10, 0, 0, number], 80))
+            } else {
+                SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()], 80))
+            },
+            seed: number.is_multiple_of(2),
+            paused: false,
+            age_ms: 0,
+        };
+        let four = (0..200).map(|number| peer(number, true));
+        let six = (0..20).map(|number| peer(number, false));
+        let summary = Summary {
+            at: WallMs(0),
+            counts: Counts::default(),
+            peers: four.chain(six).collect(),
+        };
+        let read = Summary::decode(&summary.encode(EXPIRY_MS)).unwrap();
+        for (seed, v4) in [(true, true), (true, false), (false, true), (false, false)] {
+            let is = |peer: &&Heard| peer.seed == seed && peer.addr.is_ipv4() == v4;
+            let count = read.peers.iter().filter(is).count();
+            assert!(count >= 10, "seed {seed}, IPv4 {v4}: {count}");
         }
     }
 

@@ -42,7 +42,7 @@ pub enum RequestError {
     /// A parameter that must be there is not.
     #[error("parameter {0} is missing")]
     Missing(&'static str),
-    /// A parameter is there more than once.
+    /// A parameter is there more than once, and which is meant cannot be known.
     #[error("parameter {0} is there more than once")]
     Repeated(&'static str),
     /// A hash or a peer id has another length.
@@ -156,6 +156,10 @@ const NAMES: [&str; 12] = [
     "ipv6",
 ];
 
+/// Those of them that may be there more than once: libtorrent sends `ipv6=` for each of its global
+/// addresses. The first counts. `ipv4` is not read at all.
+const REPEATED: [&str; 2] = ["ip", "ipv6"];
+
 /// The undecoded values of [`NAMES`].
 struct Params<'a>([Option<&'a [u8]>; NAMES.len()]);
 
@@ -165,9 +169,10 @@ impl<'a> Params<'a> {
         for (name, value) in pairs(query) {
             let places = NAMES.iter().zip(found.iter_mut());
             for (known, place) in places.filter(|(known, _)| known.as_bytes() == name) {
-                if place.replace(value).is_some() {
+                if place.is_some() && !REPEATED.contains(known) {
                     return Err(RequestError::Repeated(known));
                 }
+                place.get_or_insert(value);
             }
         }
         Ok(Self(found))

@@ -114,6 +114,12 @@ impl<A: Address> Family<A> {
         self.entries.capacity() * size_of::<Entry<A>>() + indexes
     }
 
+    /// What is known of who has this endpoint.
+    pub(crate) fn flags_of(&self, ip: A, port: u16, seed: u64) -> Option<u8> {
+        let entry = self.get(self.find_endpoint(ip, port, seed)?)?;
+        Some(entry.flags)
+    }
+
     pub(crate) fn find_endpoint(&self, ip: A, port: u16, seed: u64) -> Option<usize> {
         let is = |entry: &Entry<A>| entry.ip == ip && entry.port == port;
         match &self.indexes {

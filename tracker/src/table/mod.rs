@@ -8,6 +8,7 @@
 //! after which they expire. Every peer that lives announces in that time, so the sweep costs a
 //! constant for each announce; and nobody is offered who is too old, swept or not.
 
+mod counts;
 mod departed;
 mod entry;
 mod family;
@@ -17,7 +18,8 @@ mod swarm;
 #[cfg(test)]
 mod tests;
 
-pub use swarm::{Change, Counts, Heard, Presence};
+pub use counts::Counts;
+pub use swarm::{Change, Heard, Presence};
 
 pub(crate) use entry::{Address, Entry, PAUSED, SEED, Tick};
 pub(crate) use swarm::Swarm;
@@ -159,6 +161,19 @@ impl Table {
             .is_some_and(|swarm| swarm.has(addr, self.key))
     }
 
+    /// Whether a peer announces to this node.
+    #[must_use]
+    pub fn serves(&self, hash: &InfoHash, addr: SocketAddr) -> bool {
+        self.swarm(hash)
+            .is_some_and(|swarm| swarm.serves(addr, self.key))
+    }
+
+    /// How much it may hold.
+    #[must_use]
+    pub const fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// Milliseconds after which a peer that does not announce is gone.
     #[must_use]
     pub const fn expiry_ms(&self) -> u32 {
@@ -179,7 +194,7 @@ impl Table {
         })
     }
 
-    /// Another node tells of a peer.
+    /// Another node tells of a peer. Nothing changes when the peer announces to this node.
     ///
     /// # Errors
     /// When there is no room for another swarm or peer; nothing was changed.

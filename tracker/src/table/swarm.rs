@@ -1,47 +1,13 @@
 //! One swarm: the peers of both address families, and what is counted.
 
+use super::counts::Counts;
 use super::departed::{drop_old, unlist};
 use super::entry::{Address, COMPLETED, Entry, PAUSED, REMOTE, SEED, TWIN, Tick};
-use super::family::{Family, Tally};
+use super::family::Family;
 use crate::announce::Event;
 use crate::ids::InfoHash;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-
-/// How many there are in a swarm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Clients that have everything.
-    pub complete: u64,
-    /// Clients that have not.
-    pub incomplete: u64,
-    /// Those of them that want more (BEP 21).
-    pub downloaders: u64,
-    /// How often somebody became complete.
-    pub downloaded: u64,
-}
-
-impl Counts {
-    /// Both together.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            complete: self.complete.saturating_add(other.complete),
-            incomplete: self.incomplete.saturating_add(other.incomplete),
-            downloaders: self.downloaders.saturating_add(other.downloaders),
-            downloaded: self.downloaded.saturating_add(other.downloaded),
-        }
-    }
-
-    const fn of(tally: Tally) -> Self {
-        Self {
-            complete: tally.seeds as u64,
-            incomplete: tally.others as u64,
-            downloaders: tally.others.saturating_sub(tally.paused) as u64,
-            downloaded: 0,
-        }
-    }
-}
 
 /// What an announce, or news of another node, changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,16 +87,20 @@ impl Swarm {
 
     /// Whether this address is listed.
     pub(crate) fn has(&self, addr: SocketAddr, key: u64) -> bool {
+        self.flags_of(addr, key).is_some()
+    }
+
+    /// Whether this address announces to this node.
+    pub(crate) fn serves(&self, addr: SocketAddr, key: u64) -> bool {
+        self.flags_of(addr, key)
+            .is_some_and(|flags| flags & REMOTE == 0)
+    }
+
+    fn flags_of(&self, addr: SocketAddr, key: u64) -> Option<u8> {
+        let port = addr.port();
         match addr.ip().to_canonical() {
-            IpAddr::V4(ip) => self
-                .v4
-                .find_endpoint(ip.octets(), addr.port(), key)
-                .is_some(),
-            IpAddr::V6(ip) => self.v6.as_ref().is_some_and(|family| {
-                family
-                    .find_endpoint(ip.octets(), addr.port(), key)
-                    .is_some()
-            }),
+            IpAddr::V4(ip) => self.v4.flags_of(ip.octets(), port, key),
+            IpAddr::V6(ip) => self.v6.as_deref()?.flags_of(ip.octets(), port, key),
         }
     }
 
@@ -342,7 +312,8 @@ fn enter<A: Address>(
     (change, completes)
 }
 
-/// Another node tells of a peer. Whoever has heard from it later knows it better.
+/// Another node tells of a peer. Whoever has heard of it later knows it better, and who hears from
+/// itself knows best: anybody may publish, and must not be able to take a client from its node.
 fn learn<A: Address>(
     family: &mut Family<A>,
     ip: A,
@@ -368,15 +339,10 @@ fn learn<A: Address>(
     let Some(entry) = family.get(at).copied() else {
         return Change::Nothing;
     };
-    // Clocks of nodes differ, and ages are rounded: a second proves nothing.
-    let margin = if entry.has(REMOTE) { 0 } else { 1_000 };
-    if now.since(entry.seen) <= heard.age_ms.saturating_add(margin) {
+    // A client that announces here is what it says itself.
+    if !entry.has(REMOTE) || now.since(entry.seen) <= heard.age_ms {
         return Change::Nothing;
     }
     family.update(at, flags | (entry.flags & (COMPLETED | TWIN)), seen, key);
-    if entry.has(REMOTE) {
-        Change::Nothing
-    } else {
-        Change::Left
-    }
+    Change::Nothing
 }

@@ -192,12 +192,15 @@ fn peers_of_other_nodes_count_and_give_way() {
         Ok(Change::Nothing)
     );
     assert_eq!(table.own_counts(&hash(1)).incomplete, 1);
-    // It announced elsewhere later.
+    // Nor does newer news: whoever announces here is what it says itself.
     assert_eq!(
         table.hear(hash(1), &heard(1, 0), ms(7_000)),
-        Ok(Change::Left)
+        Ok(Change::Nothing)
     );
-    assert_eq!(table.own_counts(&hash(1)), Counts::default());
+    assert!(table.serves(&hash(1), four(1)));
+    assert_eq!(table.own_counts(&hash(1)).incomplete, 1);
+    let left = who(four(1), 5, false, Event::Stopped);
+    assert_eq!(table.announce(hash(1), &left, ms(7_000)), Ok(Change::Left));
     let elsewhere = Counts {
         complete: 40,
         incomplete: 2,

@@ -139,6 +139,24 @@ fn numwant_may_be_negative_and_addresses_may_be_names() {
 }
 
 #[test]
+fn libtorrent_names_each_of_its_global_addresses() {
+    let text = target(
+        "&uploaded=0&downloaded=0&corrupt=0&key=9D4C0E21&event=started&numwant=200&compact=1\
+         &no_peer_id=1&supportcrypto=1&redundant=0&ipv4=192.0.2.1&ipv4=192.0.2.2\
+         &ipv6=2001%3Adb8%3A%3A1&ipv6=2001%3Adb8%3A%3A2&ipv6=2001%3Adb8%3A1%3A%3A1",
+    );
+    let announce = announced(&text);
+    assert_eq!(announce.claimed_ip, "2001:db8::1".parse().ok(), "the first");
+    assert_eq!(announce.event, Event::Started);
+    let both = announced(&target("&ip=192.0.2.1&ip=192.0.2.2&ipv6=2001:db8::1"));
+    assert_eq!(both.claimed_ip, "192.0.2.1".parse().ok());
+    assert_eq!(
+        fails(&target("&ipv6=::1&ipv6=::2&key=1&key=2")),
+        RequestError::Repeated("key")
+    );
+}
+
+#[test]
 fn keys_that_are_no_number_still_tell_clients_apart() {
     let key = |text: &str| announced(&target(text)).key;
     assert_eq!(key("&key=0"), None);

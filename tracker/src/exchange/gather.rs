@@ -1,0 +1,316 @@
+//! Taking over what a lookup found: what other nodes publish, and what this one did in an earlier
+//! life.
+//!
+//! Anybody who may write to the overlay may publish, so hearsay is believed within bounds: a
+//! [`Summary`] that was written in the future is not, one publisher counts no more clients than a
+//! table holds, and a client that announces here is what it says itself.
+
+use super::{Exchange, MAX_PUBLISHERS, Summary};
+use crate::ids::InfoHash;
+use crate::table::{Counts, Heard, MAX_PEERS_PER_SWARM, Table};
+use overlay::{HolderInfo, Time, WallMs};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// How far ahead of this node's clock a summary may have been written: clocks that are kept in step
+/// differ by far less, and ages by the clock of a node that is further ahead say nothing.
+pub const MAX_AHEAD_MS: u64 = 60_000;
+
+/// What a lookup found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// Of which swarm.
+    pub hash: InfoHash,
+    /// Who is listed.
+    pub holders: &'a [HolderInfo],
+    /// Whether all replicas that count were heard.
+    pub whole: bool,
+}
+
+/// Whose lookup it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Looker {
+    /// The address that this node publishes under.
+    pub me: SocketAddr,
+    /// When this node was started, by its clock.
+    pub started: WallMs,
+    /// The present, by the same clock.
+    pub wall: WallMs,
+    /// The present, since the start.
+    pub now: Time,
+}
+
+/// What becomes known while the holders are gone through.
+#[derive(Default)]
+struct Gathered {
+    elsewhere: Counts,
+    publishers: usize,
+    listed: BTreeSet<SocketAddr>,
+}
+
+impl Found<'_> {
+    /// Enters what others have published, and drops who is not listed any more where the list is
+    /// whole; gives how many have published.
+    pub fn enter(&self, looker: Looker, table: &mut Table, exchange: &mut Exchange) -> usize {
+        let mut gathered = Gathered::default();
+        let mut whole = self.whole && self.holders.len() < MAX_PUBLISHERS as usize;
+        for holder in self.holders {
+            let Some(summary) = Summary::decode(&holder.text) else {
+                self.by_hand(holder.addr, looker.now, table, &mut gathered);
+                continue;
+            };
+            if summary.at.0 > looker.wall.0.saturating_add(MAX_AHEAD_MS) {
+                // Whom it names cannot be known, nor whom it would not name.
+                whole = false;
+                continue;
+            }
+            let clients = summary
+                .counts
+                .complete
+                .saturating_add(summary.counts.incomplete);
+            whole &= clients <= summary.peers.len() as u64;
+            if holder.addr == looker.me {
+                self.take_back(summary, looker, table, exchange, &mut gathered);
+            } else {
+                self.hear(summary, looker, table, &mut gathered);
+            }
+        }
+        if whole {
+            table.forget_unlisted(&self.hash, &gathered.listed);
+        }
+        table.count_elsewhere(&self.hash, gathered.elsewhere, looker.now);
+        gathered.publishers
+    }
+
+    /// Somebody was listed by hand, or by a program that uses holders for itself.
+    fn by_hand(&self, addr: SocketAddr, now: Time, table: &mut Table, gathered: &mut Gathered) {
+        let heard = Heard {
+            addr,
+            seed: false,
+            paused: false,
+            age_ms: 0,
+        };
+        // A full table is no reason not to answer.
+        let _ = table.hear(self.hash, &heard, now);
+        let is_new = gathered.listed.insert(addr);
+        if is_new && !table.serves(&self.hash, addr) {
+            gathered.elsewhere = gathered.elsewhere.plus(one(&heard));
+        }
+    }
+
+    /// What this node has published. Its clients are taken back if it did so before it was started:
+    /// of what it wrote since, whoever is not in the table any more has left.
+    fn take_back(
+        &self,
+        summary: Summary,
+        looker: Looker,
+        table: &mut Table,
+        exchange: &mut Exchange,
+        gathered: &mut Gathered,
+    ) {
+        let earlier = summary.at < looker.started;
+        if earlier {
+            exchange.found_own(self.hash, looker.now);
+        }
+        let since = since(&summary, looker.wall);
+        for peer in summary.peers {
+            gathered.listed.insert(peer.addr);
+            let age_ms = peer.age_ms.saturating_add(since);
+            let heard = Heard { age_ms, ..peer };
+            if earlier {
+                let _ = table.adopt(self.hash, &heard, looker.now);
+            }
+        }
+    }
+
+    /// What another node has published.
+    fn hear(&self, summary: Summary, looker: Looker, table: &mut Table, gathered: &mut Gathered) {
+        gathered.publishers += 1;
+        let most = table.bounds().peers.min(MAX_PEERS_PER_SWARM) as u64;
+        let mut counts = summary.counts.at_most(most);
+        let since = since(&summary, looker.wall);
+        for peer in summary.peers {
+            let age_ms = peer.age_ms.saturating_add(since);
+            let heard = Heard { age_ms, ..peer };
+            let _ = table.hear(self.hash, &heard, looker.now);
+            // Who announces to several nodes is counted at one of them, as far as that is known.
+            if !gathered.listed.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
+                counts = counts.minus(one(&peer));
+            }
+        }
+        gathered.elsewhere = gathered.elsewhere.plus(counts);
+    }
+}
+
+/// Milliseconds since a summary was written.
+fn since(summary: &Summary, wall: WallMs) -> u32 {
+    u32::try_from(wall.0.saturating_sub(summary.at.0)).unwrap_or(u32::MAX)
+}
+
+/// One client.
+fn one(peer: &Heard) -> Counts {
+    Counts {
+        complete: u64::from(peer.seed),
+        incomplete: u64::from(!peer.seed),
+        downloaders: u64::from(!peer.seed && !peer.paused),
+        downloaded: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::announce::Event;
+    use crate::table::{Bounds, Presence};
+    use rand_core::SeedableRng;
+    use rand_pcg::Pcg64Mcg;
+
+    const HASH: InfoHash = InfoHash([1; 20]);
+    const EXPIRY_MS: u32 = 100_000;
+    const STARTED: WallMs = WallMs(1_000_000);
+
+    fn addr(number: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, number], 6881))
+    }
+
+    fn peer(number: u8, seed: bool) -> Heard {
+        Heard {
+            addr: addr(number),
+            seed,
+            paused: false,
+            age_ms: 0,
+        }
+    }
+
+    fn holder(number: u8, at: u64, counts: Counts, peers: Vec<Heard>) -> HolderInfo {
+        let at = WallMs(at);
+        let text = Summary { at, counts, peers }.encode(EXPIRY_MS);
+        HolderInfo {
+            addr: addr(number),
+            text,
+            expires_in_s: 100,
+        }
+    }
+
+    fn counts(complete: u64, incomplete: u64) -> Counts {
+        Counts {
+            complete,
+            incomplete,
+            downloaders: incomplete,
+            downloaded: 0,
+        }
+    }
+
+    struct Node {
+        table: Table,
+        exchange: Exchange,
+    }
+
+    impl Node {
+        fn new() -> Self {
+            let bounds = Bounds {
+                swarms: 10,
+                peers: 1_000,
+            };
+            Self {
+                table: Table::new(bounds, EXPIRY_MS, &mut Pcg64Mcg::seed_from_u64(7)),
+                exchange: Exchange::new(EXPIRY_MS),
+            }
+        }
+
+        fn announces(&mut self, number: u8, seed: bool, event: Event) {
+            let presence = Presence {
+                addr: addr(number),
+                identity: number.into(),
+                seed,
+                event,
+            };
+            self.table.announce(HASH, &presence, Time(0)).unwrap();
+        }
+
+        /// As node 200, ten seconds after its start.
+        fn finds(&mut self, holders: &[HolderInfo]) -> usize {
+            let looker = Looker {
+                me: addr(200),
+                started: STARTED,
+                wall: WallMs(STARTED.0 + 10_000),
+                now: Time(10_000_000),
+            };
+            let found = Found {
+                hash: HASH,
+                holders,
+                whole: true,
+            };
+            found.enter(looker, &mut self.table, &mut self.exchange)
+        }
+    }
+
+    #[test]
+    fn clients_of_an_earlier_life_are_taken_back_and_who_left_in_this_one_is_not() {
+        let mut node = Node::new();
+        let earlier = holder(200, STARTED.0 - 1, counts(1, 0), vec![peer(1, true)]);
+        assert_eq!(node.finds(&[earlier]), 0, "nobody else publishes");
+        assert_eq!(node.table.own_counts(&HASH), counts(1, 0));
+        assert_eq!(
+            node.exchange.listed(),
+            1,
+            "it is to be removed when all leave"
+        );
+        node.announces(1, true, Event::Stopped);
+        // Its holder as it was written in this life: the write without the client has not landed.
+        let present = holder(200, STARTED.0 + 5_000, counts(1, 0), vec![peer(1, true)]);
+        node.finds(&[present]);
+        assert!(!node.table.lists(&HASH, addr(1)));
+        assert_eq!(node.table.counts(&HASH), Counts::default());
+    }
+
+    #[test]
+    fn what_was_written_in_the_future_is_not_believed() {
+        let mut node = Node::new();
+        let now = STARTED.0 + 10_000;
+        let ahead = holder(
+            201,
+            now + MAX_AHEAD_MS + 1,
+            counts(1, 0),
+            vec![peer(1, true)],
+        );
+        assert_eq!(node.finds(std::slice::from_ref(&ahead)), 0);
+        assert_eq!(node.table.peers(), 0);
+        let slightly = holder(202, now + MAX_AHEAD_MS, counts(1, 0), vec![peer(2, true)]);
+        assert_eq!(node.finds(&[slightly]), 1);
+        // The list that it is in is not whole.
+        node.finds(&[ahead]);
+        assert!(node.table.lists(&HASH, addr(2)));
+    }
+
+    #[test]
+    fn one_publisher_counts_no_more_than_a_table_holds() {
+        let mut node = Node::new();
+        let many = u64::from(u32::MAX);
+        let mut said = counts(many, many);
+        said.downloaders = 7;
+        node.finds(&[holder(201, STARTED.0, said, vec![peer(1, true)])]);
+        let counts = node.table.counts(&HASH);
+        assert_eq!((counts.complete, counts.incomplete), (1_000, 1_000));
+        assert_eq!(counts.downloaders, 7);
+    }
+
+    #[test]
+    fn who_announces_here_is_what_it_says_itself_and_counts_once() {
+        let mut node = Node::new();
+        node.announces(1, true, Event::Started);
+        // It was heard of later, as a downloader; and so was another, by two nodes.
+        let one = holder(
+            201,
+            STARTED.0 + 9_999,
+            counts(0, 2),
+            vec![peer(1, false), peer(2, false)],
+        );
+        let two = holder(202, STARTED.0 + 9_999, counts(3, 1), vec![peer(2, false)]);
+        assert_eq!(node.finds(&[one, two]), 2);
+        assert_eq!(node.table.own_counts(&HASH), counts(1, 0));
+        assert_eq!(node.table.counts(&HASH), counts(4, 1));
+        node.finds(&[]);
+        assert!(node.table.lists(&HASH, addr(1)) && !node.table.lists(&HASH, addr(2)));
+    }
+}
