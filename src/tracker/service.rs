@@ -138,17 +138,15 @@ impl Service {
         let hash = entered.hash;
         let mut lookup = None;
         let known = known_of(&state.tracker.table, &hash);
-        if entered.numwant > 0 {
-            if state.exchange.ask(hash, known, now) == Knowledge::Wait {
-                lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
-                self.roused.notify_one();
-            }
+        if entered.numwant > 0 && state.exchange.ask(hash, known, now) == Knowledge::Wait {
+            lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
+            self.roused.notify_one();
         }
         if entered.change != Change::Nothing {
             state.exchange.changed(hash, now);
             self.roused.notify_one();
-        } else if known.own {
-            state.exchange.remains(hash, now);
+        } else if known.own && state.exchange.remains(hash, now) {
+            self.roused.notify_one();
         }
         Ok(Begun { entered, lookup })
     }
@@ -182,7 +180,7 @@ impl Service {
         let state = &mut *self.state();
         let mut lookups = Vec::new();
         for hash in hashes {
-            if state.tracker.rules.check_torrent(hash, passkey).is_err() {
+            if !state.tracker.serves(hash, passkey) {
                 continue;
             }
             let known = known_of(&state.tracker.table, hash);

@@ -296,6 +296,24 @@ impl Tracker {
         Ok(self.table.counts(hash))
     }
 
+    /// Whether anybody may know of a torrent who shows this passkey.
+    #[must_use]
+    pub fn serves(&self, hash: &InfoHash, passkey: Option<&[u8]>) -> bool {
+        self.rules.check_torrent(hash, passkey).is_ok()
+    }
+
+    /// At most `most` info-hashes, at random, of swarms that have peers and of which anybody may
+    /// know, and how many swarms there are; none in private mode.
+    pub fn sample_hashes(&self, most: usize, rng: &mut dyn Rng) -> (Vec<InfoHash>, usize) {
+        if self.rules.passkeys.is_some() {
+            return (Vec::new(), 0);
+        }
+        let mut hashes = self.table.sample_hashes(most, rng);
+        // Lists may have changed since their clients announced.
+        hashes.retain(|hash| self.serves(hash, None));
+        (hashes, self.table.swarms())
+    }
+
     fn numwant(&self, announce: &Announce) -> u32 {
         if announce.event == Event::Stopped {
             return 0;

@@ -7,39 +7,31 @@
 //!
 //! It is no Kademlia: where a key is, is the overlay's affair, so any node answers for any key, and it
 //! keeps no routing table of strangers.
+//!
+//! Whoever asks may have forged his address. So each address may ask so much ([`Gate`]), a failure is
+//! no longer than its question unless the address is proven by a token, and torrents that are not
+//! served to everybody are not told of: neither those that a list denies, nor any in private mode.
 
+mod answers;
 mod items;
 mod neighbours;
 
 pub(super) use neighbours::keep_company;
 
-use super::service::{Service, patiently};
-use super::spawn;
+use super::service::Service;
 use neighbours::Neighbours;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
 use std::rc::Rc;
 use tokio::net::UdpSocket;
+use tracker::Secret;
 use tracker::krpc::{
-    self, Body, KrpcError, MAX_DATAGRAM_BYTES, Message, NodeId, Query, Reply, Tokens, Want,
+    self, Body, Gate, KrpcError, MAX_DATAGRAM_BYTES, Message, NodeId, Reply, Tokens, Want,
 };
-use tracker::table::Change;
-use tracker::{Announce, Entered, Event, InfoHash, PeerId, Scope, Secret};
 
-/// Peers in an answer: with eight nodes, and tokens, it stays below the 1,024 bytes of BEP 32.
-const MAX_PEERS: usize = 60;
-/// Of IPv6, which take three times as much.
-const MAX_PEERS_V6: usize = 20;
 /// Nodes in an answer (BEP 5).
 const NODES: usize = 8;
-/// Info-hashes in a sample (BEP 51): 20 bytes each.
-const SAMPLES: usize = 20;
-/// After how many seconds another sample may be asked for.
-const SAMPLE_INTERVAL_S: i64 = 60;
-/// Questions that wait for the overlay at a time. Beyond it they are not answered.
-const MAX_WAITING: usize = 1_024;
 /// Datagrams that are read before other tasks have their turn.
 const IN_A_ROW: usize = 64;
 /// What this program is called in messages: two letters, and a version.
@@ -54,8 +46,10 @@ pub(super) struct Mainline {
     addr: SocketAddr,
     id: NodeId,
     tokens: Tokens,
+    gate: RefCell<Gate>,
     neighbours: RefCell<Neighbours>,
     waiting: Cell<usize>,
+    putting: Cell<usize>,
 }
 
 /// A question, and who asks.
@@ -63,6 +57,8 @@ struct Asked {
     client: SocketAddr,
     transaction: Vec<u8>,
     want: Want,
+    /// Bytes of the question.
+    length: usize,
 }
 
 impl Mainline {
@@ -76,9 +72,14 @@ impl Mainline {
         if addr.ip().is_unspecified() {
             addr.set_ip(service.me.addr.ip());
         }
-        let (id, tokens) = {
+        let (id, tokens, gate) = {
             let rng = &mut service.state().rng;
-            (krpc::make_id(addr.ip(), rng), Tokens::new(Secret::new(rng)))
+            let id = krpc::make_id(addr.ip(), rng);
+            (
+                id,
+                Tokens::new(Secret::new(rng)),
+                Gate::new(Secret::new(rng)),
+            )
         };
         Ok(Rc::new(Self {
             service,
@@ -86,8 +87,10 @@ impl Mainline {
             addr,
             id,
             tokens,
+            gate: RefCell::new(gate),
             neighbours: RefCell::default(),
             waiting: Cell::new(0),
+            putting: Cell::new(0),
         }))
     }
 
@@ -113,6 +116,11 @@ impl Mainline {
     }
 
     fn handle(self: &Rc<Self>, client: SocketAddr, datagram: &[u8]) {
+        let now = self.service.now();
+        if !self.gate.borrow_mut().admits(client.ip(), now) {
+            return;
+        }
+        let length = datagram.len();
         match krpc::parse(datagram) {
             Ok(Message {
                 transaction,
@@ -123,6 +131,7 @@ impl Mainline {
                     client,
                     transaction,
                     want,
+                    length,
                 };
                 self.answer(asked, query);
             }
@@ -136,6 +145,7 @@ impl Mainline {
                         client,
                         transaction,
                         want: Want::default(),
+                        length,
                     },
                     code,
                     text,
@@ -144,134 +154,6 @@ impl Mainline {
             // This node asks nothing, so that no answer means anything to it.
             Ok(_) | Err(_) => {}
         }
-    }
-
-    fn answer(self: &Rc<Self>, asked: Asked, query: Query) {
-        match query {
-            Query::Ping => self.reply(&asked, Reply::default()),
-            Query::FindNode { target } => {
-                let reply = self.with_nodes(&asked, &target, Reply::default());
-                self.reply(&asked, reply);
-            }
-            Query::GetPeers { info_hash } => self.later(asked, async move |node, asked| {
-                patiently(node.service.inquire(&[info_hash], None)).await;
-                let reply = Reply {
-                    values: node.peers(asked.client, info_hash),
-                    token: Some(node.token(asked.client.ip())),
-                    ..Reply::default()
-                };
-                let reply = node.with_nodes(asked, &info_hash.0, reply);
-                node.reply(asked, reply);
-            }),
-            Query::AnnouncePeer {
-                info_hash,
-                port,
-                token,
-                seed,
-            } => {
-                if self.is_proven(&asked, &token) {
-                    let port = port.unwrap_or(asked.client.port());
-                    self.enter(&asked, info_hash, port, seed);
-                }
-            }
-            Query::SampleInfohashes { target } => {
-                let (num, samples) = {
-                    let state = &mut *self.service.state();
-                    let table = &state.tracker.table;
-                    (table.swarms(), table.sample_hashes(SAMPLES, &mut state.rng))
-                };
-                let reply = Reply {
-                    samples: Some(samples),
-                    interval_s: Some(SAMPLE_INTERVAL_S),
-                    num: i64::try_from(num).ok(),
-                    ..Reply::default()
-                };
-                let reply = self.with_nodes(&asked, &target, reply);
-                self.reply(&asked, reply);
-            }
-            Query::Get { target, newer_than } => self.later(asked, async move |node, asked| {
-                let stored = items::get(&node.service, &target).await;
-                let mut reply = Reply {
-                    token: Some(node.token(asked.client.ip())),
-                    ..Reply::default()
-                };
-                if let Some((item, _)) = stored {
-                    let known = item
-                        .seq()
-                        .zip(newer_than)
-                        .is_some_and(|(seq, than)| seq <= than);
-                    reply.seq = item.seq().filter(|_| known);
-                    reply.item = (!known).then(|| Box::new(item));
-                }
-                let reply = node.with_nodes(asked, &target, reply);
-                node.reply(asked, reply);
-            }),
-            Query::Put { item, cas, token } => {
-                if self.is_proven(&asked, &token) {
-                    self.later(asked, async move |node, asked| {
-                        match items::put(&node.service, &item, cas).await {
-                            Ok(()) => node.reply(asked, Reply::default()),
-                            Err((code, text)) => node.refuse(asked, code, &text),
-                        }
-                    });
-                }
-            }
-        }
-    }
-
-    /// Answers when the overlay has.
-    fn later(self: &Rc<Self>, asked: Asked, answer: impl AsyncFnOnce(&Self, &Asked) + 'static) {
-        if self.waiting.get() >= MAX_WAITING {
-            return;
-        }
-        self.waiting.set(self.waiting.get() + 1);
-        let node = Rc::clone(self);
-        spawn(async move {
-            answer(node.as_ref(), &asked).await;
-            node.waiting.set(node.waiting.get() - 1);
-        });
-    }
-
-    /// A client announces.
-    fn enter(&self, asked: &Asked, info_hash: InfoHash, port: u16, seed: bool) {
-        let ip = asked.client.ip();
-        let announce = Announce {
-            info_hash,
-            // The DHT has no ids of clients: address and port tell one from another.
-            peer_id: client_of(ip),
-            port: NonZeroU16::new(port),
-            uploaded: 0,
-            downloaded: 0,
-            left: u64::from(!seed),
-            event: Event::Regular,
-            key: Some(port.into()),
-            numwant: Some(0),
-            claimed_ip: None,
-        };
-        match self.service.begin(ip, None, &announce) {
-            Ok(_) => self.reply(asked, Reply::default()),
-            Err(refusal) => self.refuse(asked, 202, &refusal.to_string()),
-        }
-    }
-
-    /// The peers of a swarm, of the address family of the question.
-    fn peers(&self, client: SocketAddr, hash: InfoHash) -> Vec<SocketAddr> {
-        let is_v4 = client.ip().to_canonical().is_ipv4();
-        let most = if is_v4 { MAX_PEERS } else { MAX_PEERS_V6 };
-        let entered = Entered {
-            hash,
-            addr: client,
-            identity: 0,
-            seed: false,
-            numwant: most as u32,
-            change: Change::Nothing,
-        };
-        let scope = Scope {
-            most,
-            both_families: false,
-        };
-        self.service
-            .answer(&entered, scope, |_, offer| offer.addresses())
     }
 
     /// Adds the nodes that are near a key, of the families that are wanted.
@@ -309,16 +191,25 @@ impl Mainline {
 
     fn reply(&self, asked: &Asked, reply: Reply) {
         let id = self.id;
-        self.send(asked, Body::Reply(Box::new(Reply { id, ..reply })));
+        let body = Body::Reply(Box::new(Reply { id, ..reply }));
+        self.send(asked, body, usize::MAX);
     }
 
+    /// Says what failed to whoever may not be there: in no more bytes than were asked with.
     fn refuse(&self, asked: &Asked, code: i64, text: &str) {
         let text = text.to_owned();
-        self.send(asked, Body::Error { code, text });
+        self.send(asked, Body::Error { code, text }, asked.length);
     }
 
-    /// What does not fit the socket's buffer is lost, as datagrams are.
-    fn send(&self, asked: &Asked, body: Body) {
+    /// Says what failed to whoever has shown a token.
+    fn refuse_proven(&self, asked: &Asked, code: i64, text: &str) {
+        let text = text.to_owned();
+        self.send(asked, Body::Error { code, text }, usize::MAX);
+    }
+
+    /// What does not fit the socket's buffer is lost, as datagrams are; so is what would be longer
+    /// than `most`.
+    fn send(&self, asked: &Asked, body: Body, most: usize) {
         let client = SocketAddr::new(asked.client.ip().to_canonical(), asked.client.port());
         let message = Message {
             transaction: asked.transaction.clone(),
@@ -328,14 +219,11 @@ impl Mainline {
             body,
         };
         let mut bytes = Vec::with_capacity(512);
-        message.write(&mut bytes);
+        if !message.write_within(most, &mut bytes) {
+            return;
+        }
         if let Err(error) = self.socket.try_send_to(&bytes, asked.client) {
             tracing::trace!(%error, "an answer of the DHT was not sent");
         }
     }
-}
-
-/// Stands for the client at an address.
-fn client_of(ip: IpAddr) -> PeerId {
-    PeerId(overlay::Id::of(ip.to_canonical().to_string().as_bytes()).0)
 }

@@ -198,12 +198,14 @@ impl Exchange {
     }
 
     /// A client of this node announced, and nothing changed: its swarm is published all the same if
-    /// it is not, and there is room for it now.
-    pub fn remains(&mut self, hash: InfoHash, now: Time) {
+    /// it is not, and there is room for it now. Gives whether that is so.
+    pub fn remains(&mut self, hash: InfoHash, now: Time) -> bool {
         let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
-        if !standing.listed && !standing.changed && self.listed < MAX_PUBLISHED {
+        let missing = !standing.listed && !standing.changed && self.listed < MAX_PUBLISHED;
+        if missing {
             self.changed(hash, now);
         }
+        missing
     }
 
     /// What an earlier life of this node published is there, and to be written again or removed.

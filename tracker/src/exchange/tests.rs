@@ -240,13 +240,13 @@ fn a_node_publishes_a_bounded_number_of_swarms() {
         MAX_PUBLISHED,
         "nothing is kept of the rest"
     );
-    exchange.remains(hash(most), ms(at));
+    assert!(!exchange.remains(hash(most), ms(at)), "no room");
     assert_eq!(exchange.next_task(ms(at)), None);
     // One is removed: there is room for another whose client announces again.
     exchange.changed(hash(0), ms(at));
     assert!(writes(exchange.next_task(ms(at))));
     exchange.wrote(hash(0), Written::Gone, ms(at));
-    exchange.remains(hash(most), ms(at));
+    assert!(exchange.remains(hash(most), ms(at)));
     assert_eq!(exchange.next_task(ms(at)), Some(Task::Look(hash(most))));
     exchange.looked(hash(most), Some(0), ms(at));
     assert!(writes(exchange.next_task(ms(at))));

@@ -146,6 +146,33 @@ impl Query {
 }
 
 impl Message {
+    /// Appends the message if it takes `most` bytes at most. A failure is cut to that: its text is
+    /// for people, and its code says enough. False when it does not fit.
+    pub fn write_within(mut self, most: usize, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        self.write(out);
+        let excess = (out.len() - start).saturating_sub(most);
+        if excess == 0 {
+            return true;
+        }
+        out.truncate(start);
+        let Body::Error { text, .. } = &mut self.body else {
+            return false;
+        };
+        // The number of digits of its length only shrinks.
+        let mut end = text.len().saturating_sub(excess);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        self.write(out);
+        let fits = out.len() - start <= most;
+        if !fits {
+            out.truncate(start);
+        }
+        fits
+    }
+
     /// Appends the message.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut writer = Writer::new(out);

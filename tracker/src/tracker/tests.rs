@@ -190,3 +190,22 @@ fn a_client_that_stops_gets_no_peers() {
     assert!(offer.v4.is_empty() && offer.v6.is_empty());
     assert_eq!(answer.counts.incomplete, 1);
 }
+
+#[test]
+fn samples_hold_what_anybody_may_know_of() {
+    let mut tracker = tracker(Config::default());
+    let rng = &mut Pcg64Mcg::seed_from_u64(1);
+    for number in 0..10 {
+        tracker.enter(Time(0), IP, None, &announce(number)).unwrap();
+    }
+    let (hashes, count) = tracker.sample_hashes(20, rng);
+    assert_eq!((hashes.len(), count), (10, 10));
+    tracker.rules.denied_hashes = [announce(3).info_hash].into();
+    let (hashes, _) = tracker.sample_hashes(20, rng);
+    assert!(hashes.len() == 9 && !hashes.contains(&announce(3).info_hash));
+    assert!(!tracker.serves(&announce(3).info_hash, None));
+    tracker.rules.passkeys = Some([b"key".to_vec()].into());
+    assert_eq!(tracker.sample_hashes(20, rng), (Vec::new(), 0));
+    assert!(tracker.serves(&announce(1).info_hash, Some(b"key")));
+    assert!(!tracker.serves(&announce(1).info_hash, None));
+}

@@ -241,3 +241,43 @@ proptest! {
         let _ = parse(&bytes);
     }
 }
+
+#[test]
+fn a_failure_is_cut_to_the_length_of_its_question() {
+    let failure = |text: &str| Message {
+        transaction: b"aa".to_vec(),
+        version: None,
+        seen_at: None,
+        read_only: false,
+        body: Body::Error {
+            code: 203,
+            text: text.to_owned(),
+        },
+    };
+    let (mut least, mut whole) = (Vec::new(), Vec::new());
+    failure("").write(&mut least);
+    failure("the token is wr\u{f6}ng").write(&mut whole);
+    for most in 0..whole.len() + 2 {
+        let mut out = b"before".to_vec();
+        let fits = failure("the token is wr\u{f6}ng").write_within(most, &mut out);
+        let written = out.split_off(6);
+        assert_eq!(out, b"before");
+        assert!(written.len() <= most && fits != written.is_empty());
+        assert_eq!(fits, most >= least.len(), "{most}");
+        match parse(&written).map(|message| message.body) {
+            Ok(Body::Error { code, text }) => {
+                assert_eq!(code, 203);
+                assert!("the token is wr\u{f6}ng".starts_with(&text));
+            }
+            other => assert!(!fits, "{other:?}"),
+        }
+    }
+    let reply = Message {
+        body: Body::Reply(Box::default()),
+        ..failure("")
+    };
+    assert!(
+        !reply.write_within(10, &mut Vec::new()),
+        "an answer is not cut"
+    );
+}
