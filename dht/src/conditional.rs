@@ -180,11 +180,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
-    /// How many of a replica set must confirm their root.
+    /// How many of a replica set must confirm their root: more than half in any case, so that two
+    /// roots of one set cannot both have them.
     fn needed_to_decide(&self, write: &Write, replicas: usize) -> usize {
         match write.consistency {
             Consistency::All => replicas,
-            Consistency::One | Consistency::Quorum => self.config.write_quorum.min(replicas),
+            Consistency::One | Consistency::Quorum => {
+                self.config.write_quorum.max(replicas / 2 + 1).min(replicas)
+            }
         }
     }
 

@@ -135,3 +135,28 @@ fn a_read_is_answered_when_as_many_as_it_needs_have_looked() {
         }
     }
 }
+
+/// Whatever W is: two roots of one replica set must not both have enough.
+#[test]
+fn a_condition_is_decided_by_more_than_half() {
+    for (silent, decided) in [(0, true), (1, true), (2, false)] {
+        let (mut world, root) = silenced((3, 1, 3), silent);
+        let version = world.ask(root, get(1, Consistency::One));
+        let Reply::Got(seen) = version else {
+            panic!("{version:?}")
+        };
+        let condition = Condition::Version(seen.version.expect("it was put"));
+        let put = Request::Put {
+            key: key(1),
+            value: Bytes::from_static(b"next"),
+            ttl_s: None,
+            consistency: Consistency::Quorum,
+            condition,
+            text: String::new(),
+            indexed: None,
+        };
+        let reply = world.ask(root, put);
+        let is_done = matches!(reply, Reply::Put(_));
+        assert_eq!(is_done, decided, "{silent} silent: {reply:?}");
+    }
+}

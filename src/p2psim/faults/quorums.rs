@@ -1,8 +1,10 @@
 //! Under which seeds the network has other quorums than the ones that ship.
 //!
 //! Under one seed in [`ONE_IN`]; its entropy is its own, so that the other seeds do not notice. All
-//! of them keep the promise that a read in calm sees the newest write, R + W > N; and W is at least
-//! 2, since a disk that is lost may be the only one with what one node alone acknowledged.
+//! of them keep the promise that a read in calm sees the newest write, R + W > N. W is at least 2,
+//! since a disk that is lost may be the only one with what one node alone acknowledged; so is R, since
+//! a root that takes others for dead is believed alone with R = 1; and N at least 3, since two nodes
+//! and the next two may both be all that there is, as far as they know.
 
 use dht::DhtConfig;
 use sim::Dice;
@@ -13,8 +15,8 @@ const QUORUMS: u64 = 4;
 const ONE_IN: u64 = 4;
 /// Replicas, and how many of them must hold a write, and answer a read.
 const CHOICE: [(usize, usize, usize); 6] = [
-    (2, 2, 1),
-    (3, 3, 1),
+    (3, 3, 2),
+    (3, 2, 3),
     (4, 2, 3),
     (4, 3, 2),
     (5, 3, 3),

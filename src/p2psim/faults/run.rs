@@ -323,7 +323,11 @@ impl<R: Simulated> Run<R> {
         {
             self.swarm.most_come_back();
             // Until what was deleted meanwhile is collected.
-            self.pass(self.swarm.world.now() + grace.lengthens())?;
+            let until = self.swarm.world.now() + grace.lengthens();
+            while self.swarm.world.now() < until {
+                self.swarm.join_waiting();
+                self.pass(self.swarm.world.now() + LOOK_EVERY)?;
+            }
             if self.swarm.dice.below(2) == 0 {
                 // Who is away comes back to nodes that remember nothing but what is on their disks.
                 self.crash_all()?;
