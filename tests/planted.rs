@@ -121,12 +121,10 @@ mod store {
             machines_of(DhtConfig {
                 planted,
                 presume_lost: overlay::Duration::from_secs(20),
-                replicas: 2,
-                write_quorum: 1,
                 ..DhtConfig::default()
             })
         };
-        let (nodes, check) = (Some(20), "nothing acknowledged is lost");
+        let (nodes, check) = (Some(24), "nothing acknowledged is lost");
         let planted = machines(Some(PlantedBug::SkipHandOver));
         let seeds = is_found(nodes, &planted, check, "");
         // These settings alone lose nothing.
