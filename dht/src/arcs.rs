@@ -74,16 +74,19 @@ pub(crate) fn intersect(arc: Arc, other: Arc) -> Arcs {
     )
 }
 
+/// An arc between two small numbers, for the tests of those that work with arcs.
+#[cfg(test)]
+pub(crate) fn arc_of(from: u64, to: u64) -> Arc {
+    Arc {
+        from: Id::from_u64(from),
+        to: Id::from_u64(to),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::arc_of as arc;
     use super::*;
-
-    fn arc(from: u64, to: u64) -> Arc {
-        Arc {
-            from: Id::from_u64(from),
-            to: Id::from_u64(to),
-        }
-    }
 
     /// Every pair of arcs over a few points, judged by membership of every point.
     #[test]

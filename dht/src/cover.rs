@@ -331,8 +331,8 @@ mod tests {
         assert_eq!(covers.list.len(), 3);
         covers.complete(root, &done(3, 5, 20), Time::ZERO);
         assert_eq!(covers.of(key, Time::ZERO), Some((root, 3)));
-        let left = covers.list.iter().filter(|cover| cover.root == other);
-        assert!(left.into_iter().all(|cover| !cover.arc.contains(key)));
+        let mut left = covers.list.iter().filter(|cover| cover.root == other);
+        assert!(left.all(|cover| !cover.arc.contains(key)));
         assert!(covers.full_arc(root, 2, Time::ZERO).is_some());
     }
 }

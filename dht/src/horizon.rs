@@ -259,13 +259,7 @@ pub(crate) fn hides_others(slot: Slot, known: &Meta, wall: WallMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arc(from: u64, to: u64) -> Arc {
-        Arc {
-            from: Id::from_u64(from),
-            to: Id::from_u64(to),
-        }
-    }
+    use crate::arcs::arc_of as arc;
 
     const fn horizon(upto: u64, bar: u64) -> Horizon {
         Horizon {

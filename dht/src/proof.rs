@@ -196,13 +196,7 @@ fn held_by(arcs: &[(Id, Arc)], quorum: usize, parts: &[Arc]) -> Vec<Arc> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arc(from: u64, to: u64) -> Arc {
-        Arc {
-            from: Id::from_u64(from),
-            to: Id::from_u64(to),
-        }
-    }
+    use crate::arcs::arc_of as arc;
 
     fn member(from: u64, to: u64, quorum: u8) -> Vec<Evidence> {
         let proof = Proof::Member {

@@ -79,16 +79,8 @@ impl Vouched {
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Lets the store vouch for what this node testifies in an arc.
     pub(crate) fn vouch(&mut self, cx: &Cx<'_, Self>, arc: Arc) {
-        if self.config.has_bug(PlantedBug::ForgetVouched) {
-            return;
-        }
-        let mut changed = false;
-        for (part, clock) in self.testified_in(cx.now, arc) {
-            changed |= self.vouched.raise(part, clock);
-        }
-        if changed {
-            self.keep_vouched();
-        }
+        let testified = self.testified_in(cx.now, arc);
+        self.vouch_for(testified.into_iter());
     }
 
     /// A comparison with a member is through: this root has what the member had, and lacks nothing
@@ -96,15 +88,20 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// this one can too. Else a root that was away, or is new, would take from somebody else what the
     /// member knows to be deleted.
     pub(crate) fn vouch_as(&mut self, cx: &Cx<'_, Self>, arc: Arc, said: &[(Arc, Hlc)]) {
+        let latest = self.latest_horizon(cx.wall);
+        self.vouch_for(said.iter().flat_map(|(part, clock)| {
+            let shared = intersect(*part, arc).into_iter();
+            shared.map(|shared| (shared, latest.min(*clock)))
+        }));
+    }
+
+    fn vouch_for(&mut self, parts: impl Iterator<Item = (Arc, Hlc)>) {
         if self.config.has_bug(PlantedBug::ForgetVouched) {
             return;
         }
-        let latest = self.latest_horizon(cx.wall);
         let mut changed = false;
-        for (part, clock) in said {
-            for shared in intersect(*part, arc) {
-                changed |= self.vouched.raise(shared, (*clock).min(latest));
-            }
+        for (part, clock) in parts {
+            changed |= self.vouched.raise(part, clock);
         }
         if changed {
             self.keep_vouched();
@@ -155,13 +152,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arc(from: u64, to: u64) -> Arc {
-        Arc {
-            from: Id::from_u64(from),
-            to: Id::from_u64(to),
-        }
-    }
+    use crate::arcs::arc_of as arc;
 
     #[test]
     fn parts_rise_and_are_forsaken() {

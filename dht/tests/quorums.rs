@@ -72,66 +72,65 @@ fn silenced((replicas, write, read): (usize, usize, usize), silent: usize) -> (W
     (world, root)
 }
 
+/// Every number of silent replicas under each of the quorums, with each consistency.
+fn cases() -> impl Iterator<Item = ((usize, usize, usize), usize, Consistency)> {
+    let each = |quorums: (usize, usize, usize)| (0..quorums.0).map(move |silent| (quorums, silent));
+    let silences = QUORUMS.into_iter().flat_map(each);
+    silences.flat_map(|(quorums, silent)| ALL.map(|consistency| (quorums, silent, consistency)))
+}
+
 #[test]
 fn a_write_is_acknowledged_when_as_many_as_it_needs_hold_it() {
-    for quorums in QUORUMS {
-        for silent in 0..quorums.0 {
-            for consistency in ALL {
-                let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
-                let (mut world, root) = silenced(quorums, silent);
-                let (live, needs) = (
-                    quorums.0 - silent,
-                    needed(consistency, quorums.1, quorums.0),
-                );
-                match world.ask(root, put(1, consistency)) {
-                    Reply::Put(report) => {
-                        assert!(live >= needs, "{what}: {report:?}");
-                        let durable = report.replicas_durable as usize;
-                        assert!((needs..=live).contains(&durable), "{what}: {report:?}");
-                    }
-                    Reply::Failed(Failure::TooFewReplicas {
-                        durable,
-                        replicas,
-                        needed,
-                    }) => {
-                        assert!(live < needs, "{what}");
-                        let said = [durable, replicas, needed].map(|count| count as usize);
-                        assert_eq!(said, [live, quorums.0, needs], "{what}");
-                    }
-                    other => panic!("{what}: {other:?}"),
-                }
+    for (quorums, silent, consistency) in cases() {
+        let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
+        let (mut world, root) = silenced(quorums, silent);
+        let (live, needs) = (
+            quorums.0 - silent,
+            needed(consistency, quorums.1, quorums.0),
+        );
+        match world.ask(root, put(1, consistency)) {
+            Reply::Put(report) => {
+                assert!(live >= needs, "{what}: {report:?}");
+                let durable = report.replicas_durable as usize;
+                assert!((needs..=live).contains(&durable), "{what}: {report:?}");
             }
+            Reply::Failed(Failure::TooFewReplicas {
+                durable,
+                replicas,
+                needed,
+            }) => {
+                assert!(live < needs, "{what}");
+                let said = [durable, replicas, needed].map(|count| count as usize);
+                assert_eq!(said, [live, quorums.0, needs], "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
         }
     }
 }
 
 #[test]
 fn a_read_is_answered_when_as_many_as_it_needs_have_looked() {
-    for quorums in QUORUMS {
-        for silent in 0..quorums.0 {
-            for consistency in ALL {
-                let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
-                let (mut world, root) = silenced(quorums, silent);
-                let (live, needs) = (
-                    quorums.0 - silent,
-                    needed(consistency, quorums.2, quorums.0),
-                );
-                let mut others = 2..;
-                let free = others.find(|number| world.root_of(key(*number)) == root);
-                let free = free.expect("a key of the same root");
-                for (number, known) in [(1, Outcome::Found), (free, Outcome::Absent)] {
-                    let Reply::Got(report) = world.ask(root, get(number, consistency)) else {
-                        panic!("{what}")
-                    };
-                    let expected = match live >= needs {
-                        true => known,
-                        false => Outcome::Unknown,
-                    };
-                    assert_eq!(report.outcome, expected, "{what}: {report:?}");
-                    let answered = report.replicas_answered as usize;
-                    assert!(answered >= needs.min(live), "{what}: {report:?}");
-                }
-            }
+    for (quorums, silent, consistency) in cases() {
+        let what = format!("{quorums:?}, {silent} silent, {consistency:?}");
+        let (mut world, root) = silenced(quorums, silent);
+        let (live, needs) = (
+            quorums.0 - silent,
+            needed(consistency, quorums.2, quorums.0),
+        );
+        let mut others = 2..;
+        let free = others.find(|number| world.root_of(key(*number)) == root);
+        let free = free.expect("a key of the same root");
+        for (number, known) in [(1, Outcome::Found), (free, Outcome::Absent)] {
+            let Reply::Got(report) = world.ask(root, get(number, consistency)) else {
+                panic!("{what}")
+            };
+            let expected = match live >= needs {
+                true => known,
+                false => Outcome::Unknown,
+            };
+            assert_eq!(report.outcome, expected, "{what}: {report:?}");
+            let answered = report.replicas_answered as usize;
+            assert!(answered >= needs.min(live), "{what}: {report:?}");
         }
     }
 }
