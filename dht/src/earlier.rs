@@ -19,7 +19,7 @@
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
 use crate::arcs::{intersect, subtract_from};
-use crate::message::{Claim, Retire};
+use crate::message::{Claim, Retire, Retired};
 use crate::ranges::valid_s;
 use crate::tenure::DEAF_FOR;
 use crate::view::View;
@@ -37,14 +37,19 @@ const MAX_CLAIMS: usize = 8;
 /// An earlier view of a part of an arc.
 #[derive(Clone, Debug)]
 pub(crate) struct Earlier {
-    view: u64,
-    arc: Arc,
+    pub(crate) view: u64,
+    pub(crate) arc: Arc,
     /// Members that may be full copies under it.
     copies: SmallVec<[Contact; 3]>,
     /// Those that testify under it no more.
     silent: SmallVec<[Id; 3]>,
     /// How many of them must not.
     needed: usize,
+    /// Those that know that it is over for good.
+    told: SmallVec<[Id; 3]>,
+    /// When the others are told again, and how often they were.
+    pub(crate) next_at: Time,
+    pub(crate) tries: u32,
     /// When all copies have expired.
     until: Time,
 }
@@ -64,11 +69,14 @@ impl Earlier {
             copies,
             silent: SmallVec::new(),
             needed,
+            told: SmallVec::new(),
+            next_at: Time::ZERO,
+            tries: 0,
             until,
         })
     }
 
-    fn is_over(&self, now: Time) -> bool {
+    pub(crate) fn is_over(&self, now: Time) -> bool {
         self.silent.len() >= self.needed || now >= self.until
     }
 
@@ -87,7 +95,36 @@ impl Earlier {
         let view = self.view;
         let open = |peer: &&Contact| !self.silent.contains(&peer.id);
         let open = self.copies.iter().filter(open);
-        open.map(move |peer| (*peer, Retire { req, key, view }))
+        open.map(move |peer| {
+            let question = Retire {
+                req,
+                key,
+                view,
+                for_good: false,
+            };
+            (*peer, question)
+        })
+    }
+
+    /// What to tell those that have not heard that it is over for good.
+    pub(crate) fn farewells(&self) -> impl Iterator<Item = (Contact, Retire)> {
+        let untold = |(peer, _): &(Contact, Retire)| !self.told.contains(&peer.id);
+        let for_good = |(peer, asked): (Contact, Retire)| {
+            let for_good = true;
+            (peer, Retire { for_good, ..asked })
+        };
+        let open = self.questions(0, self.arc.to);
+        open.filter(untold).map(for_good)
+    }
+
+    /// A copy testifies no more for good; whether it promises that it has to nobody before.
+    fn note_farewell(&mut self, copy: Id, is_promise: bool) {
+        if self.copies.iter().any(|peer| peer.id == copy) && !self.told.contains(&copy) {
+            self.told.push(copy);
+        }
+        if is_promise {
+            self.note(copy);
+        }
     }
 
     /// How many promises are missing.
@@ -196,56 +233,47 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.post_retire(cx, questions);
     }
 
-    fn post_retire(&mut self, cx: &mut Cx<'_, Self>, questions: Vec<(Contact, Retire)>) {
+    pub(crate) fn post_retire(&mut self, cx: &mut Cx<'_, Self>, questions: Vec<(Contact, Retire)>) {
         for (peer, question) in questions {
             self.post(cx, peer, StoreMessage::Retire(question));
         }
     }
 
-    /// A root has a new view, and asks to count no more under the old one.
+    /// A root has a new view, or none, and asks to count no more under the old one.
     pub(crate) fn retire_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, asked: Retire) {
-        let Retire { req, key, view } = asked;
-        let claimed = self.own_claim(key);
-        let claimed = claimed.or_else(|| self.covers.claimed(from.id, view, key));
+        let claimed = self.own_claim(asked.key);
+        let claimed = claimed.or_else(|| self.covers.claimed(from.id, asked.view, asked.key));
         // One that knows nothing of this root may have forgotten what it said to others.
-        if claimed.is_none() && !self.covers.retire(from.id, view) {
+        let retires = claimed.is_none() || asked.for_good;
+        if retires && !self.covers.retire(from.id, asked.view) {
             return;
         }
-        let answer = StoreMessage::Retired {
-            req,
-            key,
-            view,
-            claimed,
-        };
-        self.post(cx, from, answer);
+        let answer = Retired { asked, claimed };
+        self.post(cx, from, StoreMessage::Retired(answer));
     }
 
     /// A copy under an earlier view has promised, or somebody has claimed the key.
-    pub(crate) fn retired(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        from: Contact,
-        (req, key, view_id): (u64, Id, u64),
-        claimed: Option<Claim>,
-    ) {
-        let now = cx.now;
-        let Some(view) = self.views.iter_mut().find(|view| view.arc.contains(key)) else {
-            return;
-        };
-        let mut asked = view.earlier.iter_mut().filter(|it| {
+    pub(crate) fn retired(&mut self, cx: &mut Cx<'_, Self>, from: Contact, answer: Retired) {
+        let Retired { asked, claimed } = answer;
+        let (req, key, now) = (asked.req, asked.key, cx.now);
+        let view = self.views.iter_mut().find(|view| view.arc.contains(key));
+        let known = view.map_or(&mut self.homeless, |view| &mut view.earlier);
+        let concerned = known.iter_mut().filter(|it| {
             let is_asked = it.copies.iter().any(|peer| peer.id == from.id);
-            it.view == view_id && is_asked && it.counts_for(key, now)
+            it.view == asked.view && is_asked && it.counts_for(key, now)
         });
-        let Some(earlier) = asked.next() else {
+        if asked.for_good {
+            concerned.for_each(|it| it.note_farewell(from.id, claimed.is_none()));
             return;
-        };
+        }
+        let mut concerned = concerned.peekable();
+        if concerned.peek().is_none() {
+            return;
+        }
         if let Some(claim) = claimed {
             return self.deposed(cx, key, claim);
         }
-        earlier.note(from.id);
-        for earlier in asked {
-            earlier.note(from.id);
-        }
+        concerned.for_each(|it| it.note(from.id));
         if self.deciding.contains_key(&req) {
             self.decide_if_known(cx, req);
         } else if self.coordinated.contains_key(&req) {

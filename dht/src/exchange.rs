@@ -189,6 +189,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         if self.covers.complete(from.id, done, cx.now) {
             self.strays_changed(cx);
+            self.farewells_soon(cx);
         }
         self.vouch(cx, done.arc);
     }

@@ -32,6 +32,7 @@ mod drift;
 mod durable;
 mod earlier;
 mod exchange;
+mod farewell;
 mod fingerprint;
 mod former;
 mod full;
@@ -81,8 +82,8 @@ pub use message::{
     ArcNews, Body, Claim, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence,
     Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, Missing,
     PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
-    RenewResult, Renewal, Replicate, Retire, Seen, Standing, StoreMessage, SyncAsk, SyncCollect,
-    SyncDone, SyncTold, Wanted, Write, WriteResult,
+    RenewResult, Renewal, Replicate, Retire, Retired, Seen, Standing, StoreMessage, SyncAsk,
+    SyncCollect, SyncDone, SyncTold, Wanted, Write, WriteResult,
 };
 pub use op::MAX_OPERATIONS;
 pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};

@@ -116,6 +116,8 @@ pub(crate) enum Due {
     Strays,
     /// To tell the root of a part that this node was its root.
     Notice,
+    /// To tell copies under earlier views that they are over.
+    Retire,
     /// Records that have ended.
     Sweep,
     /// Leases to renew.
@@ -285,12 +287,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 found,
             } => self.confirmed(cx, from, req, standing, found),
             StoreMessage::Retire(asked) => self.retire_asked(cx, from, asked),
-            StoreMessage::Retired {
-                req,
-                key,
-                view,
-                claimed,
-            } => self.retired(cx, from, (req, key, view), claimed),
+            StoreMessage::Retired(answer) => self.retired(cx, from, answer),
             StoreMessage::Tenure { arc } => self.tenure_told(cx, from, arc),
             StoreMessage::Repair { key } => self.repair_asked(cx, from, key),
             StoreMessage::RenewMany(asked) => self.renew_asked(cx, from, asked),
@@ -310,6 +307,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Due::Sync => self.sync_due(cx),
                 Due::Strays => self.strays_due(cx),
                 Due::Notice => self.notice_due(cx),
+                Due::Retire => self.retire_due(cx),
                 Due::Sweep => self.sweep_due(cx),
                 Due::Leases => self.leases_due(cx),
                 Due::Renewals(number) => self.renewals_due(cx, number),

@@ -11,7 +11,7 @@ mod renew;
 mod standing;
 
 use bytes::Bytes;
-pub use confirm::{Claim, Confirm, Confirmation, Retire};
+pub use confirm::{Claim, Confirm, Confirmation, Retire, Retired};
 pub use index::{EntriesSeen, EntrySeen, Filter, IndexItem, IndexMany, IndexResult};
 use overlay::lookup::RoutingMessage;
 use overlay::{Arc, Condition, Consistency, Hlc, Id, Item, Slot, Version, WallMs};
@@ -139,16 +139,7 @@ pub enum StoreMessage {
     /// Root to a copy under an earlier view: testify under that no more.
     Retire(Retire),
     /// The answer.
-    Retired {
-        /// Which question.
-        req: u64,
-        /// About which key.
-        key: Id,
-        /// The earlier view.
-        view: u64,
-        /// Who has claimed the key before; none when the copy does what it was asked to.
-        claimed: Option<Claim>,
-    },
+    Retired(Retired),
     /// Former root to the present one: I was the root of this until now, and nobody has asked me.
     Tenure {
         /// Which keys.

@@ -356,6 +356,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if walk.quorum > 0 {
             self.ask_member_to_retire(cx, at);
         }
+        if self.views.get(at.0).is_some_and(View::is_settled) {
+            self.farewells_soon(cx);
+        }
         if !walk.passed_over {
             self.vouch_as(cx, arc, &walk.collected);
         }

@@ -19,10 +19,21 @@ pub struct Confirm {
 pub struct Retire {
     /// The root's number.
     pub req: u64,
-    /// The key about which it has to decide.
+    /// The key about which it has to decide, or one of the part that is over.
     pub key: Id,
     /// The earlier view.
     pub view: u64,
+    /// Whether another view holds everything, so that the copy is over whoever has claimed the key.
+    pub for_good: bool,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// What was asked.
+    pub asked: Retire,
+    /// Who has claimed the key before: then this is no promise to have testified to nobody.
+    pub claimed: Option<Claim>,
 }
 
 /// What a replica is to a root that asks.

@@ -44,8 +44,9 @@ pub struct LookupConfig {
     pub replicas: usize,
     /// How often the origin starts over before it gives up. Default 6.
     pub attempts: u32,
-    /// How long the origin waits for the answer of its first attempt; doubled for each further
-    /// one up to four times. Default 3 s.
+    /// How long the origin waits for the answer of its first attempt, and of its second, since a
+    /// lost answer says nothing about the network; doubled for each further one up to four times.
+    /// Default 3 s.
     pub attempt_timeout: Duration,
     /// How long a hop that was silent is not asked again. Zero: every lookup finds out for itself.
     /// Default 5 s.

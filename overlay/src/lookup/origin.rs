@@ -78,7 +78,7 @@ impl<R: KeyRouter> Routing<R> {
         let span = self
             .config
             .attempt_timeout
-            .times(1 << (origin.attempts - 1).min(2));
+            .times(1 << origin.attempts.saturating_sub(2).min(2));
         self.deadlines.set(Due::Lookup(lookup), cx.now + span);
         self.set_out(cx, lookup);
     }

@@ -1,12 +1,12 @@
 //! In calm, a read sees the newest acknowledged write, and versions grow in real time.
 //!
 //! R + W > N promises this while the replica set is stable; while nodes come and go, an older
-//! version may be seen for a while.
+//! version may be seen for a while. Who asks for the word of one replica is promised nothing.
 
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
-use overlay::{Reply, Version};
+use overlay::{Consistency, Reply, Version};
 
 /// Judges what began and ended in calm.
 pub(super) struct NewestInCalm;
@@ -25,7 +25,9 @@ impl Check for NewestInCalm {
         let (Some(key), Some((_, reply))) = (operation.key(), &operation.answer) else {
             return Ok(());
         };
-        if !weather.is_calm_since(operation.began) {
+        let is_of_one =
+            matches!(reply, Reply::Got(_)) && operation.consistency() == Consistency::One;
+        if is_of_one || !weather.is_calm_since(operation.began) {
             return Ok(());
         }
         let version: Version = match reply {

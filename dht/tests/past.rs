@@ -1,0 +1,86 @@
+//! Copies that are left from an earlier time: when all who know better die at once, they prove
+//! nothing of what was acknowledged since.
+
+mod common;
+
+use common::{World, contact, key};
+use overlay::{Duration, Id, Outcome};
+
+/// The number of a node that no world has yet, and whose id lies between two.
+fn newcomer_between(world: &World, from: Id, to: Id) -> u64 {
+    let mut numbers = 100..20_000;
+    let fits = |number: &u64| {
+        let id = contact(*number).id;
+        from.distance_to(id) < from.distance_to(to) && !world.ids().contains(&id)
+    };
+    numbers.find(fits).expect("some id lies between two others")
+}
+
+/// Newcomers join where `places` names two ids each, and become replicas of the key; what is put
+/// then is acknowledged by all of them. Then they die, and whoever was a replica before is asked.
+fn outcome_after_all_died(world: &mut World, places: &[(Id, Id)], pause: Duration) -> Outcome {
+    let wanted = key(1);
+    let before = world.replicas_of(wanted);
+    for (from, to) in places {
+        let number = newcomer_between(world, *from, *to);
+        world.join(number);
+        world.run_for(pause);
+    }
+    world.run_for(Duration::from_secs(20));
+    let now = world.replicas_of(wanted);
+    let written = world.put(now[0], wanted, b"since then");
+    let all = world.config.write_quorum;
+    assert!(written.replicas_durable as usize >= all, "{written:?}");
+    now.iter().for_each(|node| world.kill(*node));
+    now.iter().for_each(|node| world.bury(*node));
+    world.run_for(Duration::from_secs(30));
+    let root = world.root_of(wanted);
+    assert!(before.contains(&root), "a copy of the past is the root");
+    world.get(root, wanted).outcome
+}
+
+/// A settled network in which all W replicas must acknowledge a write.
+fn network(seed: u64, write_quorum: usize) -> World {
+    let mut world = World::new(seed);
+    world.config.write_quorum = write_quorum;
+    (0..8).for_each(|number| {
+        world.join(number);
+    });
+    world.run_for(Duration::from_secs(15));
+    world
+}
+
+#[test]
+fn a_copy_of_a_former_root_is_over_once_another_root_holds_everything() {
+    for seed in 0..10 {
+        let mut world = network(seed, 3);
+        let root = world.root_of(key(1));
+        let places = [(key(1), root)];
+        let outcome = outcome_after_all_died(&mut world, &places, Duration(0));
+        assert_eq!(outcome, Outcome::Unknown, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_copy_is_over_once_its_root_has_others() {
+    for seed in 0..10 {
+        let mut world = network(seed, 3);
+        let before = world.replicas_of(key(1));
+        let places = [(before[0], before[1])];
+        let outcome = outcome_after_all_died(&mut world, &places, Duration(0));
+        assert_eq!(outcome, Outcome::Unknown, "seed {seed}");
+    }
+}
+
+#[test]
+fn two_copies_of_the_past_prove_as_little_as_one() {
+    for seed in 0..10 {
+        let mut world = network(seed, 2);
+        let root = world.root_of(key(1));
+        let first = contact(newcomer_between(&world, key(1), root)).id;
+        // Both come before the first is settled, so that two old copies are left of one view.
+        let places = [(key(1), root), (first, root)];
+        let outcome = outcome_after_all_died(&mut world, &places, Duration(0));
+        assert_eq!(outcome, Outcome::Unknown, "seed {seed}");
+    }
+}
