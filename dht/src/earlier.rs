@@ -150,6 +150,18 @@ impl View {
         is_news
     }
 
+    /// Takes over what is known of claims from the view of a part before: each once, for an arc may be
+    /// put together from several and divided again, time after time.
+    pub(crate) fn inherit_claims(&mut self, before: &Self, now: Time) {
+        for (claim, since) in &before.claims {
+            let is_known = self.claims.iter().any(|(known, _)| known == claim);
+            let has_room = self.claims.len() < MAX_CLAIMS;
+            if !is_known && has_room && now.since(*since) < DEAF_FOR {
+                self.claims.push((*claim, *since));
+            }
+        }
+    }
+
     /// How many promises of copies under earlier views this root lacks to decide about a key.
     pub(crate) fn promises_missing(&self, key: Id, now: Time) -> usize {
         let open = self.earlier.iter().filter(|it| it.counts_for(key, now));

@@ -31,7 +31,8 @@
 //! such a write is at or below the horizon, it is older than the grace period, and whoever has it
 //! was apart from this side since then. A root that takes the past for lost (`presume_lost`) does
 //! not have everything: its horizon begins at nothing, and a *bar* keeps it and those after it from
-//! collecting for a grace period. Whoever comes back within that time is believed.
+//! collecting for thirty grace periods: whoever comes back within that time is believed, and what
+//! the others, who may only have been cut off, acknowledged meanwhile is kept.
 //!
 //! **After a restart** a node does not testify: it may have missed what was written since. What it
 //! testified before that is on its disk (`vouched`).

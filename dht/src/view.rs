@@ -15,6 +15,12 @@ use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WallMs};
 /// Most pieces of evidence taken from one peer.
 pub(crate) const MAX_EVIDENCE: usize = 64;
 
+/// For how many grace periods a root that has taken the past for lost collects nothing, so that its
+/// word makes nobody drop anything: a month by default. Those it took for lost may live in another
+/// part of a split network, and have acknowledged writes of which it knows nothing. Beyond a month
+/// the space that tombstones take is worth more than that possibility.
+const GRACES_BARRED: u64 = 30;
+
 /// An arc at its root, with one set of replicas.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -77,8 +83,8 @@ pub(crate) struct Proving {
     rivals: Vec<Id>,
     now: Time,
     presume_lost: Duration,
-    /// When a grace period that begins now ends.
-    grace_ends: WallMs,
+    /// Until when nothing may be collected where the past is taken for lost now.
+    bar: WallMs,
 }
 
 impl View {
@@ -162,7 +168,7 @@ impl View {
             me,
             now,
             presume_lost,
-            grace_ends,
+            bar,
             ..
         } = *proving;
         // A rival that is alive is heard first.
@@ -194,7 +200,7 @@ impl View {
         for Unproven { arc, since } in &self.unproven {
             if all_compared && now.since(*since) >= presume_lost {
                 // What is taken for lost may still come back, and must then be believed.
-                let (upto, bar) = (overlay::Hlc::default(), grace_ends);
+                let upto = overlay::Hlc::default();
                 proven.push((*arc, Horizon { upto, bar }));
                 continue;
             }
@@ -221,7 +227,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             rivals: self.tenures.rivals().map(|rival| rival.id).collect(),
             now: cx.now,
             presume_lost: self.config.presume_lost,
-            grace_ends: cx.wall.plus_secs(self.config.tombstone_grace_s),
+            bar: cx
+                .wall
+                .plus_secs(self.config.tombstone_grace_s.saturating_mul(GRACES_BARRED)),
         }
     }
 
@@ -353,7 +361,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let shares = |old: &&View| !intersect(old.arc, arc).is_empty();
         for old in before.iter().filter(shares) {
-            view.claims.extend_from_slice(&old.claims);
+            view.inherit_claims(old, cx.now);
         }
         self.call_rivals(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {

@@ -1,12 +1,13 @@
 //! In calm a read knows: "unknown" is not said while every replica set is complete, nobody comes or
 //! goes, and no more messages are lost or late than always. Not judged is a read that asks for the
 //! word of all replicas, since one of them may be behind for a moment, nor one whose lookup found no
-//! replica to ask.
+//! replica to ask, nor one of a client that has seen a write which was never acknowledged: the only
+//! node that had it may have lost its disk.
 
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
-use overlay::{Consistency, Reply};
+use overlay::{Consistency, Reply, Request};
 
 /// Judges reads that do not know.
 pub(super) struct KnownInCalm;
@@ -18,7 +19,7 @@ impl Check for KnownInCalm {
 
     fn answered(
         &mut self,
-        _history: &History,
+        history: &History,
         operation: &Operation,
         weather: &Weather,
     ) -> Result<(), String> {
@@ -31,9 +32,24 @@ impl Check for KnownInCalm {
             || !operation.is_unknown()
             || operation.consistency() == Consistency::All
             || !weather.is_quiet_since(operation.began)
+            || saw_unacknowledged(history, operation)
         {
             return Ok(());
         }
         Err(operation.describe())
     }
+}
+
+/// Whether the client has seen a version of which nobody was told that it is durable.
+fn saw_unacknowledged(history: &History, operation: &Operation) -> bool {
+    let Request::Get {
+        key,
+        at_least: Some(seen),
+        ..
+    } = &operation.request
+    else {
+        return false;
+    };
+    let mut writes = history.on(*key).filter_map(Operation::acknowledged);
+    !writes.any(|done| done.version == *seen)
 }
