@@ -89,4 +89,5 @@ pub use op::MAX_OPERATIONS;
 pub use overlay::{Counts, Found, MemoryStore, Meta, Store, StoreFull, each_stretch};
 #[cfg(feature = "planted-bugs")]
 pub use planted::PlantedBug;
+pub use reading::OLDER_THAN_SEEN;
 pub use repair::CAUGHT_UP_WITHIN;

@@ -7,6 +7,9 @@ use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+/// How the reason ends why a read does not know, when it is for this.
+pub const OLDER_THAN_SEEN: &str = "; what they have is older than the version that was seen before";
+
 /// A read at its origin.
 #[derive(Debug)]
 pub(crate) struct ReadWork {
@@ -158,7 +161,7 @@ impl ReadWork {
     /// Where the read stands, for a person.
     pub(crate) fn progress(&self) -> String {
         let seen = if self.is_behind() {
-            "; what they have is older than the version that was seen before"
+            OLDER_THAN_SEEN
         } else if self.value.is_some() || !self.holders.is_empty() {
             "; some replica has a version, too few confirm it"
         } else {

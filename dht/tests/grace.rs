@@ -4,7 +4,7 @@
 mod common;
 
 use common::{World, contact, delete, key, put};
-use overlay::{Duration, Id, Outcome, Reply};
+use overlay::{Contact, Duration, Id, Outcome, Reply};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
@@ -202,6 +202,51 @@ fn an_old_tombstone_that_comes_back_protects_nothing() {
         world.run_for(Duration::from_secs(90));
         let held: usize = (0..KEYS).map(|at| world.holding(key(at)).len()).sum();
         assert_eq!(held, 0, "seed {seed}");
+    }
+}
+
+/// Lets one node believe that it is the only one left, and the others that it is dead.
+fn set_alone(world: &mut World, lone: Contact) -> Vec<Contact> {
+    let others: Vec<Contact> = world.oracle.borrow().members().collect();
+    let others: Vec<Contact> = others.into_iter().filter(|peer| *peer != lone).collect();
+    let mut oracle = world.oracle.borrow_mut();
+    others.iter().for_each(|peer| oracle.remove(peer.id));
+    oracle.freeze(lone.id);
+    oracle.remove(lone.id);
+    others.iter().for_each(|peer| oracle.add(*peer));
+    drop(oracle);
+    world.cut = others.iter().map(|peer| (lone.id, peer.id)).collect();
+    world.touch_all();
+    others
+}
+
+/// One node is cut off, alone, for several grace periods: it takes the others for lost, and collects
+/// what is deleted through it. What the others acknowledged meanwhile is there when it is back.
+#[test]
+fn what_was_acknowledged_without_a_node_is_not_dropped_for_its_word() {
+    for seed in 0..20 {
+        let mut world = world(seed, 6);
+        let lone = contact(seed % 6);
+        let others = set_alone(&mut world, lone);
+        world.run_for(Duration::from_secs(90));
+        for at in 0..KEYS {
+            world.put(others[at as usize % 5].id, key(at), b"without it");
+        }
+        for at in KEYS..2 * KEYS {
+            world.put(lone.id, key(at), b"alone");
+            assert!(delete_key(&mut world, lone.id, at), "seed {seed}");
+        }
+        world.run_for(Duration::from_secs(3 * GRACE_S));
+        world.cut.clear();
+        let mut oracle = world.oracle.borrow_mut();
+        oracle.thaw(lone.id);
+        oracle.add(lone);
+        drop(oracle);
+        world.touch_all();
+        world.run_for(Duration::from_secs(60));
+        for at in 0..KEYS {
+            world.expect(others[0].id, key(at), b"without it");
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
+use dht::OLDER_THAN_SEEN;
 use overlay::{Consistency, Reply, Request};
 
 /// Judges reads that do not know.
@@ -32,7 +33,7 @@ impl Check for KnownInCalm {
             || !operation.is_unknown()
             || operation.consistency() == Consistency::All
             || !weather.is_quiet_since(operation.began)
-            || saw_unacknowledged(history, operation)
+            || lacks_what_was_unacknowledged(history, operation)
         {
             return Ok(());
         }
@@ -40,8 +41,9 @@ impl Check for KnownInCalm {
     }
 }
 
-/// Whether the client has seen a version of which nobody was told that it is durable.
-fn saw_unacknowledged(history: &History, operation: &Operation) -> bool {
+/// Whether the replicas lack a version that the client has seen, and of which nobody was told that it
+/// is durable.
+fn lacks_what_was_unacknowledged(history: &History, operation: &Operation) -> bool {
     let Request::Get {
         key,
         at_least: Some(seen),
@@ -50,6 +52,13 @@ fn saw_unacknowledged(history: &History, operation: &Operation) -> bool {
     else {
         return false;
     };
+    let is_behind = match &operation.answer {
+        Some((_, Reply::Got(report))) => {
+            let reason = report.reason.as_deref();
+            reason.is_some_and(|reason| reason.ends_with(OLDER_THAN_SEEN))
+        }
+        _ => false,
+    };
     let mut writes = history.on(*key).filter_map(Operation::acknowledged);
-    !writes.any(|done| done.version == *seen)
+    is_behind && !writes.any(|done| done.version == *seen)
 }
