@@ -60,6 +60,12 @@ pub(crate) fn subtract_from(arcs: &[Arc], hole: Arc) -> Vec<Arc> {
     arcs.iter().flat_map(|arc| subtract(*arc, hole)).collect()
 }
 
+/// What of `arcs` is in none of `holes`.
+pub(crate) fn subtract_all(arcs: Vec<Arc>, holes: impl IntoIterator<Item = Arc>) -> Vec<Arc> {
+    let cut = |left: Vec<Arc>, hole| subtract_from(&left, hole);
+    holes.into_iter().fold(arcs, cut)
+}
+
 /// What two arcs share.
 pub(crate) fn intersect(arc: Arc, other: Arc) -> Arcs {
     if other.is_whole() {

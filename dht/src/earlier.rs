@@ -18,7 +18,7 @@
 //!
 //! A copy that restarts forgets what it has promised, and to whom it has testified.
 
-use crate::arcs::{intersect, subtract_from};
+use crate::arcs::{intersect, subtract_all};
 use crate::message::{Claim, Retire, Retired};
 use crate::ranges::valid_s;
 use crate::tenure::DEAF_FOR;
@@ -34,6 +34,11 @@ const MAX_EARLIER: usize = 64;
 /// Most claims that are kept in mind; a ring that grows together again has one or two.
 const MAX_CLAIMS: usize = 8;
 
+/// The pause before a copy that has not answered is told again that it is over; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest. Most copies answer at once; one that does not is dead, or cut off for long.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
 /// An earlier view of a part of an arc.
 #[derive(Clone, Debug)]
 pub(crate) struct Earlier {
@@ -48,8 +53,8 @@ pub(crate) struct Earlier {
     /// Those that know that it is over for good.
     told: SmallVec<[Id; 3]>,
     /// When the others are told again, and how often they were.
-    pub(crate) next_at: Time,
-    pub(crate) tries: u32,
+    next_at: Time,
+    tries: u32,
     /// When all copies have expired.
     until: Time,
 }
@@ -76,7 +81,7 @@ impl Earlier {
         })
     }
 
-    pub(crate) fn is_over(&self, now: Time) -> bool {
+    fn is_over(&self, now: Time) -> bool {
         self.silent.len() >= self.needed || now >= self.until
     }
 
@@ -91,35 +96,47 @@ impl Earlier {
     }
 
     /// What to ask those that have not promised.
-    fn questions(&self, req: u64, key: Id) -> impl Iterator<Item = (Contact, Retire)> {
+    fn questions(
+        &self,
+        req: u64,
+        key: Id,
+        for_good: bool,
+    ) -> impl Iterator<Item = (Contact, Retire)> {
         let view = self.view;
         let open = |peer: &&Contact| !self.silent.contains(&peer.id);
+        let question = Retire {
+            req,
+            key,
+            view,
+            for_good,
+        };
         let open = self.copies.iter().filter(open);
-        open.map(move |peer| {
-            let question = Retire {
-                req,
-                key,
-                view,
-                for_good: false,
-            };
-            (*peer, question)
-        })
+        open.map(move |peer| (*peer, question))
     }
 
     /// What to tell those that have not heard that it is over for good.
-    pub(crate) fn farewells(&self) -> impl Iterator<Item = (Contact, Retire)> {
+    fn farewells(&self) -> impl Iterator<Item = (Contact, Retire)> {
         let untold = |(peer, _): &(Contact, Retire)| !self.told.contains(&peer.id);
-        let for_good = |(peer, asked): (Contact, Retire)| {
-            let for_good = true;
-            (peer, Retire { for_good, ..asked })
-        };
-        let open = self.questions(0, self.arc.to);
-        open.filter(untold).map(for_good)
+        self.questions(0, self.arc.to, true).filter(untold)
+    }
+
+    /// When its copies are told next that it is over for good; none when they need not be.
+    pub(crate) fn farewell_at(&self, now: Time) -> Option<Time> {
+        let is_open = !self.is_over(now) && self.farewells().next().is_some();
+        is_open.then_some(self.next_at)
+    }
+
+    /// What to tell them now, until the pause is over.
+    pub(crate) fn say_farewell(&mut self, now: Time) -> Vec<(Contact, Retire)> {
+        let pause = FIRST_PAUSE.times(1 << self.tries.min(5)).min(MAX_PAUSE);
+        self.next_at = now + pause;
+        self.tries += 1;
+        self.farewells().collect()
     }
 
     /// A copy testifies no more for good; whether it promises that it has to nobody before.
     fn note_farewell(&mut self, copy: Id, is_promise: bool) {
-        if self.copies.iter().any(|peer| peer.id == copy) && !self.told.contains(&copy) {
+        if !self.told.contains(&copy) {
             self.told.push(copy);
         }
         if is_promise {
@@ -139,11 +156,10 @@ impl View {
     pub(crate) fn note_claim(&mut self, claim: Claim, now: Time) -> bool {
         let recent = |since: Time| now.since(since) < DEAF_FOR;
         self.claims.retain(|(_, since)| recent(*since));
-        let mut news = intersect(self.arc, claim.arc).to_vec();
-        for (known, _) in self.claims.iter().filter(|(known, _)| known.by == claim.by) {
-            news = subtract_from(&news, known.arc);
-        }
-        let is_news = !news.is_empty();
+        let shared = intersect(self.arc, claim.arc).to_vec();
+        let known = self.claims.iter().map(|(known, _)| known);
+        let known = known.filter(|known| known.by == claim.by);
+        let is_news = !subtract_all(shared, known.map(|known| known.arc)).is_empty();
         if is_news && self.claims.len() < MAX_CLAIMS {
             self.claims.push((claim, now));
         }
@@ -202,10 +218,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let whole = Arc::whole(Id::MAX);
         let mut left = Vec::new();
         for earlier in self.earlier_views(before, whole, now) {
-            let mut parts = vec![earlier.arc];
-            for view in &self.views {
-                parts = subtract_from(&parts, view.arc);
-            }
+            let parts = subtract_all(vec![earlier.arc], self.views.iter().map(|view| view.arc));
             left.extend(parts.into_iter().map(|arc| Earlier {
                 arc,
                 ..earlier.clone()
@@ -229,7 +242,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let open = view.earlier.iter();
         let open = open.filter(|it| it.counts_for(key, cx.now));
-        let questions = open.flat_map(|it| it.questions(req, key)).collect();
+        let questions = open.flat_map(|it| it.questions(req, key, false)).collect();
         self.post_retire(cx, questions);
     }
 
@@ -240,7 +253,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let copy = member.contact.id;
         let open = view.earlier.iter().filter(|it| !it.is_over(cx.now));
-        let questions = open.flat_map(|it| it.questions(0, it.arc.to));
+        let questions = open.flat_map(|it| it.questions(0, it.arc.to, false));
         let questions = questions.filter(|(peer, _)| peer.id == copy).collect();
         self.post_retire(cx, questions);
     }
@@ -291,5 +304,45 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         } else if self.coordinated.contains_key(&req) {
             self.answer_if_safe(cx, req);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arcs::arc_of;
+
+    fn view(claims: &[(Claim, Time)]) -> View {
+        View {
+            id: 1,
+            arc: arc_of(0, 100),
+            replicas: Vec::new(),
+            mark: 0,
+            members: Vec::new(),
+            called_witnesses: false,
+            unproven: Vec::new(),
+            own_evidence: Vec::new(),
+            earlier: Vec::new(),
+            claims: claims.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_view_takes_over_each_recent_claim_once() {
+        let claim = |by: u64| Claim {
+            by: Id::from_u64(by),
+            arc: arc_of(0, 50),
+        };
+        let now = Time::ZERO + DEAF_FOR.times(2);
+        let old = (claim(1), now - DEAF_FOR);
+        let many: Vec<(Claim, Time)> = (2..40).map(|by| (claim(by), now)).collect();
+        let (left, right) = (view(&[old, many[0]]), view(&many));
+        let mut both = view(&[]);
+        both.inherit_claims(&left, now);
+        assert_eq!(both.claims, [many[0]]);
+        both.inherit_claims(&left, now);
+        assert_eq!(both.claims, [many[0]]);
+        both.inherit_claims(&right, now);
+        assert_eq!(both.claims, many[..MAX_CLAIMS]);
     }
 }

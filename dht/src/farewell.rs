@@ -10,18 +10,12 @@
 //!
 //! What is left: a root that dies before, and all who know its later views with it, within seconds.
 
-use crate::arcs::subtract_from;
+use crate::arcs::subtract_all;
 use crate::earlier::Earlier;
 use crate::machine::Due;
-use crate::view::View;
 use crate::{Dht, Store};
-use overlay::{Arc, Cx, Duration, KeyRouter};
+use overlay::{Arc, Cx, KeyRouter, Time};
 use std::collections::BTreeSet;
-
-/// The pause before a copy that has not answered is told again; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest. Most copies answer at once; one that does not is dead, or cut off for long.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Some view is settled, or somebody else holds everything of an arc: copies may be over.
@@ -37,20 +31,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let now = cx.now;
         let needed = self.views_still_needed(cx);
         let of_views = self.views.iter_mut().flat_map(|view| &mut view.earlier);
+        let all = of_views.chain(&mut self.homeless);
         let mut questions = Vec::new();
-        let mut next = None;
-        for earlier in of_views.chain(&mut self.homeless) {
-            let is_open = !earlier.is_over(now) && earlier.farewells().next().is_some();
-            if !is_open || needed.contains(&earlier.view) {
-                continue;
+        let mut next: Option<Time> = None;
+        for earlier in all.filter(|it| !needed.contains(&it.view)) {
+            if earlier.farewell_at(now).is_some_and(|at| at <= now) {
+                questions.extend(earlier.say_farewell(now));
             }
-            if earlier.next_at <= now {
-                questions.extend(earlier.farewells());
-                let pause = FIRST_PAUSE.times(1 << earlier.tries.min(5)).min(MAX_PAUSE);
-                earlier.next_at = now + pause;
-                earlier.tries += 1;
-            }
-            next = Some(next.map_or(earlier.next_at, |at: overlay::Time| at.min(earlier.next_at)));
+            next = next.into_iter().chain(earlier.farewell_at(now)).min();
         }
         self.post_retire(cx, questions);
         if let Some(at) = next {
@@ -63,15 +51,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     fn views_still_needed(&self, cx: &Cx<'_, Self>) -> BTreeSet<u64> {
         let held: Vec<Arc> = self.covers.testified(cx.now).collect();
         let unsettled = self.views.iter().filter(|view| !view.is_settled());
-        let waiting = unsettled.flat_map(|view: &View| &view.earlier);
-        let lost = |earlier: &&Earlier| {
-            let mut left = vec![earlier.arc];
-            for arc in &held {
-                left = subtract_from(&left, *arc);
-            }
-            !left.is_empty()
-        };
-        let lost = self.homeless.iter().filter(lost);
+        let waiting = unsettled.flat_map(|view| &view.earlier);
+        let is_lost = |it: &&Earlier| !subtract_all(vec![it.arc], held.iter().copied()).is_empty();
+        let lost = self.homeless.iter().filter(is_lost);
         waiting.chain(lost).map(|earlier| earlier.view).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! What a node still knows of arcs that it was the root of.
 
-use crate::arcs::{intersect, subtract_from};
+use crate::arcs::{intersect, subtract_all, subtract_from};
 use crate::message::{Evidence, Proof};
 use crate::tenure::Notice;
 use crate::view::MAX_EVIDENCE;
@@ -78,17 +78,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // What is ours again is no longer former.
         let mut kept = Vec::new();
         for former in self.former.drain(..) {
-            let mut left = vec![former.arc];
-            for view in &self.views {
-                left = subtract_from(&left, view.arc);
-            }
+            let left = subtract_all(vec![former.arc], self.views.iter().map(|view| view.arc));
             kept.extend(left.into_iter().map(|arc| Former { arc, ..former }));
         }
         for arc in held {
-            let mut lost = vec![*arc];
-            for present in &self.views {
-                lost = subtract_from(&lost, present.arc);
-            }
+            let lost = subtract_all(vec![*arc], self.views.iter().map(|view| view.arc));
             let mut unproven = lost.clone();
             for part in proven {
                 unproven = subtract_from(&unproven, *part);

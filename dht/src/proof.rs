@@ -8,7 +8,7 @@
 //! knew are gone, the part stays unproven, and what nobody has is unknown instead of absent, until
 //! the configured time is over.
 
-use crate::arcs::{intersect, subtract, subtract_from};
+use crate::arcs::{intersect, subtract, subtract_all, subtract_from};
 use crate::message::{Evidence, Proof};
 use overlay::{Arc, Id};
 use smallvec::SmallVec;
@@ -48,9 +48,8 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
             .into_iter()
             .filter(|(witness, _)| *witness != root)
             .collect();
-        for proven in held_by(&arcs, usize::from(quorum.max(1)), &parts) {
-            parts = subtract_from(&parts, proven);
-        }
+        let proven = held_by(&arcs, usize::from(quorum.max(1)), &parts);
+        parts = subtract_all(parts, proven);
     }
     parts
 }
@@ -151,9 +150,7 @@ fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Ar
                     through: through.clone(),
                 }));
             }
-            for held in here {
-                left = subtract_from(&left, held);
-            }
+            left = subtract_all(left, here);
         }
         open.extend(
             found

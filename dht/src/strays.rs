@@ -3,7 +3,7 @@
 //! This is what moves keys after a join, a leave, a partition, or a restart on an old disk. It keeps
 //! the pace that repairs have.
 
-use crate::arcs::subtract_from;
+use crate::arcs::subtract_all;
 use crate::checks::batch_cost;
 use crate::machine::Due;
 use crate::message::HandOffResult;
@@ -121,9 +121,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     fn elsewhere(&self) -> Vec<Arc> {
         let mut parts = vec![Arc::whole(Id::MAX)];
         let roots = self.views.iter().map(|view| view.arc);
-        for arc in roots.chain(self.covers.arcs()) {
-            parts = subtract_from(&parts, arc);
-        }
+        parts = subtract_all(parts, roots.chain(self.covers.arcs()));
         parts
     }
 

@@ -8,7 +8,7 @@
 //! So a former root whom nobody has asked for a while says that it was one. The present root takes
 //! what they had in common for unproven, and brings its records together with those of the other.
 
-use crate::arcs::{intersect, subtract_from};
+use crate::arcs::{intersect, subtract_all};
 use crate::former::Former;
 use crate::machine::Due;
 use crate::message::{Evidence, Proof};
@@ -188,10 +188,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             if shared.is_empty() {
                 continue;
             }
-            let mut proven = shared.to_vec();
-            for hole in &view.unproven {
-                proven = subtract_from(&proven, hole.arc);
-            }
+            let holes = view.unproven.iter().map(|hole| hole.arc);
+            let proven = subtract_all(shared.to_vec(), holes);
             if !proven.is_empty() {
                 self.doubt(cx, at, &shared, from.id);
             }
@@ -222,10 +220,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .iter()
             .flat_map(|part| intersect(view.arc, *part))
             .collect();
-        let mut proven = doubted.clone();
-        for hole in &view.unproven {
-            proven = subtract_from(&proven, hole.arc);
-        }
+        let holes = view.unproven.iter().map(|hole| hole.arc);
+        let proven = subtract_all(doubted.clone(), holes);
         // What this root held until then counts, together with the word of the other.
         let proof = Proof::Held {
             complete: true,

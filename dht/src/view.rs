@@ -1,6 +1,6 @@
 //! The arcs of which this node is the root: their replicas, and what is proven about them.
 
-use crate::arcs::{intersect, subtract_from};
+use crate::arcs::{intersect, subtract_all, subtract_from};
 use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
@@ -110,11 +110,7 @@ impl View {
 
     /// The parts in which this root holds everything that was acknowledged.
     pub(crate) fn proven(&self) -> Vec<Arc> {
-        let mut parts = vec![self.arc];
-        for hole in &self.unproven {
-            parts = subtract_from(&parts, hole.arc);
-        }
-        parts
+        subtract_all(vec![self.arc], self.unproven.iter().map(|hole| hole.arc))
     }
 
     /// Whether nobody who was not asked yet could help this root to everything: it has it, or all
@@ -205,10 +201,7 @@ impl View {
                 continue;
             }
             let arcs = unproven_after(me, &[*arc], &testimonies);
-            let mut new = vec![*arc];
-            for open in &arcs {
-                new = subtract_from(&new, *open);
-            }
+            let new = subtract_all(vec![*arc], arcs.iter().copied());
             if !new.is_empty() {
                 let all = testimonies.iter().flat_map(|witness| witness.evidence);
                 proven.extend(Horizons::merge(&new, all));
@@ -304,10 +297,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         part: overlay::OwnedArc,
     ) -> View {
         let overlay::OwnedArc { arc, replicas } = part;
-        let mut unproven = if self.founding { Vec::new() } else { vec![arc] };
-        for known in proven {
-            unproven = subtract_from(&unproven, *known);
-        }
+        let unproven = if self.founding { Vec::new() } else { vec![arc] };
+        let mut unproven = subtract_all(unproven, proven.iter().copied());
         // Time already spent without proof counts on.
         let mut parts = Vec::new();
         for old in before.iter().flat_map(|old| &old.unproven) {
