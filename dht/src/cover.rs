@@ -217,13 +217,14 @@ impl Covers {
         self.list.len() < before
     }
 
-    /// Root and view of which this node has a full copy around a key; of several, the one that
-    /// knows that it has everything, and then the latest.
+    /// Root and view of which this node has a full copy around a key; of several, the latest. A copy
+    /// of a root that did not know whether it had everything is none: when that root is gone, its
+    /// copies would vouch for what it never had.
     pub(crate) fn of(&self, key: Id, now: Time) -> Option<(Id, u64)> {
-        let counts = |cover: &&Cover| cover.full && now < cover.until && cover.arc.contains(key);
-        let copies = || self.list.iter().rev().filter(counts);
-        let whole = copies().find(|cover| cover.quorum > 0);
-        let found = whole.or_else(|| copies().next());
+        let counts = |cover: &&Cover| {
+            cover.full && cover.quorum > 0 && now < cover.until && cover.arc.contains(key)
+        };
+        let found = self.list.iter().rev().find(counts);
         found.map(|cover| (cover.root, cover.view))
     }
 
@@ -326,6 +327,7 @@ mod tests {
             ..done(9, 0, 20)
         };
         covers.complete(other, &unsure, Time::ZERO);
+        assert_eq!(covers.of(Id::from_u64(5), Time::ZERO), None);
         let key = Id::from_u64(15);
         assert_eq!(covers.of(key, Time::ZERO), Some((root, 3)));
         assert_eq!(covers.list.len(), 3);

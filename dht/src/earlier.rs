@@ -50,6 +50,9 @@ pub(crate) struct Earlier {
     silent: SmallVec<[Id; 3]>,
     /// How many of them must not.
     needed: usize,
+    /// Whether decisions wait for that. Not when the root itself doubted the view: its copies may have
+    /// testified to whom it heard of then, and it has proven its arc with that one's word since.
+    is_awaited: bool,
     /// Those that know that it is over for good.
     told: SmallVec<[Id; 3]>,
     /// When the others are told again, and how often they were.
@@ -74,6 +77,7 @@ impl Earlier {
             copies,
             silent: SmallVec::new(),
             needed,
+            is_awaited: true,
             told: SmallVec::new(),
             next_at: Time::ZERO,
             tries: 0,
@@ -87,6 +91,11 @@ impl Earlier {
 
     fn counts_for(&self, key: Id, now: Time) -> bool {
         self.arc.contains(key) && !self.is_over(now)
+    }
+
+    /// Whether a decision about a key waits for promises of its copies.
+    fn holds_up(&self, key: Id, now: Time) -> bool {
+        self.is_awaited && self.counts_for(key, now)
     }
 
     fn note(&mut self, copy: Id) {
@@ -178,19 +187,37 @@ impl View {
         }
     }
 
+    /// The arc stays and is to be proven anew, under another number: what was the view until now
+    /// is an earlier one.
+    pub(crate) fn renumber(&mut self, id: u64, write_quorum: usize, until: Time) {
+        if let Some(ended) = Earlier::of(self, write_quorum, until) {
+            let excess = (self.earlier.len() + 1).saturating_sub(MAX_EARLIER);
+            self.earlier.drain(..excess);
+            self.earlier.push(Earlier {
+                is_awaited: false,
+                ..ended
+            });
+        }
+        self.id = id;
+    }
+
     /// How many promises of copies under earlier views this root lacks to decide about a key.
     pub(crate) fn promises_missing(&self, key: Id, now: Time) -> usize {
-        let open = self.earlier.iter().filter(|it| it.counts_for(key, now));
+        let open = self.earlier.iter().filter(|it| it.holds_up(key, now));
         open.map(Earlier::missing).sum()
     }
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Until when copies under a view that ends now may testify: a copy counts for so long after the
+    /// root has last said so, and that may be late.
+    pub(crate) fn copies_count_until(&self, now: Time) -> Time {
+        now + Duration::from_secs(2 * u64::from(valid_s(&self.config)))
+    }
+
     /// The earlier views of an arc, when those `before` end now.
     pub(crate) fn earlier_views(&self, before: &[View], arc: Arc, now: Time) -> Vec<Earlier> {
-        // A copy counts for that long after the root has last said so, and that may be late.
-        let until = now + Duration::from_secs(2 * u64::from(valid_s(&self.config)));
-        let quorum = self.config.write_quorum;
+        let (quorum, until) = (self.config.write_quorum, self.copies_count_until(now));
         let ended = before
             .iter()
             .filter_map(|view| Earlier::of(view, quorum, until));
@@ -241,7 +268,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         let open = view.earlier.iter();
-        let open = open.filter(|it| it.counts_for(key, cx.now));
+        let open = open.filter(|it| it.holds_up(key, cx.now));
         let questions = open.flat_map(|it| it.questions(req, key, false)).collect();
         self.post_retire(cx, questions);
     }
@@ -252,7 +279,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         let copy = member.contact.id;
-        let open = view.earlier.iter().filter(|it| !it.is_over(cx.now));
+        let earlier = view.earlier.iter();
+        let open = earlier.filter(|it| it.is_awaited && !it.is_over(cx.now));
         let questions = open.flat_map(|it| it.questions(0, it.arc.to, false));
         let questions = questions.filter(|(peer, _)| peer.id == copy).collect();
         self.post_retire(cx, questions);
@@ -311,6 +339,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 mod tests {
     use super::*;
     use crate::arcs::arc_of;
+    use crate::view::Member;
 
     fn view(claims: &[(Claim, Time)]) -> View {
         View {
@@ -344,5 +373,26 @@ mod tests {
         assert_eq!(both.claims, [many[0]]);
         both.inherit_claims(&right, now);
         assert_eq!(both.claims, many[..MAX_CLAIMS]);
+    }
+
+    #[test]
+    fn a_view_that_is_proven_anew_has_copies_under_its_old_number() {
+        let contact = |number: u16| Contact {
+            id: Id::from_u64(number.into()),
+            addr: ([127, 0, 0, 1], number).into(),
+        };
+        let mut view = view(&[]);
+        view.replicas = (1..4).map(contact).collect();
+        view.members = (2..4)
+            .map(|number| Member {
+                covered: true,
+                ..Member::new(contact(number), true, Time::ZERO)
+            })
+            .collect();
+        view.renumber(2, 2, Time::ZERO + DEAF_FOR);
+        let earlier: Vec<u64> = view.earlier.iter().map(|earlier| earlier.view).collect();
+        assert_eq!((view.id, earlier), (2, vec![1]));
+        assert!(view.earlier[0].farewell_at(Time::ZERO).is_some());
+        assert_eq!(view.promises_missing(Id::from_u64(50), Time::ZERO), 0);
     }
 }

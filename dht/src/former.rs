@@ -52,6 +52,17 @@ impl Former {
         }
     }
 
+    /// A tenure before the one that ends now, between which others had the arc. What it left here may
+    /// have been handed over since.
+    fn had_before(arc: Arc, complete: bool, next: Id, now: Time) -> Self {
+        Self {
+            taken_by: Some(next),
+            handed: true,
+            broken: true,
+            ..Self::new(arc, complete, now)
+        }
+    }
+
     /// The arc, while this node still has everything that was acknowledged there in its time.
     pub(crate) fn kept_whole(&self, now: Time, kept_for: Duration) -> Option<Arc> {
         let kept = self.complete && !self.handed && now.since(self.since) <= kept_for;
@@ -68,11 +79,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Remembers the parts that are no longer ours, and whether they were complete.
     /// What was `held` until now is former. Where a tenure is `broken`, others had the part since
     /// the node before said that it went to us: what we do not know to be complete proves nothing
-    /// there.
+    /// there. That they had it is remembered: who had it before us knows of us alone, and were it
+    /// ours once more, that one's word would prove what they acknowledged away.
     pub(crate) fn note_former(
         &mut self,
         now: Time,
-        (held, broken): (&[Arc], &[Arc]),
+        (held, broken): (&[Arc], &[(Arc, bool, Id)]),
         proven: &[Arc],
     ) {
         // What is ours again is no longer former.
@@ -89,7 +101,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 let complete = lost.iter().flat_map(|lost| intersect(*lost, *part));
                 kept.extend(complete.map(|arc| Former::new(arc, true, now)));
             }
-            for arc in broken {
+            for (arc, complete, next) in broken {
+                let shared = unproven.iter().flat_map(|lost| intersect(*lost, *arc));
+                let parts = shared.map(|arc| Former::had_before(arc, *complete, *next, now));
+                kept.extend(parts.collect::<Vec<_>>());
+            }
+            for (arc, ..) in broken {
                 let shared = unproven.iter().flat_map(|lost| intersect(*lost, *arc));
                 kept.extend(shared.map(|arc| Former {
                     broken: true,

@@ -50,6 +50,7 @@ mod membership;
 mod message;
 mod op;
 mod parked;
+mod pauses;
 mod planted;
 mod progress;
 mod proof;

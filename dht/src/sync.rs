@@ -4,10 +4,11 @@
 //! travel in both directions (`items`). One question is in flight for each replica, and records
 //! travel at a bounded pace, so that a repair does not starve the users. Where nothing differs a
 //! comparison is one round trip, however many records there are, and so its period is always the
-//! same.
+//! same, but for the first few.
 
 use crate::arcs::intersect;
 use crate::machine::Due;
+use crate::pauses::{FIRST_RETRY, LAST_RETRY, repeat_pause, retry_pause};
 use crate::progress::Tally;
 use crate::ranges::Range;
 use crate::view::{Member, View};
@@ -22,10 +23,6 @@ pub(crate) const MAX_WITNESSES: usize = 8;
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How often one question is asked before the comparison is given up.
 const MAX_ATTEMPTS: u32 = 3;
-/// The first pause after a comparison that failed, or that proved too little; doubled each time.
-const FIRST_RETRY: Duration = Duration::from_millis(300);
-/// The longest such pause.
-const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// A comparison under way.
 #[derive(Debug)]
@@ -345,7 +342,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             member.next_at = cx.now;
         } else if is_complete {
             member.failures = 0;
-            member.next_at = cx.now + Duration(period.0 - period.0 / 8 + jitter.0);
+            let usual = Duration(period.0 - period.0 / 8 + jitter.0);
+            member.next_at = cx.now + usual.min(repeat_pause(member.repeats));
+            member.repeats = member.repeats.saturating_add(1);
         } else {
             member.next_at = cx.now + retry_pause(member.failures);
             member.failures += 1;
@@ -385,9 +384,4 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.schedule_sync(cx);
     }
-}
-
-/// The pause after a number of failures.
-fn retry_pause(failures: u32) -> Duration {
-    FIRST_RETRY.times(1 << failures.min(8)).min(LAST_RETRY)
 }

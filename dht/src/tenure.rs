@@ -213,9 +213,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Others may have acknowledged writes in parts of an arc that this root took for its own: they
     /// have to be proven complete again, under a new view.
     pub(crate) fn doubt(&mut self, cx: &mut Cx<'_, Self>, at: usize, parts: &[Arc], by: Id) {
+        let (quorum, until) = (self.config.write_quorum, self.copies_count_until(cx.now));
         let Some(view) = self.views.get_mut(at) else {
             return;
         };
+        view.renumber(cx.rng.next_u64(), quorum, until);
         let doubted: Vec<Arc> = parts
             .iter()
             .flat_map(|part| intersect(view.arc, *part))
@@ -234,7 +236,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let evidence = self.horizons.annotate(evidence.collect());
         view.reopen(&doubted, evidence, cx.now);
         view.called_witnesses = false;
-        view.id = cx.rng.next_u64();
         view.members.retain(|member| member.replica);
         for member in &mut view.members {
             *member = Member::new(member.contact, true, cx.now);

@@ -73,6 +73,8 @@ pub(crate) struct Member {
     pub(crate) next_at: Time,
     /// Comparisons in a row that ended without success, or without proof.
     pub(crate) failures: u32,
+    /// Comparisons with the complete view that succeeded.
+    pub(crate) repeats: u32,
 }
 
 /// What it takes to judge what is proven.
@@ -88,12 +90,13 @@ pub(crate) struct Proving {
 }
 
 impl View {
-    /// The parts of the arc that this node had before, passed on, and has again.
-    fn passed_on_before(&self) -> impl Iterator<Item = Arc> {
+    /// The parts of the arc that this node had before and has again, whether it held everything
+    /// then, and to whom they went.
+    fn passed_on_before(&self) -> impl Iterator<Item = (Arc, bool, Id)> {
         self.own_evidence
             .iter()
             .filter_map(|known| match known.proof {
-                Proof::Held { next, .. } => next.map(|_| known.arc),
+                Proof::Held { complete, next } => Some((known.arc, complete, next?)),
                 Proof::Member { .. } => None,
             })
     }
@@ -273,7 +276,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             self.store.set_shared();
         }
         self.keep_homeless(&before, cx.now);
-        let broken: Vec<Arc> = before.iter().flat_map(View::passed_on_before).collect();
+        let broken: Vec<_> = before.iter().flat_map(View::passed_on_before).collect();
         self.note_former(cx.now, (&held, &broken), &proven);
         self.after_refresh(cx, &changed);
         true
@@ -384,6 +387,7 @@ impl Member {
             since: None,
             next_at: now,
             failures: 0,
+            repeats: 0,
         }
     }
 }

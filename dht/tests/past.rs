@@ -4,6 +4,7 @@
 mod common;
 
 use common::{World, contact, key};
+use dht::{StoreMessage, SyncDone};
 use overlay::{Duration, Id, Outcome};
 
 /// The number of a node that no world has yet, and whose id lies between two.
@@ -70,4 +71,42 @@ fn a_copy_is_over_once_its_root_has_others() {
         let outcome = outcome_after_all_died(&mut world, &places);
         assert_eq!(outcome, Outcome::Unknown, "seed {seed}");
     }
+}
+
+/// What a former root has said arrives after the new root has made its copies, and makes one of
+/// them a copy of that root again. A read that needs all copies to prove an absence has them while it
+/// lasts.
+#[test]
+fn a_late_word_of_a_former_root_does_not_last() {
+    let mut world = World::new(1);
+    world.config.read_quorum = 3;
+    for number in 0..8 {
+        world.join(number);
+    }
+    world.run_for(Duration::from_secs(15));
+    let wanted = key(1);
+    let former = world.root_of(wanted);
+    world.log = Some(Vec::new());
+    let root = world.join(newcomer_between(&world, wanted, former));
+    while !world.all_settled() {
+        world.run_for(Duration::from_millis(50));
+    }
+    let log = world.log.take().expect("it was begun");
+    let mut told = log.into_iter().rev().filter_map(|(from, to, message)| {
+        let StoreMessage::SyncAsk(asked) = message else {
+            return None;
+        };
+        let done = asked.done;
+        let counts = done.quorum > 0 && done.arc.contains(wanted);
+        (from == root.id && to != former && counts).then_some((to, done))
+    });
+    let (copy, done) = told.next().expect("the root has a copy");
+    let former = (0..8).map(contact).find(|peer| peer.id == former);
+    let late = SyncDone { view: 1, ..done };
+    world.deliver(
+        former.expect("it lives"),
+        copy,
+        StoreMessage::SyncDone(late),
+    );
+    assert_eq!(world.get(root.id, key(1)).outcome, Outcome::Absent);
 }

@@ -87,7 +87,10 @@ fn reconcile(records: u64, differences: u64) -> Talk {
     world.log = Some(Vec::new());
     world.join(0);
     world.join(1);
-    world.run_for(Duration::from_secs(20));
+    let limit = world.now + Duration::from_secs(20);
+    while !world.all_settled() && world.now < limit {
+        world.run_for(Duration::from_millis(50));
+    }
     assert!(world.all_settled());
     let stores = world.ids();
     let [one, other] = [0, 1].map(|at| world.node(stores[at]).store());

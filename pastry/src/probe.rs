@@ -198,12 +198,17 @@ impl Pastry {
         }
     }
 
-    /// A peer cannot be reached: what it was asked has no answer.
+    /// A peer cannot be reached: one question has no answer. That of a leaf's life comes first, then
+    /// the oldest. Were each report to fail all questions, each would be sent again and reported
+    /// again, and their number would grow with every round.
     pub(crate) fn probes_down(&mut self, cx: &mut Cx<'_, Self>, peer: Contact) {
-        let of_peer =
-            |(token, probe): (&u64, &Probe)| (probe.contact.id == peer.id).then_some(*token);
-        let tokens: Vec<u64> = self.probes.by_token.iter().filter_map(of_peer).collect();
-        for token in tokens {
+        let asked = self.probes.by_token.iter();
+        let of_peer = asked.filter(|(_, probe)| probe.contact.id == peer.id);
+        let first = of_peer.min_by_key(|(token, probe)| {
+            let is_other = !probe.purpose.judges_leaf();
+            (is_other, probe.sent, **token)
+        });
+        if let Some((&token, _)) = first {
             self.probes.deadlines.clear(token);
             self.failed_try(cx, token);
         }

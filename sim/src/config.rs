@@ -20,6 +20,10 @@ pub struct Config {
     pub fsync: (Duration, Duration),
     /// What goes into the trace hash.
     pub trace: Trace,
+    /// Most messages, timers and other things that may be due at a time, if there is a limit.
+    /// Machines that answer each message with more than one, for ever, end as a violation rather
+    /// than in a run without end.
+    pub max_due: Option<usize>,
 }
 
 impl Config {
@@ -33,6 +37,7 @@ impl Config {
             detect_down: false,
             fsync: (Duration::from_micros(500), Duration::from_millis(10)),
             trace: Trace::Full,
+            max_due: None,
         }
     }
 }

@@ -4,6 +4,9 @@ use crate::{Violation, World};
 use overlay::{Machine, Time};
 
 impl<M: Machine> World<M> {
+    /// The invariant that [`Config::max_due`](crate::Config::max_due) is not exceeded.
+    pub const BOUNDED: &str = "what is under way is bounded";
+
     /// Lets the next thing happen; says whether there was any.
     ///
     /// # Errors
@@ -16,7 +19,20 @@ impl<M: Machine> World<M> {
         if let Some(node) = self.deliver(due) {
             self.check(node)?;
         }
+        self.check_due()?;
         Ok(true)
+    }
+
+    fn check_due(&self) -> Result<(), Violation> {
+        let due = self.queue.len();
+        if self.config.max_due.is_none_or(|most| due <= most) {
+            return Ok(());
+        }
+        let text = format!(
+            "{due} messages, timers and others are due at {} live nodes",
+            self.live
+        );
+        Err(self.violation(Self::BOUNDED, None, text))
     }
 
     /// Checks the invariants as after an event at `node`. A harness calls it when it has added or

@@ -83,7 +83,7 @@ pub struct World<M: Machine> {
     pub(crate) invariants: Vec<Box<dyn Invariant<M>>>,
     pub(crate) replay: String,
     next_op: u64,
-    live: usize,
+    pub(crate) live: usize,
 }
 
 impl<M: Machine> World<M> {

@@ -22,6 +22,9 @@ const PLAN: u32 = 1;
 /// How long a node may take to hand over before its process ends in any case.
 const LEAVE_WITHIN_S: u32 = 20;
 
+/// Most that may be under way in the whole network: sixteen nodes with all clients have about a thousand.
+const MAX_DUE: usize = 20_000;
+
 /// How far a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -65,6 +68,7 @@ impl<R: Simulated> Swarm<R> {
     pub(super) fn new(seed: u64, mut machines: Machines, replay: String) -> Self {
         let mut dice = Dice::new(seed, u64::from(PLAN));
         let mut config = Config::new(seed);
+        config.max_due = Some(MAX_DUE);
         let mut profile = Profile::draw(&mut dice, &mut config);
         quorums::draw(seed, &mut machines.dht);
         let grace = Grace::draw(seed);
