@@ -265,10 +265,8 @@ async fn a_neighbour_that_floods_is_hung_up_on_and_refused() {
         deeds.sent.load(Ordering::Relaxed),
         deeds.hung_up.load(Ordering::Relaxed),
     );
-    assert!(hung_up >= 1, "nobody hung up after {sent} queries");
-    // 2,000 at once, 2,000 a second and 500 more may pass until the link ends; what is on its way by then
-    // is not handled.
-    assert!(sent < 40_000, "{sent} queries were sent in 4 s");
+    // Once for its queries, and again when it dials.
+    assert!(hung_up >= 2, "hung up {hung_up} times in {sent} queries");
 }
 
 /// The others' median search takes at most 20 % longer.
