@@ -12,7 +12,7 @@ const SIZE: (u32, u32) = (1_000, 860);
 /// Rows of pixels for the title and the legend.
 const HEAD: i32 = 76;
 /// Where a cost of nothing is drawn: logarithms have no zero.
-const NOTHING: f64 = 0.5;
+const NOTHING: f64 = 0.2;
 /// One colour for each technique, told apart by those who see no red or no green (Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(213, 94, 0),
@@ -142,7 +142,7 @@ fn draw_panel<'a>(panel: &Panel, area: &Area<'a>, curve: &[Size]) -> Result<(), 
         let font = ("sans-serif", 14)
             .into_font()
             .color(&RGBColor(100, 100, 100));
-        let at = (least * 1.15, NOTHING * 1.7);
+        let at = (least * 1.15, NOTHING * 3.0);
         chart.draw_series(std::iter::once(Text::new("below: none", at, font)))?;
     }
     for (technique, colour) in COLOURS.into_iter().enumerate() {
