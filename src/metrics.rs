@@ -96,6 +96,8 @@ pub struct Metrics {
     pub values: IntGauge,
     /// Holders stored here.
     pub holders: IntGauge,
+    /// Entries of the index of words and names stored here.
+    pub entries: IntGauge,
     /// Bytes stored here.
     pub stored_bytes: IntGauge,
     /// Records that are to be moved in the background, as far as is known.
@@ -224,6 +226,7 @@ impl Metrics {
             timers: gauge(&all, "timers", "Timers that are armed"),
             values: gauge(&all, "values", "Values stored here"),
             holders: gauge(&all, "holders", "Holders stored here"),
+            entries: gauge(&all, "index_entries", "Entries of the index stored here"),
             stored_bytes: gauge(&all, "stored_bytes", "Bytes stored here"),
             records_to_move: gauge(
                 &all,
@@ -269,6 +272,7 @@ impl Metrics {
         let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.values.set(gauge(status.values));
         self.holders.set(gauge(status.holders));
+        self.entries.set(gauge(status.entries));
         self.stored_bytes.set(gauge(status.stored_bytes));
         let left = |movement: &overlay::Movement| movement.records.saturating_sub(movement.moved);
         self.records_to_move

@@ -27,6 +27,7 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             peers: contacts.len() as u32,
             values: counts.values,
             holders: counts.holders,
+            entries: counts.entries,
             stored_bytes: counts.bytes,
             renewed_leases: self.leases.len() as u64,
             clocks_refused: self.clocks_refused,

@@ -248,7 +248,7 @@ fn run(seed: u64) {
 
 #[test]
 fn once_it_is_quiet_all_that_lives_is_found_and_nothing_that_ended() {
-    for seed in 0..4 {
+    for seed in 0..10 {
         run(400 + seed);
     }
 }

@@ -29,8 +29,14 @@ fn looked_up(what: &What) -> Vec<u32> {
 
 impl<S: Store> Gnutella<S> {
     /// Where a query goes from here: to leaves that may have it, and to equals while it may be
-    /// passed on.
-    pub(crate) fn targets(&mut self, except: Option<Id>, next: Option<u8>, what: &What) -> Targets {
+    /// passed on; of those only to some, if they are named.
+    pub(crate) fn targets(
+        &mut self,
+        except: Option<Id>,
+        next: Option<u8>,
+        what: &What,
+        only: Option<&[Id]>,
+    ) -> Targets {
         let mut targets = Targets::default();
         if self.role == Role::Leaf && except.is_some() {
             return targets;
@@ -39,7 +45,7 @@ impl<S: Store> Gnutella<S> {
         let is_ultrapeer = self.role == Role::Ultrapeer;
         for link in self.links.values() {
             let id = link.contact.id;
-            if Some(id) == except {
+            if Some(id) == except || only.is_some_and(|only| !only.contains(&id)) {
                 continue;
             }
             let table = link
@@ -69,6 +75,20 @@ impl<S: Store> Gnutella<S> {
         targets
     }
 
+    /// Of these neighbours, those whose tables say that they, or leaves of theirs, may have it. None
+    /// when tables cannot tell.
+    pub(crate) fn likely(&self, what: &What, among: &[Id]) -> Vec<Id> {
+        let looked_up = looked_up(what);
+        if looked_up.is_empty() || !self.config.tables || self.role != Role::Ultrapeer {
+            return Vec::new();
+        }
+        let may_have = |id: &&Id| {
+            let table = self.links.get(*id).and_then(|link| link.table.as_ref());
+            table.is_some_and(|table| table.has_all(&looked_up))
+        };
+        among.iter().filter(may_have).copied().collect()
+    }
+
     /// Sends a query on, to all neighbours or to some only.
     pub(crate) fn pass_on(
         &mut self,
@@ -81,10 +101,7 @@ impl<S: Store> Gnutella<S> {
         let Some(query) = self.asked.get(&guid).map(|asked| asked.query.clone()) else {
             return;
         };
-        let mut targets = self.targets(from, next.map(|header| header.ttl), &query.what);
-        if let Some(only) = only {
-            targets.to.retain(|(contact, _)| only.contains(&contact.id));
-        }
+        let targets = self.targets(from, next.map(|header| header.ttl), &query.what, only);
         let hops = next.map_or(0, |header| header.hops);
         let fair = self.has_share(from, cx.now);
         for (contact, ttl) in targets.to {

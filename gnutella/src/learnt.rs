@@ -39,7 +39,7 @@ impl Learnt {
     pub(crate) const fn choose(&self, way: Way, role: Role, links: usize) -> Way {
         match way {
             Way::Auto => match role {
-                Role::Leaf => Way::Flood,
+                Role::Leaf => Way::Dynamic,
                 Role::Ultrapeer if links >= MANY_LINKS => Way::Dynamic,
                 _ => match self.flooded {
                     // Nothing is known yet: the first flood tells.
@@ -49,8 +49,8 @@ impl Learnt {
                     _ => Way::Walk,
                 },
             },
-            // Its ultrapeers search for a leaf.
-            _ if matches!(role, Role::Leaf) => Way::Flood,
+            // Its ultrapeers search for a leaf: one, or the next.
+            Way::Ring | Way::Walk if matches!(role, Role::Leaf) => Way::Dynamic,
             other => other,
         }
     }
@@ -87,7 +87,8 @@ mod tests {
         learnt.flooded(reach(5_000));
         assert_eq!(learnt.choose(Way::Auto, Role::Peer, 4), Way::Walk);
         assert_eq!(learnt.choose(Way::Auto, Role::Ultrapeer, 16), Way::Dynamic);
-        assert_eq!(learnt.choose(Way::Walk, Role::Leaf, 3), Way::Flood);
+        assert_eq!(learnt.choose(Way::Walk, Role::Leaf, 3), Way::Dynamic);
+        assert_eq!(learnt.choose(Way::Flood, Role::Leaf, 3), Way::Flood);
     }
 
     #[test]

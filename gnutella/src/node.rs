@@ -84,6 +84,9 @@ pub struct Tally {
     pub last_hop_sent: u64,
     /// Those that a query routing table made needless.
     pub last_hop_stopped: u64,
+    /// Queries that arrived on their last hop, for the first time, where there is nothing to find:
+    /// neither here nor, by their tables, at leaves.
+    pub last_hop_vain: u64,
     /// Queries that were not passed on because a link was short.
     pub held_back: u64,
     /// Messages dropped because their sender sent too many.

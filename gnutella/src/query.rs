@@ -5,7 +5,7 @@ use crate::node::{Due, Gnutella};
 use crate::plan::Plan;
 use crate::seen::Back;
 use overlay::words::Query as WordQuery;
-use overlay::{Contact, Cx, Id, Store};
+use overlay::{Contact, Cx, Duration, Id, Store, Time};
 use std::collections::BTreeMap;
 
 /// Most queries that a node has passed on and that have not ended; one more is not passed on. At the
@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 pub const MAX_ASKED: usize = 8_192;
 /// Most QueryHits that a node passes on for one query.
 pub const MAX_HITS_PASSED: u32 = 512;
+/// How long a round of a plan may take before the next links are asked too. The paper waits 2.4 s
+/// for each hop; here a user waits for eight seconds in all, and the echoes that come later still
+/// count.
+const ROUND: Duration = Duration::from_millis(1_500);
 
 /// Who is told how a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub(crate) struct Asked {
     pub(crate) query: Query,
     /// Which links are still to be asked, for a dynamic query.
     pub(crate) plan: Option<Plan>,
+    /// When it ends, whoever has not answered.
+    pub(crate) until: Time,
 }
 
 impl Asked {
@@ -104,6 +110,12 @@ impl<S: Store> Gnutella<S> {
             leaves: 0,
         };
         let of_leaf = self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf);
+        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 1);
+        let patience = if of_leaf {
+            crate::search::FOR_LEAF
+        } else {
+            patience
+        };
         let asked = Asked {
             parent: Parent::Link(from.id),
             waiting: BTreeMap::new(),
@@ -112,8 +124,10 @@ impl<S: Store> Gnutella<S> {
             results: hits,
             query,
             plan: None,
+            until: cx.now + patience,
         };
         if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
+            self.tally.last_hop_vain += u64::from(header.ttl == 0 && hits == 0);
             return self.echo(cx, from, guid, &asked);
         }
         self.asked.insert(guid, Box::new(asked));
@@ -123,13 +137,9 @@ impl<S: Store> Gnutella<S> {
             let next = header.forwarded();
             self.pass_on(cx, guid, Some(from.id), next, None);
         }
-        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 1);
-        let patience = if of_leaf {
-            crate::search::FOR_LEAF
-        } else {
-            patience
-        };
-        self.deadlines.set(Due::Asked(guid), cx.now + patience);
+        let goes_on = self.asked.get(&guid).is_some_and(|it| it.is_waiting());
+        self.tally.last_hop_vain += u64::from(header.ttl == 0 && hits == 0 && !goes_on);
+        self.watch(cx, guid);
         self.asked_changed(cx, guid);
     }
 
@@ -239,11 +249,28 @@ impl<S: Store> Gnutella<S> {
         }
     }
 
-    /// A query took too long: those that did not answer are not counted.
+    /// Sets when to look after a query again: at its end, or when a round of its plan is slow.
+    pub(crate) fn watch(&mut self, cx: &Cx<'_, Self>, guid: Guid) {
+        let Some(asked) = self.asked.get(&guid) else {
+            return;
+        };
+        let round = asked.plan.as_ref().map(|_| cx.now + ROUND);
+        let at = round.map_or(asked.until, |round| round.min(asked.until));
+        self.deadlines.set(Due::Asked(guid), at);
+    }
+
+    /// A query took too long: those that did not answer are not counted. Where only a round of a
+    /// plan is slow, the next one begins meanwhile.
     pub(crate) fn asked_due(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
         let Some(asked) = self.asked.get(&guid) else {
             return;
         };
+        if asked.plan.is_some() && cx.now < asked.until {
+            if !self.next_of_plan(cx, guid) {
+                self.watch(cx, guid);
+            }
+            return;
+        }
         let silent: Vec<Id> = asked.waiting.keys().copied().collect();
         for id in silent {
             if let Some(link) = self.links.get_mut(&id) {
@@ -287,6 +314,13 @@ impl<S: Store> Gnutella<S> {
         plan: Option<Plan>,
     ) {
         let guid = header.guid;
+        let has_plan = plan.is_some();
+        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 2);
+        let patience = if has_plan {
+            crate::search::FOR_LEAF
+        } else {
+            patience
+        };
         let asked = Asked {
             parent: Parent::Me(number),
             waiting: BTreeMap::new(),
@@ -295,16 +329,10 @@ impl<S: Store> Gnutella<S> {
             results: 0,
             query,
             plan,
+            until: cx.now + patience,
         };
         self.asked.insert(guid, Box::new(asked));
-        let has_plan = self.asked.get(&guid).is_some_and(|it| it.plan.is_some());
-        let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 2);
-        let patience = if has_plan {
-            crate::search::FOR_LEAF
-        } else {
-            patience
-        };
-        self.deadlines.set(Due::Asked(guid), cx.now + patience);
+        self.watch(cx, guid);
         if !has_plan {
             self.pass_on(cx, guid, None, Some(header), None);
         } else {

@@ -80,7 +80,7 @@ impl<S: Store> Gnutella<S> {
         let Some(what) = self.searches.get(&number).map(|it| it.what.clone()) else {
             return 0;
         };
-        let targets = self.targets(None, None, &what);
+        let targets = self.targets(None, None, &what, None);
         for (contact, ttl) in targets.to {
             let header = Header { guid, ttl, hops: 0 };
             let query = Query {

@@ -2,7 +2,7 @@
 
 use crate::config::Way;
 use crate::fetch::Fetching;
-use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, What};
+use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
@@ -145,6 +145,8 @@ impl<S: Store> Gnutella<S> {
         let way = match purpose {
             // Every copy counts.
             Purpose::Delete { .. } => Way::Flood,
+            // The newest of all that several ultrapeers find.
+            Purpose::Get { .. } | Purpose::Nodes if self.role == Role::Leaf => Way::Flood,
             _ => self.learnt.choose(self.config.way, self.role, equals),
         };
         let wanted = match purpose {

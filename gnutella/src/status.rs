@@ -64,6 +64,7 @@ impl<S: Store> Locate for Gnutella<S> {
             peers: self.peers().len() as u32,
             values: counts.values,
             holders: counts.holders,
+            entries: counts.entries,
             stored_bytes: counts.bytes,
             renewed_leases: self.leases.len() as u64,
             clocks_refused: 0,

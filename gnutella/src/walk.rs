@@ -135,7 +135,7 @@ impl<S: Store> Gnutella<S> {
 
     /// Asks the leaves that may have it; their hits are passed straight on. Says how many tables spoke.
     fn ask_leaves(&mut self, cx: &mut Cx<'_, Self>, guid: Guid, query: &Query) -> u32 {
-        let targets = self.targets(None, None, &query.what);
+        let targets = self.targets(None, None, &query.what, None);
         for (contact, ttl) in targets.to {
             let header = Header { guid, ttl, hops: 0 };
             let query = query.clone();

@@ -70,11 +70,12 @@ fn costs(name: &str, topology: &Topology, config: &GnutellaConfig) -> [Cost; 2] 
     })
 }
 
-/// For what is popular, walkers and dynamic queries among super-peers find as much as a flood with a
-/// hundredth of its messages; of the queries on their last hop, tables stop 95 of 100.
+/// For what is popular, dynamic queries among super-peers find as much as a flood with a thousandth
+/// of its messages; what walkers need, which have no tables, is printed beside it. Of the queries on
+/// their last hop, tables stop 95 of 100.
 #[test]
 #[ignore = "a minute of simulation: run it with --ignored --nocapture"]
-fn walkers_and_plans_need_a_hundredth_of_the_messages_of_a_flood() {
+fn plans_need_a_thousandth_of_the_messages_of_a_flood() {
     let flat = Topology::random(NODES, 4, &mut drawing(1));
     let above = Topology::super_peers(NODES / 10, 32, NODES * 9 / 10, 3, &mut drawing(2));
     let with = |way, ttl| GnutellaConfig {
@@ -92,14 +93,11 @@ fn walkers_and_plans_need_a_hundredth_of_the_messages_of_a_flood() {
         (SEARCHES, SEARCHES, SEARCHES)
     );
     assert!(
-        walk.messages * 100.0 <= flood.messages,
-        "walkers: {}",
-        walk.messages
-    );
-    assert!(
-        plan.messages * 100.0 <= flood.messages,
+        plan.messages * 1_000.0 <= flood.messages,
         "dynamic: {}",
         plan.messages
     );
-    assert!(rare.last_hop_stopped >= 0.95, "{}", rare.last_hop_stopped);
+    for cost in [plan, rare] {
+        assert!(cost.last_hop_stopped >= 0.95, "{cost:?}");
+    }
 }

@@ -20,6 +20,8 @@ pub struct Status {
     pub values: u64,
     /// Holders stored here that are neither removed nor expired.
     pub holders: u64,
+    /// Entries of the index of words and names stored here, and texts of values.
+    pub entries: u64,
     /// Bytes of the bodies stored here.
     pub stored_bytes: u64,
     /// Leases that this node renews.

@@ -27,7 +27,8 @@ fn status_json(report: &StatusReport) -> Map<String, Value> {
         "id": status.me.id, "overlay": status.overlay, "listen": report.listen,
         "addr": status.me.addr, "http": report.http, "member": status.member,
         "settled": status.settled, "peers": status.peers, "connections": report.connections,
-        "values": status.values, "holders": status.holders, "stored_bytes": status.stored_bytes,
+        "values": status.values, "holders": status.holders,
+        "index_entries": status.entries, "stored_bytes": status.stored_bytes,
         "renewed_leases": status.renewed_leases,
         "clocks_refused": status.clocks_refused, "uptime_s": report.uptime_s,
         "version": report.version,
@@ -66,9 +67,10 @@ fn status_text(report: &StatusReport) -> String {
     let up = humantime::format_duration(std::time::Duration::from_secs(report.uptime_s));
     rows.push(("up".to_owned(), format!("{up}, version {}", report.version)));
     let stored = format!(
-        "{}, {}, {}; renews {}",
+        "{}, {}, {} of the index, {}; renews {}",
         count_of(status.values, "value"),
         count_of(status.holders, "holder"),
+        entries_of(status.entries),
         indicatif::HumanBytes(status.stored_bytes),
         count_of(status.renewed_leases, "lease"),
     );
@@ -85,6 +87,11 @@ fn status_text(report: &StatusReport) -> String {
     rows.push(("peers".to_owned(), peers));
     rows.extend(neighbours::rows(&status.neighbours));
     aligned(&rows)
+}
+
+fn entries_of(count: u64) -> String {
+    let word = if count == 1 { "entry" } else { "entries" };
+    format!("{count} {word}")
 }
 
 pub(super) async fn peers(asking: Asking) -> Result<Answer, CtlError> {

@@ -44,6 +44,17 @@ impl Progress {
         }
     }
 
+    /// Says what is worked on.
+    pub(super) fn say(&self, what: String) {
+        self.bar.set_message(what);
+    }
+
+    /// So many steps more.
+    pub(super) fn advance(&mut self, steps: u64) {
+        self.done += steps;
+        self.bar.set_position(self.done);
+    }
+
     /// Removes the bar; gives the time since the start.
     #[must_use]
     pub(super) fn finish(self) -> Duration {

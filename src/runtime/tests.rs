@@ -235,6 +235,7 @@ impl Locate for Toy {
             peers: self.members.len() as u32,
             values: self.values.len() as u64,
             holders: self.down,
+            entries: 0,
             stored_bytes: self.before_urgent,
             renewed_leases: 0,
             clocks_refused: 0,

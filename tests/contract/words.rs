@@ -64,6 +64,10 @@ pub(crate) fn words_and_beginnings_find_holders_and_values(overlay: &str) {
         assert_eq!(names, ["iso/größe", "iso/ubuntu"]);
         assert_eq!(results(node, ["--prefix", "iso/debian"]).len(), 0);
     }
+    let entries = |node: &Node| node.status().ok()?["index_entries"].as_u64();
+    let entries: u64 = nodes.iter().filter_map(entries).sum();
+    // Four words and a name of each of the two, at three replicas.
+    assert!(entries >= 30, "{entries} entries of the index");
     for wrong in [
         &["search", "--text", "..."][..],
         &["search", "--text", "a", "--prefix", "b"],

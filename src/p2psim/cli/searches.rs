@@ -13,7 +13,7 @@ pub struct WordsArgs {
     /// Nodes in the network.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(3..=10_000))]
     pub nodes: u64,
-    /// Texts of eight words each; a million takes about 6 GB of memory.
+    /// Texts of eight words each; a million takes about 5 GB of memory.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub texts: u64,
     /// Words that there are; that of rank r is r times as rare as the first.

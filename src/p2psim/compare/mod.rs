@@ -35,8 +35,10 @@ pub(super) fn command(args: &CompareArgs, out: &mut dyn Write) -> Result<bool, R
         // Before minutes of work: a file that cannot be written is said at once.
         plot::may_be_written(file)?;
     }
-    let steps = Technique::ALL.len() * (1 + args.plot.as_ref().map_or(0, |_| SIZES.len()));
-    let mut progress = Progress::new("comparing", steps as u64);
+    // What a network costs grows with its nodes.
+    let plotted = args.plot.as_ref().map_or(0, |_| SIZES.iter().sum());
+    let steps = Technique::ALL.len() as u64 * (args.nodes + plotted);
+    let mut progress = Progress::new("comparing", steps);
     let report = run_with(args, &mut progress)?;
     let wall = progress.finish();
     if let Some(file) = &args.plot {
@@ -85,8 +87,9 @@ fn run_with(args: &CompareArgs, progress: &mut Progress) -> Result<CompareReport
 /// All techniques at one number of nodes, one after the other: only one network is in memory.
 fn rows(args: &CompareArgs, nodes: u64, progress: &mut Progress) -> Result<Vec<Row>, RunError> {
     let measured = Technique::ALL.into_iter().map(|technique| {
+        progress.say(format!("{nodes} nodes, {}", technique.name()));
         let row = technique.run(args.seed, nodes, args.searches);
-        progress.step();
+        progress.advance(nodes);
         row
     });
     measured.collect()

@@ -12,7 +12,7 @@ const SIZE: (u32, u32) = (1_000, 860);
 /// Rows of pixels for the title and the legend.
 const HEAD: i32 = 76;
 /// Where a cost of nothing is drawn: logarithms have no zero.
-const NOTHING: f64 = 0.5;
+const NOTHING: f64 = 0.2;
 /// One colour for each technique, told apart by those who see no red or no green (Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(213, 94, 0),
@@ -22,6 +22,10 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(0, 158, 115),
 ];
+
+/// How wide each line is: of lines that lie on each other both are seen, as those below are wider. A
+/// directory and full replication have everything at one node, and all else keeps its distance.
+const WIDTHS: [u32; 6] = [6, 7, 2, 4, 3, 2];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Wrong<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
@@ -115,6 +119,8 @@ fn draw_panel<'a>(panel: &Panel, area: &Area<'a>, curve: &[Size]) -> Result<(), 
     let mut chart = ChartBuilder::on(area)
         .caption(panel.title, ("sans-serif", 19))
         .margin(12)
+        // Half of the last label is right of the last mark.
+        .margin_right(32)
         .x_label_area_size(38)
         .y_label_area_size(62)
         .build_cartesian_2d(
@@ -130,6 +136,15 @@ fn draw_panel<'a>(panel: &Panel, area: &Area<'a>, curve: &[Size]) -> Result<(), 
         .x_label_formatter(&|x| thousands(*x))
         .y_label_formatter(&|y| thousands(*y))
         .draw()?;
+    let mut costs = curve.iter().flat_map(|size| &size.rows).map(panel.of);
+    if costs.any(|cost| cost < NOTHING) {
+        // The lowest line is not on the scale.
+        let font = ("sans-serif", 14)
+            .into_font()
+            .color(&RGBColor(100, 100, 100));
+        let at = (least * 1.15, NOTHING * 3.0);
+        chart.draw_series(std::iter::once(Text::new("below: none", at, font)))?;
+    }
     for (technique, colour) in COLOURS.into_iter().enumerate() {
         let points: Vec<(f64, f64)> = curve
             .iter()
@@ -138,12 +153,11 @@ fn draw_panel<'a>(panel: &Panel, area: &Area<'a>, curve: &[Size]) -> Result<(), 
                 Some((size.nodes as f64, cost.max(NOTHING)))
             })
             .collect();
-        // Lines that lie on each other are both seen: those below are wider.
-        let width = 7 - technique as u32;
+        let width = WIDTHS.get(technique).copied().unwrap_or(2);
         chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(width)))?;
         let dots = points.into_iter();
-        let radius = 7 - technique as i32 / 2;
-        chart.draw_series(dots.map(|at| Circle::new(at, radius.min(5), colour.filled())))?;
+        let radius = width as i32 / 2 + 2;
+        chart.draw_series(dots.map(|at| Circle::new(at, radius, colour.filled())))?;
     }
     Ok(())
 }

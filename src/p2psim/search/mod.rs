@@ -50,6 +50,9 @@ pub struct Row {
     pub reached: f64,
     /// Of the queries on their last hop, the share that query routing tables made needless.
     pub last_hop_stopped: f64,
+    /// Of those that lead to nothing, the share that the tables stopped: what they let through
+    /// beyond this they had to, because it is there.
+    pub needless_stopped: f64,
     /// Of the queries that arrived, the share that was known already.
     pub duplicates: f64,
 }
@@ -148,6 +151,10 @@ fn measure(
         latency_ms: latency.summary(1_000.0),
         reached: reached as f64 / searches,
         last_hop_stopped: share(tally.last_hop_stopped, last_hop),
+        needless_stopped: share(
+            tally.last_hop_stopped,
+            tally.last_hop_stopped + tally.last_hop_vain,
+        ),
         duplicates: share(tally.duplicates, tally.queries),
     })
 }
@@ -162,6 +169,7 @@ const fn since(now: &Tally, before: &Tally) -> Tally {
         duplicates: now.duplicates - before.duplicates,
         last_hop_sent: now.last_hop_sent - before.last_hop_sent,
         last_hop_stopped: now.last_hop_stopped - before.last_hop_stopped,
+        last_hop_vain: now.last_hop_vain - before.last_hop_vain,
         ..*now
     }
 }
@@ -178,6 +186,7 @@ fn print(report: &SearchReport, out: &mut dyn Write) -> Result<(), RunError> {
         "p50 ms",
         "p99 ms",
         "last hop stopped",
+        "of the needless",
         "duplicates",
     ]);
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
@@ -193,6 +202,7 @@ fn print(report: &SearchReport, out: &mut dyn Write) -> Result<(), RunError> {
             format!("{:.0}", row.latency_ms.p50),
             format!("{:.0}", row.latency_ms.p99),
             percent(row.last_hop_stopped),
+            format!("{:.2} %", row.needless_stopped * 100.0),
             percent(row.duplicates),
         ]);
     }

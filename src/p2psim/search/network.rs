@@ -187,6 +187,7 @@ impl Network {
             sum.duplicates += tally.duplicates;
             sum.last_hop_sent += tally.last_hop_sent;
             sum.last_hop_stopped += tally.last_hop_stopped;
+            sum.last_hop_vain += tally.last_hop_vain;
         }
         sum
     }

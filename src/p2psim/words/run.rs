@@ -54,6 +54,7 @@ pub(super) fn run<R: Simulated>(args: &WordsArgs) -> Result<WordsReport, RunErro
     let (texts, vocabulary) = (args.texts as usize, args.vocabulary as usize);
     let texts = Texts::new(&mut world.dice(TEXTS), texts, vocabulary);
     let (loads, index_nodes) = build::<R>(&mut world, args.nodes as usize, &texts, wall);
+    let numbers: BTreeMap<Id, u32> = (0..args.texts as u32).map(|it| (key(it), it)).collect();
     world.run_until(Time::ZERO + REST)?;
     let mut counted = Counted::new(loads, index_nodes);
     let mut dice = world.dice(QUERIES);
@@ -62,7 +63,7 @@ pub(super) fn run<R: Simulated>(args: &WordsArgs) -> Result<WordsReport, RunErro
         let ranks = query(&texts, &mut dice, number as usize % 3 + 1);
         let node = dice.index(world.node_count());
         let asked = ask(&mut world, node, &ranks, args.limit)?;
-        let wrong = judge(&texts, &ranks, args.limit, &asked.report);
+        let wrong = judge(&texts, &numbers, &ranks, args.limit, &asked.report);
         counted.add(ranks.len(), asked, wrong);
         progress.step();
     }
@@ -183,13 +184,27 @@ fn ask<R: Simulated>(
 }
 
 /// How many results there should have been and were not, and whether anything was wrong.
-fn judge(texts: &Texts, ranks: &[u32], limit: u32, report: &TextReport) -> (u64, u64, bool) {
-    let expected = texts.matching(ranks);
-    let should = expected.len().min(limit as usize);
-    let expected: BTreeSet<Id> = expected.into_iter().map(key).collect();
+fn judge(
+    texts: &Texts,
+    numbers: &BTreeMap<Id, u32>,
+    ranks: &[u32],
+    limit: u32,
+    report: &TextReport,
+) -> (u64, u64, bool) {
+    let limit = limit as usize;
+    let matching = texts.matching(ranks, limit);
     let found: BTreeSet<Id> = report.results.iter().map(|hit| hit.key).collect();
-    let right = found.intersection(&expected).count();
+    let is_right = |key: &&Id| {
+        numbers
+            .get(*key)
+            .is_some_and(|it| texts.matches(*it, ranks))
+    };
+    let right = found.iter().filter(is_right).count();
     let is_exact = found.len() == right && right == report.results.len();
-    let says_so = expected.len() > limit as usize || report.complete;
-    (should as u64, right as u64, is_exact && says_so)
+    let says_so = matching > limit || report.complete;
+    (
+        matching.min(limit) as u64,
+        right as u64,
+        is_exact && says_so,
+    )
 }

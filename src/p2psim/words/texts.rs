@@ -60,13 +60,24 @@ impl Texts {
             .join(" ")
     }
 
-    /// The texts that have all of these words, in order.
-    pub(super) fn matching(&self, ranks: &[u32]) -> Vec<u32> {
+    /// Whether a text has all of these words.
+    pub(super) fn matches(&self, text: u32, ranks: &[u32]) -> bool {
+        let mut lists = ranks.iter().map(|rank| &self.with_word[*rank as usize]);
+        lists.all(|list| list.binary_search(&text).is_ok())
+    }
+
+    /// How many texts have all of these words; of more than `most`, one more than that. Nobody
+    /// needs them all: the first word is in half of the texts.
+    pub(super) fn matching(&self, ranks: &[u32], most: usize) -> usize {
         let lists = ranks.iter().map(|rank| &self.with_word[*rank as usize]);
-        let Some(shortest) = lists.clone().min_by_key(|list| list.len()) else {
-            return Vec::new();
+        let Some(shortest) = lists.min_by_key(|list| list.len()) else {
+            return 0;
         };
-        let has = |text: &&u32| lists.clone().all(|list| list.binary_search(text).is_ok());
-        shortest.iter().filter(has).copied().collect()
+        let has = |text: &&u32| self.matches(**text, ranks);
+        shortest
+            .iter()
+            .filter(has)
+            .take(most.saturating_add(1))
+            .count()
     }
 }
