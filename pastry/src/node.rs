@@ -224,6 +224,9 @@ impl Pastry {
                     },
                 );
                 self.heard(cx, from, standing);
+                if self.is_cut_off() && standing == Standing::Active {
+                    self.back_through(cx, from);
+                }
             }
             PastryMessage::Pong { token, standing } => {
                 if let Some(probe) = self.answered(cx, from, token) {
@@ -261,7 +264,10 @@ impl Pastry {
             self.not_listed(cx, from, standing);
             return;
         }
-        self.lost.forget(from.id);
+        if matches!(self.phase, Phase::Member) {
+            // Whoever is cut off, or on the way back, may need it once more.
+            self.lost.forget(from.id);
+        }
         if self.config.maintain {
             let is_first = self.table.lacks(from.id);
             let is_taken = self.table.offer(from, rtt, cx.now);

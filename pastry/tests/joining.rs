@@ -153,3 +153,29 @@ fn who_has_joined_tells_everybody_in_its_tables() {
     assert_eq!(told, known.len(), "{entries} entries");
     assert!(told > 10, "{told} were told");
 }
+
+/// Its neighbours think of a node that is cut off before it tries them itself: a ping of each must
+/// not be the last that it hears of them.
+#[test]
+fn who_is_cut_off_comes_back_through_a_member_that_pings_it() {
+    let mut net = Net::new(3);
+    net.found();
+    for _ in 0..3 {
+        net.join();
+        net.run(Duration::from_secs(20));
+    }
+    let (lost, others) = (3, [0, 1, 2]);
+    net.world.faults_mut().partition(vec![0, 0, 0, 1]);
+    net.run(Duration::from_secs(120));
+    assert!(net.pastry(lost).is_cut_off());
+    net.world.faults_mut().heal();
+    let to = net.world.contact(lost).expect("it lives");
+    for other in others {
+        let standing = Standing::Active;
+        let ping = PastryMessage::Ping { token: 1, standing };
+        net.world.inject(other, to, RoutingMessage::Router(ping));
+    }
+    net.run(Duration::from_secs(5));
+    assert!(net.pastry(lost).is_member(), "it heard from three members");
+    assert_eq!(net.pastry(lost).leaves().members().len(), others.len());
+}
