@@ -3,10 +3,10 @@
 //! quinn's `udp` reads so; to send so it needs datagrams of one size for one address, which a tracker's
 //! answers are not. nix has what is left: `sendmmsg`.
 
+use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
-use nix::cmsg_space;
 use std::fmt;
 use std::io::IoSlice;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -65,7 +65,11 @@ impl Outgoing {
         write(&mut self.bytes);
         let end = self.bytes.len();
         if end > begin && !self.is_full() {
-            self.items.push(Item { end, from, to: to.into() });
+            self.items.push(Item {
+                end,
+                from,
+                to: to.into(),
+            });
         } else {
             self.bytes.truncate(begin);
         }
@@ -77,7 +81,10 @@ impl Outgoing {
         let (mut done, mut begin) = (0, 0);
         while let Some(first) = self.items.get(done).copied() {
             let rest = self.items.get(done..).unwrap_or_default();
-            let same = rest.iter().take_while(|item| item.from == first.from).count();
+            let same = rest
+                .iter()
+                .take_while(|item| item.from == first.from)
+                .count();
             match self.send_some(socket, done, begin, same) {
                 Ok(sent) => done += sent.clamp(1, same),
                 Err(Errno::EINTR) => {}
@@ -87,7 +94,10 @@ impl Outgoing {
                     done += 1;
                 }
             }
-            begin = self.items.get(done.wrapping_sub(1)).map_or(0, |item| item.end);
+            begin = self
+                .items
+                .get(done.wrapping_sub(1))
+                .map_or(0, |item| item.end);
         }
         self.items.clear();
         self.bytes.clear();
@@ -106,11 +116,16 @@ impl Outgoing {
         let mut to = [None; MAX_BATCH];
         let mut from = begin;
         for ((item, slice), to) in items.iter().zip(&mut slices).zip(&mut to) {
-            *slice = [IoSlice::new(self.bytes.get(from..item.end).unwrap_or_default())];
+            *slice = [IoSlice::new(
+                self.bytes.get(from..item.end).unwrap_or_default(),
+            )];
             *to = Some(item.to);
             from = item.end;
         }
-        let (slices, to) = (slices.iter().take(count), to.get(..count).unwrap_or_default());
+        let (slices, to) = (
+            slices.iter().take(count),
+            to.get(..count).unwrap_or_default(),
+        );
         let (fd, flags) = (socket.as_raw_fd(), MsgFlags::empty());
         let sent = match items.first().and_then(|item| item.from) {
             None => sendmmsg(fd, &mut self.plain, slices, to, [], flags)?.count(),
@@ -168,7 +183,12 @@ mod tests {
         let to = inbox.local_addr().unwrap();
         let outbox = UdpSocket::bind("0.0.0.0:0").unwrap();
         let mut outgoing = Outgoing::new();
-        let sources = [None, Some([127, 0, 0, 5]), Some([127, 0, 0, 5]), Some([127, 0, 0, 6])];
+        let sources = [
+            None,
+            Some([127, 0, 0, 5]),
+            Some([127, 0, 0, 5]),
+            Some([127, 0, 0, 6]),
+        ];
         for (number, source) in (1_u8..).zip(sources) {
             outgoing.push(source.map(IpAddr::from), to, |out| {
                 out.extend(vec![number; number.into()]);

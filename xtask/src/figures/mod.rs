@@ -121,7 +121,9 @@ fn number(text: &str) -> Result<u64, String> {
 /// Runs the verb.
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let Some((figure, words)) = words.split_first() else {
-        return Err("name a figure: groups, repair, leases, start or tracker; see --help".to_owned());
+        return Err(
+            "name a figure: groups, repair, leases, start or tracker; see --help".to_owned(),
+        );
     };
     let measure = match figure.as_str() {
         "groups" => groups::measure,

@@ -44,7 +44,9 @@ struct Measured {
 }
 
 pub(super) fn measure(flags: &Flags, place: Place) -> Result<(), String> {
-    let folder = place.data.join(format!("p2p-tracker-{}", std::process::id()));
+    let folder = place
+        .data
+        .join(format!("p2p-tracker-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let measured = compare(flags, &place.bin, &folder);
     // What is left of it is temporary anyway.
@@ -54,7 +56,10 @@ pub(super) fn measure(flags: &Flags, place: Place) -> Result<(), String> {
 
 fn compare(flags: &Flags, bin: &Path, folder: &Path) -> Result<(), String> {
     let programs = [Program::Ours, Program::Opentracker, Program::Aquatic];
-    let there: Vec<_> = programs.into_iter().filter(|program| program.is_there()).collect();
+    let there: Vec<_> = programs
+        .into_iter()
+        .filter(|program| program.is_there())
+        .collect();
     println!(
         "10,000 torrents, 100,000 clients, 50 peers wanted, 256 in flight, {} s; tracker on core {}, \
          load on core {}; the fastest of {} rounds",
@@ -140,10 +145,24 @@ fn bench(
     if kind == Kind::Close {
         command.arg("--close");
     }
-    let output = command.output().map_err(|why| format!("cannot run taskset: {why}"))?;
+    let output = command
+        .output()
+        .map_err(|why| format!("cannot run taskset: {why}"))?;
     let document = String::from_utf8_lossy(&output.stdout).into_owned();
     // Lost datagrams are errors to p2pctl, and a part of the figures here.
     number_in(&document, "announces_per_s").map(|_| document)
+}
+
+/// A file with the info-hashes of all torrents.
+fn list(bin: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let mut command = Command::new(bin.join("p2pctl"));
+    command.args(["bench", "tracker", "udp://127.0.0.1:1", "--print-torrents"]);
+    let hashes = command
+        .output()
+        .map_err(|why| format!("cannot run p2pctl: {why}"))?;
+    let path = folder.join("torrents.txt");
+    std::fs::write(&path, hashes.stdout).map_err(|why| format!("{}: {why}", path.display()))?;
+    Ok(path)
 }
 
 fn pinned(core: &str, program: &Path) -> Command {
@@ -185,11 +204,16 @@ impl Program {
             Self::Ours => {
                 command.args(["--listen", "127.0.0.1:0", "--http", "off"]);
                 command.args(["--tracker-http", &text, "--tracker-udp", &text]);
-                command.args(["--announce-rate", "0"]).arg("--data-dir").arg(folder.join(&port));
+                command
+                    .args(["--announce-rate", "0"])
+                    .arg("--data-dir")
+                    .arg(folder.join(&port));
             }
             Self::Opentracker => {
                 let folder = folder.to_string_lossy();
                 command.args(["-i", "127.0.0.1", "-p", &port, "-P", &port, "-d", &folder]);
+                // Debian's serves only what is on a list.
+                command.arg("-w").arg(list(bin, Path::new(&*folder))?);
             }
             Self::Aquatic => {
                 let path = folder.join("aquatic.toml");
@@ -228,7 +252,10 @@ impl Running {
         let address = free.map_err(wrong)?;
         let log = File::create(folder.join(format!("{}.log", program.name()))).map_err(wrong)?;
         let mut command = program.command(bin, folder, address)?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         let child = command.spawn().map_err(wrong)?;
         let running = Self { child, address };
         let began = clock();
@@ -247,8 +274,14 @@ impl Running {
         let path = format!("/proc/{}/stat", self.child.id());
         let text = std::fs::read_to_string(&path).map_err(|why| format!("{path}: {why}"))?;
         // Its name, in parentheses, may have spaces.
-        let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-        let ticks = fields.skip(11).take(2).map(|field| field.parse::<f64>().unwrap_or_default());
+        let fields = text
+            .rsplit_once(')')
+            .map_or("", |(_, rest)| rest)
+            .split_whitespace();
+        let ticks = fields
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<f64>().unwrap_or_default());
         Ok(ticks.sum::<f64>() / TICKS_PER_S)
     }
 }

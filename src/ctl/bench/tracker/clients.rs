@@ -5,6 +5,7 @@ use overlay::Id;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::net::IpAddr;
+use tracker::InfoHash;
 
 /// The lowest port of a client.
 const FIRST_PORT: u32 = 1_024;
@@ -23,7 +24,11 @@ pub(super) struct Client {
 impl Client {
     /// Bytes that it lacks.
     pub(super) const fn left(self) -> u64 {
-        if self.number.is_multiple_of(SEED_EVERY) { 0 } else { 1 << 20 }
+        if self.number.is_multiple_of(SEED_EVERY) {
+            0
+        } else {
+            1 << 20
+        }
     }
 
     pub(super) fn peer_id(self) -> [u8; 20] {
@@ -70,7 +75,11 @@ impl Clients {
         let popularity = cumulative(args.torrents);
         let mut sources: Vec<_> = ips
             .into_iter()
-            .map(|ip| Source { ip, clients: Vec::new(), next: 0 })
+            .map(|ip| Source {
+                ip,
+                clients: Vec::new(),
+                next: 0,
+            })
             .collect();
         let count = u32::try_from(sources.len()).unwrap_or(u32::MAX);
         for (number, at) in (0..args.peers).zip((0..sources.len()).cycle()) {
@@ -85,12 +94,21 @@ impl Clients {
         }
         // The order is that of the numbers, which says nothing of the torrents.
         sources.retain(|source| !source.clients.is_empty());
-        let hashes = (0..args.torrents).map(|number| hash(args.seed, number)).collect();
+        let hashes = (0..args.torrents)
+            .map(|number| hash(args.seed, number))
+            .collect();
         Self { sources, hashes }
     }
 
     pub(super) fn hash(&self, client: Client) -> [u8; 20] {
-        self.hashes.get(client.torrent as usize).copied().unwrap_or_default()
+        self.hashes
+            .get(client.torrent as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn hashes(&self) -> impl Iterator<Item = InfoHash> {
+        self.hashes.iter().copied().map(InfoHash)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -139,8 +157,15 @@ mod tests {
 
     #[test]
     fn clients_differ() {
-        let one = Client { number: 0x0102_0304, torrent: 0, port: 1 };
+        let one = Client {
+            number: 0x0102_0304,
+            torrent: 0,
+            port: 1,
+        };
         assert_eq!(&one.peer_id(), b"-PB0100-0000abacadae");
-        assert_eq!((one.left(), Client { number: 5, ..one }.left()), (0, 1 << 20));
+        assert_eq!(
+            (one.left(), Client { number: 5, ..one }.left()),
+            (0, 1 << 20)
+        );
     }
 }

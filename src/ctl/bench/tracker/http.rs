@@ -152,7 +152,11 @@ impl Shared {
         escape(&self.clients.borrow().hash(client), out);
         out.extend_from_slice(b"&peer_id=");
         out.extend_from_slice(&client.peer_id());
-        let connection = if self.load.close { "close" } else { "keep-alive" };
+        let connection = if self.load.close {
+            "close"
+        } else {
+            "keep-alive"
+        };
         // Writing into memory does not fail.
         let _ = write!(
             out,
@@ -245,7 +249,10 @@ fn peers_in(body: &[u8]) -> Option<usize> {
     let at = body.windows(name.len()).position(|part| part == name)?;
     let rest = body.get(at + name.len()..)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let bytes: usize = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
+    let bytes: usize = std::str::from_utf8(rest.get(..digits)?)
+        .ok()?
+        .parse()
+        .ok()?;
     Some(bytes / 6)
 }
 
@@ -272,7 +279,11 @@ mod tests {
         assert_eq!((end.body, end.whole, end.stays), (39, 60, true));
         assert_eq!(peers_in(&answer[39..]), Some(2));
         assert!(end_of(&answer[..30]).is_none());
-        assert!(!end_of(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nd").unwrap().stays);
+        assert!(
+            !end_of(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nd")
+                .unwrap()
+                .stays
+        );
         assert_eq!(peers_in(b"d14:failure reason2:noe"), None);
     }
 

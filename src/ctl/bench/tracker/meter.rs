@@ -10,8 +10,11 @@ const MAX_LATENCY_NS: u64 = 60 * 1_000_000_000;
 /// Significant decimal digits.
 const DIGITS: u8 = 3;
 /// The percentiles that are shown, with their names in the document.
-const PERCENTILES: [(f64, &str, &str); 3] =
-    [(50.0, "p50", "p50_us"), (99.0, "p99", "p99_us"), (99.9, "p99.9", "p999_us")];
+const PERCENTILES: [(f64, &str, &str); 3] = [
+    (50.0, "p50", "p50_us"),
+    (99.0, "p99", "p99_us"),
+    (99.9, "p99.9", "p999_us"),
+];
 
 /// Latencies, sizes and errors.
 #[derive(Debug)]
@@ -54,7 +57,11 @@ impl Meter {
 
     fn per_s(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
-        if seconds > 0.0 { self.answered() as f64 / seconds } else { 0.0 }
+        if seconds > 0.0 {
+            self.answered() as f64 / seconds
+        } else {
+            0.0
+        }
     }
 
     fn peers_each(&self) -> f64 {

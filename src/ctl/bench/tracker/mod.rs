@@ -68,6 +68,10 @@ pub(super) struct TrackerArgs {
     /// Chooses torrents and the order of the clients
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+
+    /// Announce nothing, but print the info-hashes, for a tracker that serves only those on a list
+    #[arg(long)]
+    print_torrents: bool,
 }
 
 /// How much, and how long.
@@ -83,6 +87,9 @@ struct Load {
 /// Runs and reports.
 pub(super) async fn run(args: TrackerArgs, timeout: Duration) -> Result<Answer, CtlError> {
     let mut clients = Clients::new(&args, args.target.sources());
+    if args.print_torrents {
+        return Ok(hashes(&clients));
+    }
     let load = Load {
         in_flight: args.in_flight as usize,
         numwant: args.numwant,
@@ -92,12 +99,18 @@ pub(super) async fn run(args: TrackerArgs, timeout: Duration) -> Result<Answer, 
     };
     let measured = match &args.target {
         Target::Udp(tracker) => udp::run(*tracker, &mut clients, load, timeout),
-        Target::Http { tracker, path } => {
-            http::run(*tracker, path, clients, load, timeout).await
-        }
+        Target::Http { tracker, path } => http::run(*tracker, path, clients, load, timeout).await,
     };
     let meter = measured.map_err(|why| CtlError::Local(format!("{}: {why}", args.target)))?;
     Ok(answer(&args, &meter))
+}
+
+fn hashes(clients: &Clients) -> Answer {
+    let all: Vec<String> = clients.hashes().map(|hash| hash.to_string()).collect();
+    let mut json = Map::new();
+    json.insert("info_hashes".to_owned(), json!(all));
+    json.insert("outcome".to_owned(), json!("done"));
+    Answer::new(Exit::Done, json, all.join("\n"))
 }
 
 fn answer(args: &TrackerArgs, meter: &Meter) -> Answer {

@@ -32,16 +32,17 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("{text:?} is no tracker; give udp://IP:PORT or http://IP:PORT/announce")
-        };
+        let wrong =
+            || format!("{text:?} is no tracker; give udp://IP:PORT or http://IP:PORT/announce");
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         let (address, path) = match rest.split_once('/') {
             Some((address, path)) => (address, format!("/{path}")),
             None => (rest, "/announce".to_owned()),
         };
         let tracker = address.parse().map_err(|_| wrong())?;
-        let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'?');
+        let plain = path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'?');
         match scheme {
             "udp" => Ok(Self::Udp(tracker)),
             "http" if plain => Ok(Self::Http { tracker, path }),
@@ -71,7 +72,13 @@ mod tests {
         let target: Target = "udp://[2001:db8::1]:6969/announce".parse().unwrap();
         assert_eq!(target.to_string(), "udp://[2001:db8::1]:6969");
         assert_eq!(target.sources(), [None]);
-        for wrong in ["", "127.0.0.1:80", "udp://x:1", "ftp://127.0.0.1:1", "http://127.0.0.1:1/a b"] {
+        for wrong in [
+            "",
+            "127.0.0.1:80",
+            "udp://x:1",
+            "ftp://127.0.0.1:1",
+            "http://127.0.0.1:1/a b",
+        ] {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");
         }
     }

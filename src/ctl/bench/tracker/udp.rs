@@ -15,6 +15,8 @@ use tokio::time::Instant;
 const MAGIC: u64 = 0x0417_2710_1980;
 /// Longest answer that is read.
 const ANSWER_BYTES: usize = 2_048;
+/// Room for answers: all in flight at once; the system gives less where it must.
+const INBOX_BYTES: usize = 4 << 20;
 /// An answer that has not come by then is lost.
 const LOST_AFTER: Duration = Duration::from_secs(1);
 /// How often lost ones are looked for.
@@ -67,6 +69,8 @@ pub(super) fn run(
     };
     let opened = UdpSocket::bind((any, 0)).and_then(|socket| {
         socket.set_read_timeout(Some(LOOK_EVERY))?;
+        // Less room works too, and shows as losses.
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(INBOX_BYTES);
         Ok(socket)
     });
     let socket = opened.map_err(|error| format!("no socket ({error})"))?;
@@ -76,7 +80,13 @@ pub(super) fn run(
         socket,
         load,
         ids: vec![0; clients.sources.len()],
-        slots: vec![Slot { transaction: 0, sent: None }; load.in_flight],
+        slots: vec![
+            Slot {
+                transaction: 0,
+                sent: None
+            };
+            load.in_flight
+        ],
         free: free.collect(),
         out: Outgoing::new(),
         inbox: Inbox {
@@ -166,7 +176,11 @@ impl Run<'_> {
 
     /// Sends a batch for one source; gives how many.
     fn send(&mut self, now: Instant, allowed: u64) -> u64 {
-        let count = self.free.len().min(MAX_BATCH).min(usize::try_from(allowed).unwrap_or(MAX_BATCH));
+        let count = self
+            .free
+            .len()
+            .min(MAX_BATCH)
+            .min(usize::try_from(allowed).unwrap_or(MAX_BATCH));
         let at = self.next_source;
         self.next_source = (at + 1) % self.clients.sources.len().max(1);
         let id = self.ids.get(at).copied().unwrap_or_default();
@@ -183,7 +197,10 @@ impl Run<'_> {
                 continue;
             };
             let turn = (slot.transaction >> 16).wrapping_add(1) << 16;
-            *slot = Slot { transaction: turn | u32::from(number), sent: Some(now) };
+            *slot = Slot {
+                transaction: turn | u32::from(number),
+                sent: Some(now),
+            };
             let (transaction, hash) = (slot.transaction, self.clients.hash(client));
             let (event, numwant) = (self.event, self.load.numwant);
             self.out.push(ip, self.tracker, |out| {
@@ -198,7 +215,14 @@ impl Run<'_> {
     fn receive(&mut self) -> Result<(), String> {
         self.inbox.read(&self.socket)?;
         let now = Instant::now();
-        let Self { inbox, slots, free, meter, ids, .. } = self;
+        let Self {
+            inbox,
+            slots,
+            free,
+            meter,
+            ids,
+            ..
+        } = self;
         for (datagram, length) in inbox.bytes.chunks(ANSWER_BYTES).zip(&inbox.lengths) {
             let datagram = datagram.get(..*length).unwrap_or_default();
             let Some((head, rest)) = datagram.split_first_chunk::<8>() else {
@@ -216,7 +240,8 @@ impl Run<'_> {
             }
             let number = transaction & 0xffff;
             let slot = slots.get_mut(number as usize);
-            let waiting = slot.filter(|slot| slot.transaction == transaction && slot.sent.is_some());
+            let waiting =
+                slot.filter(|slot| slot.transaction == transaction && slot.sent.is_some());
             let (Some(slot), Ok(number)) = (waiting, u16::try_from(number)) else {
                 // It was given up.
                 continue;
@@ -224,7 +249,9 @@ impl Run<'_> {
             let took = slot.sent.take().map(|sent| now.duration_since(sent));
             free.push(number);
             match (action, rest.len().checked_sub(12)) {
-                (1, Some(peers)) if peers % 6 == 0 => meter.answer(took.unwrap_or_default(), peers / 6),
+                (1, Some(peers)) if peers % 6 == 0 => {
+                    meter.answer(took.unwrap_or_default(), peers / 6)
+                }
                 (3, _) => meter.error("refused"),
                 _ => meter.error("wrong answers"),
             }
@@ -234,7 +261,10 @@ impl Run<'_> {
 
     fn give_up(&mut self, now: Instant) {
         for (slot, number) in self.slots.iter_mut().zip(0_u16..) {
-            if slot.sent.is_some_and(|sent| now.duration_since(sent) > LOST_AFTER) {
+            if slot
+                .sent
+                .is_some_and(|sent| now.duration_since(sent) > LOST_AFTER)
+            {
                 slot.sent = None;
                 self.free.push(number);
                 self.meter.error("lost");
@@ -252,7 +282,13 @@ impl Inbox {
             .map(|room| [IoSliceMut::new(room)])
             .collect();
         let flags = MsgFlags::MSG_WAITFORONE;
-        match recvmmsg(socket.as_raw_fd(), &mut self.headers, &mut slices, flags, None) {
+        match recvmmsg(
+            socket.as_raw_fd(),
+            &mut self.headers,
+            &mut slices,
+            flags,
+            None,
+        ) {
             Ok(read) => self.lengths.extend(read.map(|message| message.bytes)),
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
             // Nobody listens, perhaps not yet.
