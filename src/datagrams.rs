@@ -203,7 +203,7 @@ mod tests {
         for (number, source) in (1_u8..).zip(sources) {
             let (length, from) = inbox.recv_from(&mut room).unwrap();
             assert_eq!(room[..length], vec![number; number.into()]);
-            assert_eq!(from.ip(), source.unwrap_or([127, 0, 0, 1]).into());
+            assert_eq!(from.ip(), IpAddr::from(source.unwrap_or([127, 0, 0, 1])));
         }
         assert_eq!(inbox.recv(&mut room).unwrap(), 1);
         assert_eq!(room[0], 5);
