@@ -171,7 +171,8 @@ pub struct NodeArgs {
           value_parser = clap::value_parser!(u32).range(0..=200))]
     pub default_numwant: Option<u32>,
 
-    /// Announces a second of one address, IPv6: of one /64; 0 for no limit [default: 1000]
+    /// Announces a second of one address, IPv6: of one /64; 0 for no limit, of swarms and clients of
+    /// one address neither [default: 1000]
     #[arg(long, env = "P2PNODE_ANNOUNCE_RATE", value_name = "N")]
     pub announce_rate: Option<u32>,
 

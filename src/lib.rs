@@ -7,6 +7,7 @@ pub mod tls;
 
 pub mod config;
 pub mod data_dir;
+mod datagrams;
 pub mod http;
 pub mod logging;
 pub mod metrics;

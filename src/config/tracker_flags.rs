@@ -53,6 +53,14 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
         per_s,
         burst: per_s.saturating_mul(BURST_S),
     });
+    // Who lifts the limit expects many clients behind one address.
+    let limited = |usual: Rate| {
+        if per_s == Some(0) {
+            Rate::UNLIMITED
+        } else {
+            usual
+        }
+    };
     TrackerOptions {
         http: address(|args| args.tracker_http),
         udp: address(|args| args.tracker_udp),
@@ -67,6 +75,8 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
                 .unwrap_or(usual.default_numwant)
                 .min(usual.max_numwant),
             announces,
+            new_swarms: limited(usual.new_swarms),
+            new_peers: limited(usual.new_peers),
             ..usual
         },
         lists: Lists {

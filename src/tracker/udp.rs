@@ -1,11 +1,13 @@
-//! UDP (BEP 15): many datagrams are read with one system call, and answered one by one.
+//! UDP (BEP 15): many datagrams are read with one system call, and answered with another.
 
 use super::service::{Begun, Service, patiently};
 use super::spawn;
+use crate::datagrams::Outgoing;
 use quinn::udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -24,6 +26,8 @@ struct Desk {
     service: Rc<Service>,
     io: UdpSocket,
     state: UdpSocketState,
+    /// It has one address, from which whatever is sent comes.
+    is_bound: bool,
     waiting: Cell<usize>,
 }
 
@@ -45,8 +49,12 @@ pub(super) async fn serve(service: Rc<Service>, socket: std::net::UdpSocket) {
             return;
         }
     };
+    let is_bound = io
+        .local_addr()
+        .is_ok_and(|address| !address.ip().is_unspecified());
     let desk = Rc::new(Desk {
         service,
+        is_bound,
         io,
         state,
         waiting: Cell::new(0),
@@ -54,13 +62,13 @@ pub(super) async fn serve(service: Rc<Service>, socket: std::net::UdpSocket) {
     // One buffer may hold several datagrams of one client, where the system joins them.
     let room = DATAGRAM_BYTES * desk.state.gro_segments().max(1);
     let mut bytes = vec![0; room * BATCH_SIZE];
-    let mut reply = Vec::with_capacity(DATAGRAM_BYTES);
+    let mut answers = Outgoing::new();
     loop {
         if desk.io.readable().await.is_err() {
             return;
         }
         for _ in 0..BATCHES_IN_A_ROW {
-            match desk.receive(&mut bytes, room, &mut reply) {
+            match desk.receive(&mut bytes, room, &mut answers) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An answer could not be delivered; the next read is about something else.
@@ -77,7 +85,7 @@ impl Desk {
         self: &Rc<Self>,
         bytes: &mut [u8],
         room: usize,
-        reply: &mut Vec<u8>,
+        answers: &mut Outgoing,
     ) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let count = {
@@ -90,19 +98,23 @@ impl Desk {
         for (meta, buffer) in metas.iter().zip(bytes.chunks(room)).take(count) {
             let line = Line {
                 client: meta.addr,
-                asked: meta.dst_ip,
+                asked: meta.dst_ip.filter(|_| !self.is_bound),
             };
             let joined = buffer.get(..meta.len).unwrap_or_default();
             for datagram in joined.chunks(meta.stride.max(1)) {
-                reply.clear();
-                self.handle(line, datagram, reply);
-                self.send(line, reply);
+                if answers.is_full() {
+                    answers.send(self.io.as_fd());
+                }
+                answers.push(line.asked, line.client, |reply| {
+                    self.handle(line, datagram, reply);
+                });
             }
         }
+        answers.send(self.io.as_fd());
         Ok(())
     }
 
-    /// Writes the answer into `reply`; nothing when there is none, or none yet.
+    /// Appends the answer to `reply`; nothing when there is none, or none yet.
     fn handle(self: &Rc<Self>, line: Line, datagram: &[u8], reply: &mut Vec<u8>) {
         let ip = line.client.ip();
         let proven = |id| {

@@ -6,6 +6,7 @@
 //! - [`table`] knows who is in which swarm;
 //! - [`choice`] draws those whom a client is told of, by [`place`] when places are known;
 //! - [`exchange`] shares swarms with other nodes;
+//! - [`metainfo`] reads and makes torrent files (BEP 3, 47, 52);
 //! - [`rules`] and [`limits`] say who is served, and how often;
 //! - [`Tracker`] puts these together.
 //!
@@ -19,6 +20,7 @@ pub mod exchange;
 pub mod http;
 pub mod krpc;
 pub mod limits;
+pub mod metainfo;
 pub mod place;
 pub mod rules;
 pub mod table;

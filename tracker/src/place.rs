@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub const MAX_PLACE_PARTS: usize = 8;
 /// Longest place, in bytes.
 pub const MAX_PLACE_BYTES: usize = 128;
-/// Most ranges in a table: as many as there are routes in the Internet, at some 60 bytes each.
+/// Most ranges in a table: as many as there are routes in the Internet, at some 100 bytes each.
 pub const MAX_RANGES: usize = 1 << 20;
 
 /// Where something is.
@@ -88,9 +88,10 @@ pub enum PlaceError {
 
 /// A range of addresses as the upper bits of 128; IPv4 lies in `::ffff:0:0/96`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+// In this order a range comes before those that lie inside it: `Places::cut` depends on it.
 struct Range {
-    length: u8,
     bits: u128,
+    length: u8,
 }
 
 fn bits_of(ip: IpAddr) -> u128 {
@@ -125,17 +126,28 @@ impl FromStr for Range {
         if masked(bits, length) != bits {
             return Err(wrong());
         }
-        Ok(Self { length, bits })
+        Ok(Self { bits, length })
+    }
+}
+
+impl Range {
+    /// The last address inside.
+    const fn last(self) -> u128 {
+        self.bits | !masked(u128::MAX, self.length)
     }
 }
 
 /// Which addresses are where; the longest prefix decides.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// By length of the prefix.
-    ranges: BTreeMap<u8, BTreeMap<u128, Place>>,
-    count: usize,
+    /// Addresses in order, cut where the place changes: the first of each piece, and its place. An
+    /// announce asks for the place of each peer that it may be offered, so that one search must do.
+    pieces: Vec<(u128, Option<Place>)>,
 }
+
+/// A table as it is read.
+#[derive(Default)]
+struct Ranges(BTreeMap<Range, Place>);
 
 #[derive(Deserialize)]
 struct NetworkMap {
@@ -167,14 +179,14 @@ impl Places {
     }
 
     fn from_lines(text: &str) -> Result<Self, PlaceError> {
-        let mut places = Self::default();
+        let mut ranges = Ranges::default();
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
             let (range, place, more) = (words.next(), words.next(), words.next());
             let added = match (range, place, more) {
                 (None, ..) => Ok(()),
-                (Some(range), Some(place), None) => places.add(range, place),
+                (Some(range), Some(place), None) => ranges.add(range, place),
                 _ => Err(PlaceError::Alto(String::new())),
             };
             added.map_err(|error| PlaceError::Line {
@@ -185,47 +197,81 @@ impl Places {
                 },
             })?;
         }
-        Ok(places)
+        Ok(Self::cut(ranges))
     }
 
     fn from_alto(text: &str) -> Result<Self, PlaceError> {
         let map: NetworkMap =
             serde_json::from_str(text).map_err(|error| PlaceError::Alto(error.to_string()))?;
-        let mut places = Self::default();
+        let mut ranges = Ranges::default();
         for (name, group) in map.groups {
             let place = name.replace('.', "/");
             for range in group.ipv4.iter().chain(&group.ipv6) {
-                places.add(range, &place)?;
+                ranges.add(range, &place)?;
             }
         }
-        Ok(places)
+        Ok(Self::cut(ranges))
     }
 
-    fn add(&mut self, range: &str, place: &str) -> Result<(), PlaceError> {
-        let Range { length, bits } = range.parse()?;
-        let place = place.parse()?;
-        if self.count >= MAX_RANGES {
-            return Err(PlaceError::TooMany);
+    /// Cuts the addresses into pieces. Ranges are disjoint or one inside the other, so those around
+    /// the present address are a stack, the longest prefix on top.
+    fn cut(ranges: Ranges) -> Self {
+        let mut places = Self::default();
+        let mut around: Vec<(u128, Place)> = Vec::new();
+        for (range, place) in ranges.0 {
+            places.leave(&mut around, |last| last < range.bits);
+            places.turn(range.bits, Some(&place));
+            around.push((range.last(), place));
         }
-        self.count += 1;
-        match self.ranges.entry(length).or_default().insert(bits, place) {
-            None => Ok(()),
-            Some(_) => Err(PlaceError::Twice(range.to_owned())),
+        places.leave(&mut around, |_| true);
+        places.pieces.shrink_to_fit();
+        places
+    }
+
+    /// Takes leave of the ranges whose last address is behind.
+    fn leave(&mut self, around: &mut Vec<(u128, Place)>, is_behind: impl Fn(u128) -> bool) {
+        while let Some((last, _)) = around.pop_if(|(last, _)| is_behind(*last)) {
+            // After the last of all addresses nothing begins.
+            if let Some(next) = last.checked_add(1) {
+                self.turn(next, around.last().map(|(_, place)| place));
+            }
         }
+    }
+
+    /// From an address on the place is another one.
+    fn turn(&mut self, from: u128, place: Option<&Place>) {
+        // Of what begins at one address the last that is said counts.
+        self.pieces.pop_if(|(start, _)| *start == from);
+        self.pieces.push((from, place.cloned()));
     }
 
     /// Whether nothing is known.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.pieces.is_empty()
     }
 
     /// Where an address is.
     #[must_use]
     pub fn of(&self, ip: IpAddr) -> Option<&Place> {
         let bits = bits_of(ip.to_canonical());
-        let mut lengths = self.ranges.iter().rev();
-        lengths.find_map(|(length, ranges)| ranges.get(&masked(bits, *length)))
+        let after = self.pieces.partition_point(|(start, _)| *start <= bits);
+        let (_, place) = self.pieces.get(after.checked_sub(1)?)?;
+        place.as_ref()
+    }
+}
+
+impl Ranges {
+    fn add(&mut self, range: &str, place: &str) -> Result<(), PlaceError> {
+        let parsed = range.parse()?;
+        let place = place.parse()?;
+        if self.0.len() >= MAX_RANGES {
+            return Err(PlaceError::TooMany);
+        }
+        match self.0.insert(parsed, place) {
+            None => Ok(()),
+            Some(_) => Err(PlaceError::Twice(range.to_owned())),
+        }
     }
 }
 
@@ -249,6 +295,39 @@ mod tests {
         let all = Places::parse("0.0.0.0/0 v4\n::/0 world").unwrap();
         assert_eq!(place(&all, "192.0.2.1").as_deref(), Some("v4"));
         assert_eq!(place(&all, "::1").as_deref(), Some("world"));
+    }
+
+    /// Every set of up to three ranges among those of sixteen addresses, the last eight, and all.
+    #[test]
+    fn one_search_finds_what_all_prefixes_would() {
+        let mut ranges = vec![(0_u128, 0_u8), (u128::MAX << 3, 125)];
+        for length in 124..=128_u8 {
+            let step = 1_u128 << (128 - length);
+            ranges.extend((0..16 / step).map(|number| (number * step, length)));
+        }
+        let sets = ranges.len().pow(3);
+        for set in 0..sets {
+            let mut chosen = Ranges::default();
+            for digit in 0..3 {
+                let (bits, length) = ranges[set / ranges.len().pow(digit) % ranges.len()];
+                let place = format!("at{bits:x}/of{length}").parse().unwrap();
+                chosen.0.insert(Range { bits, length }, place);
+            }
+            let oracle: Vec<_> = chosen.0.clone().into_iter().collect();
+            let table = Places::cut(chosen);
+            for bits in (0..18).chain([u128::MAX - 8, u128::MAX - 7, u128::MAX]) {
+                let inside = oracle
+                    .iter()
+                    .filter(|(range, _)| masked(bits, range.length) == range.bits);
+                let longest = inside.max_by_key(|(range, _)| range.length);
+                let ip = IpAddr::V6(bits.into());
+                assert_eq!(
+                    table.of(ip),
+                    longest.map(|(_, place)| place),
+                    "{oracle:?} {ip}"
+                );
+            }
+        }
     }
 
     #[test]

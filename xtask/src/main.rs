@@ -24,7 +24,7 @@ Verbs:
   wasm      Check that the pure crates build where there is no operating system
   ci        Run .ci/run: test, wasm, format, clippy, docs, demo, survival; what must pass before a merge
   survive   Kill, stop, add, remove and cut off real nodes while clients write and read
-  figures   Measure the store with real processes: group commit, repair, leases
+  figures   Measure store and tracker with real processes: commits, repair, leases, announces
   deny      Check licences, advisories and sources of all dependencies with cargo-deny
   help      Show this text
 

@@ -69,7 +69,7 @@ fn missing<'a>(needed: &[(&str, &'a str)], is_there: &dyn Fn(&str) -> bool) -> V
         .collect()
 }
 
-fn is_in_path(program: &str) -> bool {
+pub(crate) fn is_in_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Administrators' tools such as `ip` are often not in a user's path.
     std::env::split_paths(&path)

@@ -6,12 +6,13 @@
 mod load;
 mod plan;
 mod report;
+mod tracker;
 
 use super::output::Answer;
 use super::{Asking, CtlError, parse};
 use crate::control::client::{Connector, NodeName};
 use crate::control::proof;
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use load::run_phase;
 use overlay::MAX_VALUE_BYTES;
@@ -35,7 +36,12 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// The arguments of `p2pctl bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct BenchArgs {
+    /// What else can be measured
+    #[command(subcommand)]
+    what: Option<What>,
+
     /// Operations of each phase, after the warm-up
     #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..=MAX_OPS))]
     ops: Option<u64>,
@@ -69,8 +75,21 @@ pub(super) struct BenchArgs {
     keys: Option<u64>,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Put load on a BitTorrent tracker, this one or another, and measure it
+    Tracker(tracker::TrackerArgs),
+}
+
 /// Connects, runs the phases, and reports.
-pub(super) async fn run(asking: Asking, args: BenchArgs, json: bool) -> Result<Answer, CtlError> {
+pub(super) async fn run(
+    asking: Asking,
+    mut args: BenchArgs,
+    json: bool,
+) -> Result<Answer, CtlError> {
+    if let Some(What::Tracker(args)) = args.what.take() {
+        return tracker::run(args, asking.timeout).await;
+    }
     let names = if args.nodes.is_empty() {
         vec![asking.node.clone()]
     } else {

@@ -8,5 +8,7 @@
 mod read;
 mod write;
 
-pub use read::{MAX_DEPTH, MAX_VALUES, Malformed, Order, Value, read, read_prefix};
+pub use read::{
+    MAX_DEPTH, MAX_VALUES, Malformed, Order, Value, read, read_prefix, read_prefix_within,
+};
 pub use write::Writer;

@@ -53,8 +53,8 @@ pub enum Malformed {
     /// Deeper than [`MAX_DEPTH`].
     #[error("it is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// More than [`MAX_VALUES`].
-    #[error("it has more than {MAX_VALUES} values")]
+    /// More values than are read, [`MAX_VALUES`] unless said otherwise.
+    #[error("it has too many values")]
     TooMany,
     /// A key is no string.
     #[error("a key of a dictionary is no string")]
@@ -150,10 +150,22 @@ pub fn read(bytes: &[u8], order: Order) -> Result<Value<'_>, Malformed> {
 /// # Errors
 /// When no value begins there.
 pub fn read_prefix(bytes: &[u8], order: Order) -> Result<(Value<'_>, &[u8]), Malformed> {
+    read_prefix_within(bytes, order, MAX_VALUES)
+}
+
+/// As [`read_prefix`], with so many values at most instead of [`MAX_VALUES`].
+///
+/// # Errors
+/// When no value begins there.
+pub fn read_prefix_within(
+    bytes: &[u8],
+    order: Order,
+    most: usize,
+) -> Result<(Value<'_>, &[u8]), Malformed> {
     let mut reader = Reader {
         rest: bytes,
         order,
-        left: MAX_VALUES,
+        left: most,
     };
     let value = reader.value(MAX_DEPTH)?;
     Ok((value, reader.rest))

@@ -29,6 +29,7 @@ use crate::ids::InfoHash;
 use crate::secret::{KeyedBuild, Secret, address_bytes};
 use overlay::Time;
 use rand_core::Rng;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -75,6 +76,8 @@ pub struct Full;
 #[derive(Clone, Debug)]
 pub struct Table {
     places: HashMap<InfoHash, u32, KeyedBuild>,
+    /// Where the swarm was that was looked for last: an announce looks several times for one.
+    recent: Cell<usize>,
     swarms: Vec<Option<Swarm>>,
     free: Vec<u32>,
     peers: usize,
@@ -94,6 +97,7 @@ impl Table {
         let secret = Secret::new(rng);
         Self {
             places: HashMap::with_hasher(KeyedBuild::new(secret.clone())),
+            recent: Cell::new(0),
             swarms: Vec::new(),
             free: Vec::new(),
             peers: 0,
@@ -151,7 +155,7 @@ impl Table {
     /// Whether a swarm is known.
     #[must_use]
     pub fn knows(&self, hash: &InfoHash) -> bool {
-        self.places.contains_key(hash)
+        self.place_of(hash).is_some()
     }
 
     /// Whether a peer is listed in a swarm.
@@ -239,7 +243,7 @@ impl Table {
     /// is known to be whole, for it costs a look at every peer.
     pub fn forget_unlisted(&mut self, hash: &InfoHash, listed: &BTreeSet<SocketAddr>) {
         let key = self.key;
-        let place = self.places.get(hash).map(|place| *place as usize);
+        let place = self.place_of(hash);
         if let Some(Some(swarm)) = place.and_then(|place| self.swarms.get_mut(place)) {
             let before = swarm.len();
             swarm.forget(listed, key);
@@ -250,7 +254,7 @@ impl Table {
 
     /// Takes over what other nodes count in a swarm together.
     pub fn count_elsewhere(&mut self, hash: &InfoHash, counts: Counts, now: Time) {
-        let place = self.places.get(hash).map(|place| *place as usize);
+        let place = self.place_of(hash);
         let swarm = place.and_then(|place| self.swarms.get_mut(place));
         if let Some(Some(swarm)) = swarm {
             swarm.set_elsewhere(counts, Tick::of(now));
@@ -309,8 +313,19 @@ impl Table {
     }
 
     pub(crate) fn swarm(&self, hash: &InfoHash) -> Option<&Swarm> {
-        let place = *self.places.get(hash)?;
-        self.swarms.get(place as usize)?.as_ref()
+        self.swarms.get(self.place_of(hash)?)?.as_ref()
+    }
+
+    /// Where a swarm is.
+    fn place_of(&self, hash: &InfoHash) -> Option<usize> {
+        let recent = self.recent.get();
+        let found = self.swarms.get(recent).and_then(Option::as_ref);
+        if found.is_some_and(|swarm| swarm.hash == *hash) {
+            return Some(recent);
+        }
+        let place = *self.places.get(hash)? as usize;
+        self.recent.set(place);
+        Some(place)
     }
 
     /// What stands for an address whose client is not known.
@@ -350,8 +365,8 @@ impl Table {
 
     /// The swarm, made when it is not there.
     fn swarm_mut(&mut self, hash: InfoHash, now: Tick) -> Option<&mut Swarm> {
-        let place = match self.places.get(&hash) {
-            Some(place) => *place,
+        let place = match self.place_of(&hash) {
+            Some(place) => place,
             None => {
                 let place = match self.free.pop() {
                     Some(place) => place,
@@ -362,10 +377,10 @@ impl Table {
                 };
                 *self.swarms.get_mut(place as usize)? = Some(Swarm::new(hash, now));
                 self.places.insert(hash, place);
-                place
+                place as usize
             }
         };
-        self.swarms.get_mut(place as usize)?.as_mut()
+        self.swarms.get_mut(place)?.as_mut()
     }
 
     fn remove(&mut self, hash: &InfoHash) {

@@ -1,4 +1,4 @@
-//! `cargo xtask figures`: what the store does on this machine, measured with real processes.
+//! `cargo xtask figures`: what the store and the tracker do on this machine, measured with real processes.
 //!
 //! Each figure starts a network of its own in a temporary directory, on free ports, loads it with
 //! `p2pctl` and reads the nodes' own metrics. The network is gone at the end.
@@ -9,15 +9,16 @@ mod metrics;
 mod network;
 mod repair;
 mod start;
+mod tracker;
 
 use crate::steps::{cargo, root, step};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
-Measure the store with real processes on this machine.
+Measure the store and the tracker with real processes on this machine.
 
-Usage: cargo xtask figures groups|repair|leases|start [FLAGS]
+Usage: cargo xtask figures groups|repair|leases|start|tracker [FLAGS]
 
   groups   How puts a second and the size of a commit grow with the puts in flight (16 nodes)
              --in-flight C,…    [1,4,16,64,256]
@@ -31,6 +32,10 @@ Usage: cargo xtask figures groups|repair|leases|start [FLAGS]
   start    A node with many records is killed: the time until it serves again, and its memory
              --records N        [100000]
              --rounds N         [3]
+  tracker  Announces a second by UDP and HTTP, pinned to one core with the load on another; side by
+           side with opentracker and aquatic_udp, those that are in the PATH
+             --seconds N        Of each measurement [10]
+             --rounds N         Each tracker in turn, and the fastest of each is shown [3]
 
   --nodes N    [16; leases: 4]
   --bin DIR    The programs to measure; otherwise the release build is made and taken
@@ -60,6 +65,7 @@ struct Flags {
     records: u64,
     leases: u64,
     lease_s: u64,
+    seconds: u64,
 }
 
 impl Default for Flags {
@@ -73,6 +79,7 @@ impl Default for Flags {
             records: 100_000,
             leases: 100_000,
             lease_s: 1_800,
+            seconds: 10,
         }
     }
 }
@@ -93,6 +100,7 @@ impl Flags {
                 "--rounds" => flags.rounds = number(value()?)?,
                 "--records" => flags.records = number(value()?)?,
                 "--leases" => flags.leases = number(value()?)?,
+                "--seconds" => flags.seconds = number(value()?)?,
                 "--lease" => flags.lease_s = number(value()?)?,
                 "--in-flight" => {
                     let all = value()?.split(',').map(number);
@@ -113,13 +121,16 @@ fn number(text: &str) -> Result<u64, String> {
 /// Runs the verb.
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let Some((figure, words)) = words.split_first() else {
-        return Err("name a figure: groups, repair, leases or start; see --help".to_owned());
+        return Err(
+            "name a figure: groups, repair, leases, start or tracker; see --help".to_owned(),
+        );
     };
     let measure = match figure.as_str() {
         "groups" => groups::measure,
         "repair" => repair::measure,
         "leases" => leases::measure,
         "start" => start::measure,
+        "tracker" => tracker::measure,
         unknown => return Err(format!("no figure `{unknown}`; see --help")),
     };
     let flags = Flags::parse(words)?;
