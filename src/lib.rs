@@ -1,5 +1,6 @@
 //! The daemon `p2pnode`, its control tool `p2pctl` and the simulator's `p2psim`, as a library.
 
+pub mod compute;
 pub mod control;
 pub mod ctl;
 pub mod demo;

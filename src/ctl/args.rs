@@ -2,6 +2,7 @@
 
 use super::bench::BenchArgs;
 use super::parse;
+use super::torrent::TorrentArgs;
 use crate::control::client::NodeName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use overlay::{Consistency, Version};
@@ -81,6 +82,8 @@ pub(super) enum Command {
     Leave(LeaveArgs),
     /// Put load on nodes and measure it
     Bench(BenchArgs),
+    /// Make torrent files, store them and get them back; search --text lists them
+    Torrent(TorrentArgs),
 }
 
 #[derive(Debug, Args)]
@@ -304,14 +307,16 @@ impl Command {
             Self::Peers => "peers",
             Self::Leave(_) => "leave",
             Self::Bench(_) => "bench",
+            Self::Torrent(args) => args.command.name(),
         }
     }
 
     /// Whether an answer that does not come leaves open whether something was changed.
     pub(super) const fn writes(&self) -> bool {
-        matches!(
-            self,
-            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave(_)
-        )
+        match self {
+            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave(_) => true,
+            Self::Torrent(args) => args.command.writes(),
+            _ => false,
+        }
     }
 }

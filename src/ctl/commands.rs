@@ -279,7 +279,7 @@ pub(super) async fn get(
     }
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
     std::fs::write(path, bytes).map_err(|error| {
         CtlError::Local(format!(
             "the value was found, but cannot be written to {}: {error}; name another file with --out",

@@ -165,12 +165,17 @@ fn what_is_known(arguments: &[OsString], known: &mut Document) -> Option<String>
         .mut_args(any_value)
         .mut_subcommands(|command| command.mut_args(any_value));
     let matches = parser.try_get_matches_from(arguments).ok()?;
-    let (command, given) = matches.subcommand()?;
-    known.insert("command".to_owned(), command.into());
+    let (command, mut given) = matches.subcommand()?;
+    let mut command = command.to_owned();
+    while let Some((part, more)) = given.subcommand() {
+        command = format!("{command} {part}");
+        given = more;
+    }
+    known.insert("command".to_owned(), command.as_str().into());
     if let Some(key) = key_in(given) {
         note_key(&key, known);
     }
-    Some(command.to_owned())
+    Some(command)
 }
 
 /// Takes any value: a wrong one must not hide the key behind it.

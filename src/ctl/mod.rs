@@ -16,6 +16,7 @@ mod moving;
 mod neighbours;
 mod output;
 mod parse;
+mod torrent;
 mod words;
 
 pub use args::CtlArgs;
@@ -111,6 +112,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Peers => admin::peers(asking).await,
         Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
+        Command::Torrent(args) => torrent::run(asking, args, context, json).await,
     }
 }
 

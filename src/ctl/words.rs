@@ -4,12 +4,14 @@ use super::args::SearchArgs;
 use super::commands::complete;
 use super::holders::{printable, seconds};
 use super::output::{Answer, Exit, aligned, count_of, outcome_word};
+use super::torrent::listing::{self, Listed};
 use super::{Asking, CtlError, Document, wrong_answer_of};
 use overlay::words::{Query, Words};
 use overlay::{
     HitKind, MAX_KEY_BYTES, MAX_TEXT_BYTES, Outcome, Reply, Request, TextHit, TextReport,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Checks the words that a holder or a value is to be found by.
 pub(super) fn check_text(text: &str) -> Result<(), String> {
@@ -58,14 +60,17 @@ pub(super) async fn search(
             }
         }
     };
-    match asking.data_once(request).await? {
-        Reply::TextSearched(report) => Ok(found(context, &report)),
-        _ => Err(wrong_answer_of("search")),
-    }
+    let mut session = asking.open().await?;
+    let Reply::TextSearched(report) = asking.data(&mut session, request).await? else {
+        return Err(wrong_answer_of("search"));
+    };
+    let torrents = listing::torrents(&asking, &mut session, &report.results).await?;
+    session.close().await;
+    Ok(found(context, &report, &torrents))
 }
 
 /// What to say about the results.
-fn found(context: &Document, report: &TextReport) -> Answer {
+fn found(context: &Document, report: &TextReport, torrents: &BTreeMap<usize, Listed>) -> Answer {
     let TextReport {
         outcome,
         results,
@@ -78,7 +83,9 @@ fn found(context: &Document, report: &TextReport) -> Answer {
         context,
         json!({
             "outcome": outcome_word(*outcome), "complete": is_complete,
-            "results": results.iter().map(result_json).collect::<Vec<_>>(),
+            "results": results.iter().enumerate()
+                .map(|(place, hit)| result_json(hit, torrents.get(&place)))
+                .collect::<Vec<_>>(),
             "answered": answered, "asked": asked, "reason": reason,
         }),
     );
@@ -90,7 +97,11 @@ fn found(context: &Document, report: &TextReport) -> Answer {
     let text = match outcome {
         Outcome::Found => {
             let counted = count_of(results.len() as u64, "result");
-            let rows: Vec<_> = results.iter().map(row).collect();
+            let rows: Vec<_> = results
+                .iter()
+                .enumerate()
+                .flat_map(|(place, hit)| rows(hit, torrents.get(&place)))
+                .collect();
             format!("found: {counted}, {evidence}\n{}", aligned(&rows))
         }
         Outcome::Absent => format!("absent: nothing matches, {evidence}"),
@@ -99,7 +110,7 @@ fn found(context: &Document, report: &TextReport) -> Answer {
     Answer::new(Exit::from(*outcome), json, text)
 }
 
-fn result_json(hit: &TextHit) -> Value {
+fn result_json(hit: &TextHit, torrent: Option<&Listed>) -> Value {
     let name = hit.indexed.as_deref().map(String::from_utf8_lossy);
     match &hit.kind {
         HitKind::Holder { addr, expires_in_s } => json!({
@@ -108,19 +119,23 @@ fn result_json(hit: &TextHit) -> Value {
         }),
         HitKind::Value { version, size } => json!({
             "key": hit.key, "key_text": name, "kind": "value", "text": hit.text,
-            "version": version.to_string(), "size": size,
+            "version": version.to_string(), "size": size, "torrent": torrent.map(Listed::json),
         }),
     }
 }
 
-fn row(hit: &TextHit) -> (String, String) {
+fn rows(hit: &TextHit, torrent: Option<&Listed>) -> Vec<(String, String)> {
     let name = hit.indexed.as_deref().map(String::from_utf8_lossy);
     let name = name.map_or_else(|| hit.key.to_string(), |name| printable(&name));
+    if let Some(torrent) = torrent {
+        let [line, link] = torrent.lines();
+        return vec![(name, line), (String::new(), link)];
+    }
     let what = match &hit.kind {
         HitKind::Holder { addr, expires_in_s } => {
             format!("at {addr}, lease ends in {}", seconds(*expires_in_s))
         }
         HitKind::Value { size, .. } => format!("a value of {}", count_of((*size).into(), "byte")),
     };
-    (name, format!("{what}  {}", printable(&hit.text)))
+    vec![(name, format!("{what}  {}", printable(&hit.text)))]
 }

@@ -1,4 +1,4 @@
-"""One libtorrent client: TORRENT FOLDER PORT BOOTSTRAP.
+"""One libtorrent client: TORRENT FOLDER IP:PORT BOOTSTRAP.
 
 It finds others by its tracker alone; or, with the address of a DHT node instead of -, by the DHT.
 """
@@ -8,10 +8,10 @@ import time
 
 import libtorrent
 
-torrent, folder, port, bootstrap = sys.argv[1:5]
+torrent, folder, listen, bootstrap = sys.argv[1:5]
 by_dht = bootstrap != "-"
 settings = {
-    "listen_interfaces": "127.0.0.1:" + port,
+    "listen_interfaces": listen,
     "enable_dht": by_dht,
     "enable_lsd": False,
     "enable_upnp": False,

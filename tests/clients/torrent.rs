@@ -1,5 +1,6 @@
 //! A file, and a torrent of it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tracker::bencode::Writer;
 
@@ -45,17 +46,28 @@ impl Shared {
         hash.iter().map(|byte| format!("%{byte:02X}")).collect()
     }
 
-    /// Writes a torrent, with this tracker or without any.
-    pub(crate) fn torrent(&self, folder: &Path, announce: Option<&str>) -> PathBuf {
+    /// Writes a torrent, with this tracker or without any, and with a node of the DHT (BEP 5): that
+    /// is how qBittorrent learns of one.
+    pub(crate) fn torrent(
+        &self,
+        folder: &Path,
+        announce: Option<&str>,
+        node: Option<SocketAddr>,
+    ) -> PathBuf {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out);
         writer.dict();
         if let Some(url) = announce {
             writer.bytes(b"announce").bytes(url.as_bytes());
         }
-        writer.bytes(b"info");
-        out.extend_from_slice(&self.info);
-        out.push(b'e');
+        writer.bytes(b"info").raw(&self.info);
+        if let Some(node) = node {
+            let ip = node.ip().to_string();
+            writer.bytes(b"nodes").list().list();
+            writer.bytes(ip.as_bytes()).count(node.port().into());
+            writer.end().end();
+        }
+        writer.end();
         let path = folder.join("shared.torrent");
         std::fs::write(&path, out).expect("a torrent");
         path

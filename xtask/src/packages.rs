@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 8] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
@@ -16,6 +16,8 @@ const NEEDED: [(&str, &str); 6] = [
     // what its package leaves in the documentation.
     ("aria2c", "aria2"),
     ("transmission-cli", "transmission-cli"),
+    ("rtorrent", "rtorrent"),
+    ("qbittorrent-nox", "qbittorrent-nox"),
     (
         "/usr/share/doc/python3-libtorrent/copyright",
         "python3-libtorrent",

@@ -38,6 +38,7 @@ mod budget;
 mod gather;
 mod standing;
 mod summary;
+mod tally;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ mod tests;
 pub use budget::{LOOKUPS_PER_S, MAX_LOOKUPS};
 pub use gather::{Found, Looker, MAX_AHEAD_MS};
 pub use summary::{MAX_SUMMARY_PEERS, Summary, signs_of, unsigned};
+pub use tally::tally;
 pub use task::{Knowledge, Known, Task, Written};
 
 use crate::ids::InfoHash;

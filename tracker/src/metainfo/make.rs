@@ -202,7 +202,10 @@ impl Maker {
         let file = self.plan.files.get(at);
         if file.is_none_or(|file| file.length != self.read) {
             let path = file.map(|file| file.path.join("/"));
-            return Err(PlanError::Changed(path.unwrap_or_default()));
+            // One file alone has the name of the torrent.
+            let path = path.filter(|path| !path.is_empty());
+            let path = path.unwrap_or_else(|| self.plan.name.clone());
+            return Err(PlanError::Changed(path));
         }
         let root = self
             .tree

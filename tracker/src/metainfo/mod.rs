@@ -10,7 +10,7 @@ pub use make::{
     Kind, LEAST_PIECE_BYTES, MAX_FILES, MOST_PIECE_BYTES, Made, Maker, Plan, PlanError, Source,
     piece_bytes_for,
 };
-pub use read::{Metainfo, MetainfoError, magnet};
+pub use read::{Metainfo, MetainfoError, magnet, short};
 
 #[cfg(test)]
 mod tests;

@@ -115,7 +115,8 @@ impl Metainfo {
 }
 
 /// The first 20 bytes of a hash of version 2 (BEP 52).
-pub(super) fn short(v2: &[u8; 32]) -> InfoHash {
+#[must_use]
+pub fn short(v2: &[u8; 32]) -> InfoHash {
     let mut hash = InfoHash::default();
     for (to, from) in hash.0.iter_mut().zip(v2) {
         *to = *from;

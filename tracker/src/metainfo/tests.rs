@@ -1,3 +1,5 @@
+//! Torrents that are made, read and described.
+
 use super::*;
 use crate::bencode::Malformed;
 use overlay::{Id, MAX_TEXT_BYTES};
