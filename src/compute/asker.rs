@@ -1,9 +1,10 @@
 //! Asking who has computed what, and being told of changes.
 
 use super::block::{Block, PIECES_PER_BLOCK, Work};
-use super::link::{Link, wall};
+use super::link::Link;
 use super::{ComputeError, Name, blocks_of, within};
 use crate::control::client::NodeName;
+use crate::runtime::wall;
 use overlay::{Consistency, HolderInfo, Outcome, Reply, Request};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -5,8 +5,8 @@ use crate::control::client::{ClientError, Connector, NodeName};
 use crate::control::session::Session;
 use crate::control::window::Window;
 use crate::control::{ControlBody, ReplyBody, proof};
-use overlay::{Reply, Request, WallMs};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use overlay::{Reply, Request};
+use std::time::Duration;
 
 /// Questions under way at a time: enough to fill the groups that nodes make durable together.
 const IN_FLIGHT: usize = 64;
@@ -73,15 +73,4 @@ impl Link {
         let mut connector = Connector::new(config);
         Ok(connector.connect(&self.node, self.timeout).await?)
     }
-}
-
-/// The present by the clock of this machine.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a client is a driver and may read the clock"
-)]
-pub(super) fn wall() -> WallMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let ms = since.map_or(0, |since| since.as_millis());
-    WallMs(u64::try_from(ms).unwrap_or(u64::MAX))
 }

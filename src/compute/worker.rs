@@ -1,9 +1,10 @@
 //! Saying what one worker does.
 
 use super::block::{Block, Work};
-use super::link::{Link, wall};
+use super::link::Link;
 use super::{ComputeError, Name, blocks_of, within};
 use crate::control::client::NodeName;
+use crate::runtime::wall;
 use overlay::{Condition, Consistency, Reply, Request};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -72,11 +72,7 @@ pub(super) fn durable(replicas_durable: u32, replicas: u32) -> String {
     )
 }
 
-pub(super) fn answered(
-    replicas_answered: u32,
-    replicas_asked: u32,
-    reason: Option<&str>,
-) -> String {
+fn answered(replicas_answered: u32, replicas_asked: u32, reason: Option<&str>) -> String {
     let counted = format!(
         "{replicas_answered} of {} answered",
         count_of(replicas_asked.into(), "replica")
@@ -87,8 +83,21 @@ pub(super) fn answered(
     }
 }
 
+/// What an answer rests on: replicas that answered and were asked, or, where there are no replica
+/// sets, the nodes that were `reached`.
+pub(super) fn evidence(
+    (replicas_answered, replicas_asked): (u32, u32),
+    reached: Option<u32>,
+    reason: Option<&str>,
+) -> String {
+    match reached {
+        Some(reached) => hit(replicas_answered, reached, reason),
+        None => answered(replicas_answered, replicas_asked, reason),
+    }
+}
+
 /// The evidence of an overlay without replica sets.
-pub(super) fn hit(answered: u32, reached: u32, reason: Option<&str>) -> String {
+fn hit(answered: u32, reached: u32, reason: Option<&str>) -> String {
     match reason {
         // It says how many were reached.
         Some(reason) => format!("{} answered: {reason}", count_of(answered.into(), "node")),
@@ -253,9 +262,10 @@ pub(super) async fn get(
             "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = reached.map_or_else(
-        || answered(replicas_answered, replicas_asked, reason.as_deref()),
-        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    let evidence = evidence(
+        (replicas_answered, replicas_asked),
+        reached,
+        reason.as_deref(),
     );
     let (Outcome::Found, Some(value)) = (outcome, value) else {
         let text = not_found(outcome, &format!("no value under {key}"), &evidence);

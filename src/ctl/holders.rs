@@ -1,7 +1,7 @@
 //! The commands on holders: insert and search.
 
 use super::args::{InsertArgs, SearchArgs};
-use super::commands::{answered, complete, durable, given_key, hit, key_of, not_found};
+use super::commands::{complete, durable, evidence, given_key, key_of, not_found};
 use super::output::{Answer, Exit, aligned, count_of, outcome_word};
 use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
@@ -125,9 +125,10 @@ pub(super) async fn search(
             "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = reached.map_or_else(
-        || answered(replicas_answered, replicas_asked, reason.as_deref()),
-        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    let evidence = evidence(
+        (replicas_answered, replicas_asked),
+        reached,
+        reason.as_deref(),
     );
     if outcome != Outcome::Found {
         let text = not_found(outcome, &format!("nobody holds {key}"), &evidence);

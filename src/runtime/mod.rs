@@ -147,6 +147,18 @@ impl<M: Machine> Shared<M> {
     }
 }
 
+/// The present by the clock of this machine.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "drivers and clients may read the clock"
+)]
+pub(crate) fn wall() -> WallMs {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    WallMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The driver's clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -168,10 +180,7 @@ impl Clock {
 
     /// The wall clock.
     pub(crate) fn wall(&self) -> WallMs {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        WallMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        wall()
     }
 
     /// The instant of a time.

@@ -7,11 +7,11 @@ use crate::control::{ControlBody, ReplyBody};
 use crate::ctl::holders::printable;
 use crate::ctl::output::count_of;
 use crate::ctl::{Asking, CtlError};
+use crate::runtime::wall;
 use indicatif::{DecimalBytes, HumanCount};
 use overlay::{Consistency, HitKind, HolderInfo, Id, Outcome, Reply, Request, TextHit, WallMs};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tracker::InfoHash;
 use tracker::exchange::{MAX_PUBLISHERS, tally};
 use tracker::metainfo::{Description, short};
@@ -159,16 +159,6 @@ fn counts(outcome: Outcome, holders: &[HolderInfo], wall: WallMs) -> Option<Coun
         Outcome::Unknown if holders.is_empty() => None,
         _ => Some(tally(holders, wall)),
     }
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a program for users reads the clock"
-)]
-fn wall() -> WallMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let ms = since.map_or(0, |since| since.as_millis());
-    WallMs(u64::try_from(ms).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

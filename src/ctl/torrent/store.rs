@@ -6,7 +6,7 @@
 
 use super::tree::unread;
 use super::{AddArgs, FetchArgs, hex};
-use crate::ctl::commands::{answered, complete, durable, hit, not_found, write_file};
+use crate::ctl::commands::{complete, durable, evidence, not_found, write_file};
 use crate::ctl::output::{Answer, Exit, aligned, base64, count_of, outcome_word};
 use crate::ctl::{Asking, CtlError, Document, wrong_answer_of};
 use bytes::Bytes;
@@ -208,9 +208,10 @@ pub(super) async fn get(
             "reason": reason, "nodes_reached": reached,
         }),
     );
-    let evidence = reached.map_or_else(
-        || answered(replicas_answered, replicas_asked, reason.as_deref()),
-        |reached| hit(replicas_answered, reached, reason.as_deref()),
+    let evidence = evidence(
+        (replicas_answered, replicas_asked),
+        reached,
+        reason.as_deref(),
     );
     let (Some(value), Some(metainfo)) = (value, metainfo) else {
         let what = format!("no torrent under {}", wanted.key);
