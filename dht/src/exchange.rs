@@ -132,9 +132,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.have_bodies(&batch, again) {
             return;
         }
-        let mut seq = self.durable;
+        let (mut seq, mut left_out) = (self.durable, false);
         for item in items {
-            seq = seq.max(self.store.write(item));
+            match self.write_if_it_fits(item) {
+                Some(written) => seq = seq.max(written),
+                None => left_out = true,
+            }
         }
         for (key, slot) in want {
             let is_root = self.covers.has_root(from.id, *key);
@@ -151,6 +154,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             req,
             items,
             handled,
+            left_out,
         };
         self.when_durable(
             cx,

@@ -43,7 +43,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !walk.pending.is_empty() {
             return self.send_ask(cx, at);
         }
-        if self.member(at).is_some_and(|(_, member)| member.replica) {
+        let is_copy = walk.no_room().is_none();
+        if is_copy && self.member(at).is_some_and(|(_, member)| member.replica) {
             self.send_done(cx, at);
         } else {
             self.finish_walk(cx, at);
@@ -142,10 +143,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn sync_items_answered(
         &mut self,
         cx: &mut Cx<'_, Self>,
-        from: Contact,
-        req: u64,
+        (from, req): (Contact, u64),
         items: Vec<Item>,
         handled: u32,
+        left_out: bool,
     ) {
         let Some(at) = self.walk_of(from, req, Stage::Items) else {
             return;
@@ -173,12 +174,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         );
         let done = (walk.pushed + handled) as u64;
         self.moved.add(moved.0 as u64, moved.1 as u64);
+        let mut left_out_here = false;
         for item in items.into_iter().filter(|item| arc.contains(item.key)) {
             // What this root has learnt since it asked counts too.
             let collected = self.of_missing(cx, item.key).collected;
             let spared = self.spares((item.key, item.slot), cx.wall);
             if spared || !is_dead(&Meta::of(&item.record), collected) {
-                self.store.write(item);
+                left_out_here |= self.write_if_it_fits(item).is_none();
             }
         }
         let pause = self.config.pause_after(moved.0, moved.1);
@@ -189,13 +191,19 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         walk.push.drain(..walk.pushed.min(walk.push.len()));
         walk.pushed = 0;
         walk.wanted = 0;
+        walk.left_out |= left_out;
+        walk.left_out_here |= left_out_here;
         walk.tally.add(done, moved.1 as u64);
         // What the journey and the other disk took counts: far away it is longer than the pause.
         let taken = cx.now.since(walk.sent);
         let pause = Duration(pause.0.saturating_sub(taken.0));
+        self.skip_without_room(at);
         if pause < LEAST_PAUSE {
             return self.next_items(cx, at);
         }
+        let Some(walk) = self.walk_mut(at) else {
+            return;
+        };
         walk.stage = Stage::Pause;
         walk.attempts = 0;
         walk.until = cx.now + pause;

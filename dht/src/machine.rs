@@ -271,8 +271,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 req,
                 items,
                 handled,
+                left_out,
             } => {
-                self.sync_items_answered(cx, from, req, items, handled);
+                self.sync_items_answered(cx, (from, req), items, handled, left_out);
             }
             StoreMessage::SyncDone(done) => self.sync_done_asked(cx, from, &done),
             StoreMessage::SyncDoneAck { req } => self.sync_done_answered(cx, from, req),

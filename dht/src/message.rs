@@ -82,6 +82,8 @@ pub enum StoreMessage {
         items: Vec<Item>,
         /// How many of the wanted positions this answers, from the first.
         handled: u32,
+        /// Whether some of the items were left out, for want of room; tombstones never are.
+        left_out: bool,
     },
     /// Root to replica: you hold the whole arc now.
     SyncDone(SyncDone),

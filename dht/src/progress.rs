@@ -77,7 +77,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(walk) = &member.walk else {
             // A root that waits for others' testimony says so once.
             let waits = member.replica && !member.covered && view.is_complete();
-            return waits.then_some(begun);
+            return (waits || member.no_room.is_some()).then(|| Movement {
+                waits_for: member.no_room.unwrap_or(begun.waits_for),
+                ..begun
+            });
         };
         let (moved, left) = (walk.tally.records, walk.left());
         if moved + left == 0 && member.covered {

@@ -155,6 +155,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             walk.push.extend(findings.push);
         }
         walk.want.extend(findings.want);
+        self.skip_without_room(at);
         if all_same {
             // The replica has noted that it is a full copy.
             return self.finish_walk(cx, at);

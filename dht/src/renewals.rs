@@ -35,6 +35,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.clock.observe(seen, cx.wall);
         let (mut removed, mut not_mine, mut full) = (Vec::new(), Vec::new(), Vec::new());
         let mut records = Vec::with_capacity(items.len());
+        let has_room = self.store.room_for_repairs().is_ok();
         for (at, renewal) in (0_u32..).zip(items) {
             let (key, slot) = (renewal.key, Slot::Holder(renewal.holder));
             if !arc.contains(key) {
@@ -49,7 +50,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 continue;
             }
             let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
-            if is_new && self.has_most_holders(key, cx.wall) {
+            if is_new && (!has_room || self.has_most_holders(key, cx.wall)) {
                 full.push(at);
                 continue;
             }

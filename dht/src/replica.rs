@@ -168,7 +168,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.takes(cx, from, &items) {
             return;
         }
-        if let Some(why) = self.no_room_for(&items) {
+        if let Some(why) = self.no_room_for(&items, name.is_some()) {
             return self.post(cx, from, StoreMessage::NotReplicated { req, why });
         }
         if let (Some(view), Some(item)) = (under, items.first()) {

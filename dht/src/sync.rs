@@ -7,6 +7,7 @@
 //! same, but for the first few.
 
 use crate::arcs::intersect;
+use crate::full::ROOM_PAUSE;
 use crate::machine::Due;
 use crate::pauses::{FIRST_RETRY, LAST_RETRY, repeat_pause, retry_pause};
 use crate::progress::Tally;
@@ -43,6 +44,10 @@ pub(crate) struct Walk {
     pub(crate) collected: Vec<(Arc, Hlc)>,
     /// Whether it has something that was not believed.
     pub(crate) passed_over: bool,
+    /// Whether it has left something out, for want of room.
+    pub(crate) left_out: bool,
+    /// Whether this root has.
+    pub(crate) left_out_here: bool,
     /// The ranges that the question in flight is about.
     pub(crate) asked: Vec<Range>,
     /// Those that come next, the last first.
@@ -227,6 +232,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             first: true,
             collected: Vec::new(),
             passed_over: false,
+            left_out: false,
+            left_out_here: false,
             asked: Vec::new(),
             pending: vec![Range::WHOLE],
             push: VecDeque::new(),
@@ -325,9 +332,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(walk) = member.walk.take() else {
             return;
         };
-        member.compared = true;
-        member.covered = true;
-        member.since = Some(walk.began);
+        member.no_room = walk.no_room();
+        member.compared = !walk.left_out_here;
+        member.covered = member.no_room.is_none();
+        if member.covered {
+            member.since = Some(walk.began);
+        }
         for (arc, horizon) in view.prove(&proving) {
             self.horizons.set(arc, horizon);
         }
@@ -340,6 +350,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             member.covered = false;
             member.failures = 0;
             member.next_at = cx.now;
+        } else if member.no_room.is_some() {
+            member.next_at = cx.now + ROOM_PAUSE;
+            member.failures += 1;
         } else if is_complete {
             member.failures = 0;
             let usual = Duration(period.0 - period.0 / 8 + jitter.0);
@@ -352,13 +365,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if is_complete {
             view.dismiss_witnesses(!was_complete, cx.now);
         }
-        if walk.quorum > 0 {
+        if walk.quorum > 0 && walk.no_room().is_none() {
             self.ask_member_to_retire(cx, at);
         }
         if self.views.get(at.0).is_some_and(View::is_settled) {
             self.farewells_soon(cx);
         }
-        if !walk.passed_over {
+        if !walk.passed_over && !walk.left_out_here {
             self.vouch_as(cx, arc, &walk.collected);
         }
         self.collect_ready(cx);

@@ -10,7 +10,7 @@ use crate::proof::{Testimony, unproven_after};
 use crate::replica::set_mark;
 use crate::sync::Walk;
 use crate::{Dht, Store};
-use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WallMs};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WaitsFor, WallMs};
 
 /// Most pieces of evidence taken from one peer.
 pub(crate) const MAX_EVIDENCE: usize = 64;
@@ -71,6 +71,8 @@ pub(crate) struct Member {
     pub(crate) since: Option<Time>,
     /// When the next one begins.
     pub(crate) next_at: Time,
+    /// Whose store had no room for all in the last comparison, if one had none.
+    pub(crate) no_room: Option<WaitsFor>,
     /// Comparisons in a row that ended without success, or without proof.
     pub(crate) failures: u32,
     /// Comparisons with the complete view that succeeded.
@@ -386,6 +388,7 @@ impl Member {
             walk: None,
             since: None,
             next_at: now,
+            no_room: None,
             failures: 0,
             repeats: 0,
         }

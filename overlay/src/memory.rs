@@ -253,7 +253,7 @@ impl Store for MemoryStore {
 
     fn room(&self) -> Result<(), StoreFull> {
         if self.disk_full {
-            let (free, reserve) = (0, 1);
+            let (free, reserve) = (0, 2);
             return Err(StoreFull::Disk { free, reserve });
         }
         let used = self.counts.bytes;

@@ -80,7 +80,7 @@ pub enum Purpose {
 }
 
 /// What a movement waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WaitsFor {
     /// An answer of the peer.
     Peer,
@@ -92,6 +92,10 @@ pub enum WaitsFor {
     Retry,
     /// Nodes that know what else was acknowledged: those that can be reached do not.
     Testimony,
+    /// Room in the store of the peer, which takes nothing but deletions.
+    PeerRoom,
+    /// Room in the store of this node.
+    OwnRoom,
 }
 
 /// One peer in the tables of a node.

@@ -113,6 +113,26 @@ pub enum StoreFull {
     },
 }
 
+/// By which part of a quota repairs may exceed it: enough for what replicas acknowledged while a
+/// quota was being reached at different times, little enough to be planned for.
+const QUOTA_MARGIN: u64 = 8;
+/// Which part of what a disk keeps for deletes repairs leave alone.
+const RESERVE_KEPT: u64 = 2;
+
+impl StoreFull {
+    /// Whether not even records are taken that other nodes hold already. Those were acknowledged:
+    /// they are taken beyond a quota and from the reserve of a disk, but not without end. A disk
+    /// that does not keep up stops no repair, since repairs wait for it.
+    #[must_use]
+    pub const fn stops_repairs(&self) -> bool {
+        match *self {
+            Self::Quota { used, quota } => used >= quota.saturating_add(quota / QUOTA_MARGIN),
+            Self::Disk { free, reserve } => free < reserve / RESERVE_KEPT,
+            Self::Behind { .. } => false,
+        }
+    }
+}
+
 /// Keeps records by key and slot.
 ///
 /// A write is visible at once, and durable when the driver says so: it makes all writes up to
@@ -168,6 +188,17 @@ pub trait Store {
     /// Why not, and what to do.
     fn room(&self) -> Result<(), StoreFull> {
         Ok(())
+    }
+
+    /// Whether records are taken that other nodes hold already.
+    ///
+    /// # Errors
+    /// See [`StoreFull::stops_repairs`].
+    fn room_for_repairs(&self) -> Result<(), StoreFull> {
+        match self.room() {
+            Err(full) if full.stops_repairs() => Err(full),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the store has been part of a network with other nodes: then those may have records

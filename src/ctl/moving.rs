@@ -33,6 +33,8 @@ fn movement_json(movement: &Movement) -> Value {
         WaitsFor::Pace => "pace",
         WaitsFor::Retry => "retry",
         WaitsFor::Testimony => "testimony",
+        WaitsFor::PeerRoom => "peer_room",
+        WaitsFor::OwnRoom => "own_room",
     };
     json!({
         "purpose": purpose,
@@ -101,15 +103,7 @@ fn reasons(all: &[&Movement]) -> Vec<String> {
         .filter_map(|movement| movement.peer)
         .collect();
     if !silent.is_empty() {
-        let named = silent.iter().take(NAMED).map(|peer| peer.addr.to_string());
-        let named = named.collect::<Vec<_>>().join(", ");
-        let more = silent.len().saturating_sub(NAMED);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        reasons.push(format!("{named}{more} to be asked again"));
+        reasons.push(format!("{} to be asked again", some_of(&silent)));
     }
     if waiting(WaitsFor::Testimony).next().is_some() {
         let text = "waits for nodes that know what else was acknowledged, for ten minutes at most";
@@ -118,7 +112,27 @@ fn reasons(all: &[&Movement]) -> Vec<String> {
     if waiting(WaitsFor::Disk).next().is_some() {
         reasons.push("waits for the disk".to_owned());
     }
+    let full: BTreeSet<Contact> = waiting(WaitsFor::PeerRoom)
+        .filter_map(|movement| movement.peer)
+        .collect();
+    if !full.is_empty() {
+        reasons.push(format!("{} without room in the store", some_of(&full)));
+    }
+    if waiting(WaitsFor::OwnRoom).next().is_some() {
+        let text = "no room in the store of this node (--max-store, or its disk)";
+        reasons.push(text.to_owned());
+    }
     reasons
+}
+
+/// The first few peers by name.
+fn some_of(peers: &BTreeSet<Contact>) -> String {
+    let named = peers.iter().take(NAMED).map(|peer| peer.addr.to_string());
+    let named = named.collect::<Vec<_>>().join(", ");
+    match peers.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 #[cfg(test)]

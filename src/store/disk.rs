@@ -224,16 +224,17 @@ impl Store for DiskStore {
     }
 
     fn room(&self) -> Result<(), StoreFull> {
+        // A quota may be exceeded by repairs, and must not hide that the disk is full.
+        let free = self.shared.free.load(Ordering::Relaxed);
+        let reserve = self.shared.reserved;
+        if free < reserve {
+            return Err(StoreFull::Disk { free, reserve });
+        }
         let used = self.used();
         if let Some(quota) = self.quota
             && used >= quota
         {
             return Err(StoreFull::Quota { used, quota });
-        }
-        let free = self.shared.free.load(Ordering::Relaxed);
-        let reserve = self.shared.reserved;
-        if free < reserve {
-            return Err(StoreFull::Disk { free, reserve });
         }
         let (waiting, limit) = (self.shared.waiting.load(Ordering::Relaxed), WAITING_BYTES);
         if waiting >= limit {
