@@ -239,7 +239,14 @@ impl<R: Simulated> Run<R> {
                 self.swarm.world.set_slow(node, by);
             }
         }
-        let length = self.swarm.dice.span(SPELL.0, SPELL.1);
+        let is_split = matches!(
+            trouble,
+            Trouble::Partition | Trouble::OneWay | Trouble::Block
+        );
+        let length = match self.swarm.long_splits {
+            Some(long) if is_split => long.length(&mut self.swarm.dice),
+            _ => self.swarm.dice.span(SPELL.0, SPELL.1),
+        };
         if is_last {
             self.plan(length, Action::PowerCut);
         }

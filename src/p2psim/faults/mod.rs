@@ -15,6 +15,7 @@ mod report;
 mod rest;
 mod rivals;
 mod run;
+mod splits;
 mod swarm;
 pub mod weather;
 

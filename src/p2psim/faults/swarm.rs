@@ -4,6 +4,7 @@ use super::grace::{Grace, PRESUME_LOST};
 use super::machines::Machines;
 use super::profile::Profile;
 use super::quorums;
+use super::splits::LongSplits;
 use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
@@ -43,6 +44,8 @@ pub(super) struct Swarm<R: Simulated> {
     machines: Machines,
     /// The grace period, when it is short.
     pub(super) grace: Option<Grace>,
+    /// How long partitions are, when they are long.
+    pub(super) long_splits: Option<LongSplits>,
     stages: BTreeMap<usize, Stage>,
     /// When the nodes at each index stopped.
     pub(super) stopped: Vec<Vec<Time>>,
@@ -77,6 +80,10 @@ impl<R: Simulated> Swarm<R> {
             machines.dht.presume_lost = PRESUME_LOST;
             profile.safety = Duration(profile.safety.0 + grace.lengthens().0);
         }
+        let long_splits = LongSplits::draw(seed, &machines.dht).filter(|_| grace.is_none());
+        if let Some(splits) = &long_splits {
+            profile.safety = Duration(profile.safety.0 + splits.lengthens().0);
+        }
         let mut world = World::new(config);
         world.set_replay(replay);
         let oracle = SharedOracle::new(Oracle::new(R::OWNERSHIP));
@@ -90,6 +97,7 @@ impl<R: Simulated> Swarm<R> {
             weather: Weather::default(),
             machines,
             grace,
+            long_splits,
             stages: BTreeMap::new(),
             stopped: Vec::new(),
             crashes: 0,

@@ -1,6 +1,6 @@
 //! When the network was in what state: some promises hold in good weather only.
 
-use overlay::Time;
+use overlay::{Duration, Time};
 
 /// What has troubled the network, and since when nothing does.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,9 @@ pub struct Weather {
     /// Since when the network was found whole at every look.
     steady_since: Option<Time>,
 }
+
+/// After this time of a partition each side takes the other for lost, as shipped.
+const PRESUMED_LOST: Duration = Duration::from_secs(600);
 
 impl Weather {
     /// A partition or a block begins.
@@ -89,6 +92,15 @@ impl Weather {
     #[must_use]
     pub fn is_calm_since(&self, began: Time) -> bool {
         self.calm_since.is_some_and(|since| since <= began)
+    }
+
+    /// Whether at some time in `from..=to` a partition was so old that each side may have taken the
+    /// other for lost.
+    #[must_use]
+    pub fn was_presumed_lost(&self, from: Time, to: Time) -> bool {
+        self.splits
+            .iter()
+            .any(|(start, end)| *start + PRESUMED_LOST <= to && end.is_none_or(|end| from <= end))
     }
 
     /// Whether a partition, or the time until its repair, overlaps `from..=to`.

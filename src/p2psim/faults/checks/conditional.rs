@@ -4,7 +4,8 @@
 //! responsible: a replica confirms only one of them. Only a node that was left alone, the last of its
 //! network as far as it knows, decides alone (1 of 1 replicas, says its answer). An ordinary write that the other of those two
 //! acknowledges at that moment may be missed; so those count in calm only. A condition also misses
-//! writes of which all replicas have been gone for ten minutes; no run goes that far. A conditional
+//! writes of which all replicas have been gone for ten minutes, as one side of a partition takes those
+//! of the other to be when it lasts that long. A conditional
 //! write that was not acknowledged may appear at any time, and then be deleted: no deletion that
 //! may have happened is ruled out.
 
@@ -79,6 +80,10 @@ fn excludes(history: &History, first: &Operation, second: &Operation, weather: &
     };
     // A node that was left alone decides alone: the survivor of a pair prefers to serve.
     if done.version == later.version || was_alone(first) || was_alone(second) {
+        return false;
+    }
+    let decided_apart = |began, ended| weather.was_presumed_lost(began, ended);
+    if decided_apart(first.began, done.ended) || decided_apart(second.began, later.ended) {
         return false;
     }
     let is_before = done.ended < second.began;
