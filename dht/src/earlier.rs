@@ -6,7 +6,8 @@
 //! confirmed by W members of its own view. So a root decides under a new view only once so many
 //! copies of each earlier one have promised to testify under that no more that too few are left to
 //! prove anything: with N = 3 and W = 2, one of the two. A root that reaches none of them cannot
-//! know; it decides again when the copies have expired.
+//! know, and decides again when it takes them for lost. That the copies have expired meanwhile is not
+//! enough: the other root has what they testified to it, and may be deciding.
 //!
 //! A copy is asked for its promise once it is a full copy under the new view, so that in the usual
 //! case, where one replica changes at a time, nothing is missing when there is something to decide.
@@ -58,13 +59,33 @@ pub(crate) struct Earlier {
     /// When the others are told again, and how often they were.
     next_at: Time,
     tries: u32,
-    /// When all copies have expired.
-    until: Time,
+    until: Until,
+}
+
+/// For how long a view counts that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until {
+    /// Until then its copies may testify: they count for some time after the root has last said so,
+    /// and that may be late.
+    copies: Time,
+    /// Until then whom they testified to may decide, in a part of the network that is cut off. After
+    /// that it is taken for lost.
+    lost: Time,
+}
+
+impl Until {
+    #[cfg(test)]
+    const fn at(time: Time) -> Self {
+        Self {
+            copies: time,
+            lost: time,
+        }
+    }
 }
 
 impl Earlier {
     /// A view that ends now; none when too few of its members can be full copies anyway.
-    fn of(view: &View, write_quorum: usize, until: Time) -> Option<Self> {
+    fn of(view: &View, write_quorum: usize, until: Until) -> Option<Self> {
         let may_be_full = view.replicas().filter(|member| {
             member.covered || member.compared || member.walk.is_some() || member.failures > 0
         });
@@ -86,7 +107,7 @@ impl Earlier {
     }
 
     fn is_over(&self, now: Time) -> bool {
-        self.silent.len() >= self.needed || now >= self.until
+        self.silent.len() >= self.needed || now >= self.until.lost
     }
 
     fn counts_for(&self, key: Id, now: Time) -> bool {
@@ -131,7 +152,8 @@ impl Earlier {
 
     /// When its copies are told next that it is over for good; none when they need not be.
     pub(crate) fn farewell_at(&self, now: Time) -> Option<Time> {
-        let is_open = !self.is_over(now) && self.farewells().next().is_some();
+        let may_testify = now < self.until.copies && !self.is_over(now);
+        let is_open = may_testify && self.farewells().next().is_some();
         is_open.then_some(self.next_at)
     }
 
@@ -189,7 +211,7 @@ impl View {
 
     /// The arc stays and is to be proven anew, under another number: what was the view until now
     /// is an earlier one.
-    pub(crate) fn renumber(&mut self, id: u64, write_quorum: usize, until: Time) {
+    pub(crate) fn renumber(&mut self, id: u64, write_quorum: usize, until: Until) {
         if let Some(ended) = Earlier::of(self, write_quorum, until) {
             let excess = (self.earlier.len() + 1).saturating_sub(MAX_EARLIER);
             self.earlier.drain(..excess);
@@ -209,15 +231,18 @@ impl View {
 }
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
-    /// Until when copies under a view that ends now may testify: a copy counts for so long after the
-    /// root has last said so, and that may be late.
-    pub(crate) fn copies_count_until(&self, now: Time) -> Time {
-        now + Duration::from_secs(2 * u64::from(valid_s(&self.config)))
+    /// For how long a view counts that ends now.
+    pub(crate) fn views_count_until(&self, now: Time) -> Until {
+        let copies = Duration::from_secs(2 * u64::from(valid_s(&self.config)));
+        Until {
+            copies: now + copies,
+            lost: now + copies.max(self.config.presume_lost),
+        }
     }
 
     /// The earlier views of an arc, when those `before` end now.
     pub(crate) fn earlier_views(&self, before: &[View], arc: Arc, now: Time) -> Vec<Earlier> {
-        let (quorum, until) = (self.config.write_quorum, self.copies_count_until(now));
+        let (quorum, until) = (self.config.write_quorum, self.views_count_until(now));
         let ended = before
             .iter()
             .filter_map(|view| Earlier::of(view, quorum, until));
@@ -389,7 +414,7 @@ mod tests {
                 ..Member::new(contact(number), true, Time::ZERO)
             })
             .collect();
-        view.renumber(2, 2, Time::ZERO + DEAF_FOR);
+        view.renumber(2, 2, Until::at(Time::ZERO + DEAF_FOR));
         let earlier: Vec<u64> = view.earlier.iter().map(|earlier| earlier.view).collect();
         assert_eq!((view.id, earlier), (2, vec![1]));
         assert!(view.earlier[0].farewell_at(Time::ZERO).is_some());

@@ -213,7 +213,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Others may have acknowledged writes in parts of an arc that this root took for its own: they
     /// have to be proven complete again, under a new view.
     pub(crate) fn doubt(&mut self, cx: &mut Cx<'_, Self>, at: usize, parts: &[Arc], by: Id) {
-        let (quorum, until) = (self.config.write_quorum, self.copies_count_until(cx.now));
+        let (quorum, until) = (self.config.write_quorum, self.views_count_until(cx.now));
         let Some(view) = self.views.get_mut(at) else {
             return;
         };

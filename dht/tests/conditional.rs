@@ -4,7 +4,7 @@
 mod common;
 
 use common::{World, contact, delete, get, key, put_if};
-use overlay::{Condition, Duration, Failure, Id, Outcome, Reply, Request, Version};
+use overlay::{Condition, Contact, Duration, Failure, Id, Outcome, Reply, Request, Version};
 
 fn version(reply: Reply) -> Version {
     match reply {
@@ -197,6 +197,33 @@ fn of_two_roots_at_once_one_decides() {
     assert_eq!(after, 60, "the old root decides again once it has heard");
 }
 
+/// Cuts the root of the first key off from both of its replicas, and each side takes the other for
+/// dead. Gives the old root, the root on the other side, and the version that both have.
+fn cut_root_from_its_copies(world: &mut World) -> (Id, Id, Version) {
+    let replicas = world.replicas_of(key(1));
+    let (old, others) = (replicas[0], [replicas[1], replicas[2]]);
+    let base = version(world.ask(old, put_if(key(1), b"0", Condition::Absent)));
+    world.run_for(Duration::from_secs(2));
+    for other in others {
+        world.cut.insert((old, other));
+        world.cut.insert((other, old));
+    }
+    let lost: Vec<_> = {
+        let oracle = world.oracle.borrow();
+        let lost = oracle.members().filter(|peer| others.contains(&peer.id));
+        lost.collect()
+    };
+    for peer in &lost {
+        world.oracle.borrow_mut().remove(peer.id);
+    }
+    world.oracle.borrow_mut().freeze(old);
+    for peer in lost {
+        world.oracle.borrow_mut().add(peer);
+    }
+    world.bury(old);
+    (old, others[0], base)
+}
+
 /// The root and its two replicas are cut off from each other, and each side takes the other for
 /// dead: two roots at once, each with full copies that the other does not hear of.
 #[test]
@@ -204,31 +231,11 @@ fn of_two_sides_the_one_with_most_of_the_replicas_decides() {
     let (mut by_old, mut by_new) = (0, 0);
     for seed in 0..40 {
         let mut world = World::of(8, 1_000 + seed);
-        let replicas = world.replicas_of(key(1));
-        let (old, others) = (replicas[0], [replicas[1], replicas[2]]);
-        let base = version(world.ask(old, put_if(key(1), b"0", Condition::Absent)));
-        world.run_for(Duration::from_secs(2));
-        for other in others {
-            world.cut.insert((old, other));
-            world.cut.insert((other, old));
-        }
-        let lost: Vec<_> = {
-            let oracle = world.oracle.borrow();
-            let lost = oracle.members().filter(|peer| others.contains(&peer.id));
-            lost.collect()
-        };
-        for peer in &lost {
-            world.oracle.borrow_mut().remove(peer.id);
-        }
-        world.oracle.borrow_mut().freeze(old);
-        for peer in lost {
-            world.oracle.borrow_mut().add(peer);
-        }
-        world.bury(old);
+        let (old, other, base) = cut_root_from_its_copies(&mut world);
         world.run_for(Duration::from_millis(seed * 100));
         let wanted = Condition::Version(base);
         let ours = world.call(old, put_if(key(1), b"old", wanted));
-        let theirs = world.call(others[0], put_if(key(1), b"new", wanted));
+        let theirs = world.call(other, put_if(key(1), b"new", wanted));
         let (ours, theirs) = (world.reply(ours), world.reply(theirs));
         let done = |reply: &Reply| matches!(reply, Reply::Put(_));
         assert!(
@@ -240,6 +247,67 @@ fn of_two_sides_the_one_with_most_of_the_replicas_decides() {
     }
     println!("decided by the old root {by_old}, by the new one {by_new}, of 40");
     assert!(by_new >= 20, "the new root can prove its arc: {by_new}");
+}
+
+/// Splits the network: on one side the root of the first key and half of the nodes that hold none of
+/// it, on the other its two replicas and the rest. Each side takes the other for dead. Gives the old
+/// root, one of its replicas, and the version that both sides have.
+fn split_root_from_its_copies(world: &mut World) -> (Id, Id, Version) {
+    let replicas = world.replicas_of(key(1));
+    let (old, others) = (replicas[0], [replicas[1], replicas[2]]);
+    let base = version(world.ask(old, put_if(key(1), b"0", Condition::Absent)));
+    world.run_for(Duration::from_secs(2));
+    let all: Vec<Contact> = world.oracle.borrow().members().collect();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for (at, peer) in all.into_iter().enumerate() {
+        let is_ours = peer.id == old || at % 2 == 0 && !others.contains(&peer.id);
+        if is_ours { &mut ours } else { &mut theirs }.push(peer);
+    }
+    for (near, far) in ours
+        .iter()
+        .flat_map(|near| theirs.iter().map(move |far| (near.id, far.id)))
+    {
+        world.cut.insert((near, far));
+        world.cut.insert((far, near));
+    }
+    for peer in &theirs {
+        world.oracle.borrow_mut().remove(peer.id);
+    }
+    for peer in &ours {
+        world.oracle.borrow_mut().freeze(peer.id);
+    }
+    for peer in &theirs {
+        world.oracle.borrow_mut().add(*peer);
+    }
+    for peer in &ours {
+        world.bury(peer.id);
+    }
+    world.touch_all();
+    (old, others[0], base)
+}
+
+/// The old root's copies count no more after three minutes, but the other root, to whom they have
+/// testified, may have decided. After ten minutes each side takes the other for lost.
+#[test]
+fn a_root_cut_off_from_its_copies_does_not_decide_once_they_have_expired() {
+    let mut world = World::of(8, 1_040);
+    let (old, other, base) = split_root_from_its_copies(&mut world);
+    world.run_for(Duration::from_secs(10));
+    let wanted = Condition::Version(base);
+    let theirs = world.ask(other, put_if(key(1), b"new", wanted));
+    assert!(matches!(theirs, Reply::Put(_)), "{theirs:?}");
+    for minute in [4, 9] {
+        let now = world.now;
+        world.run_for(Duration(60_000_000 * minute - now.0));
+        let ours = world.ask(old, put_if(key(1), b"old", wanted));
+        assert!(
+            matches!(ours, Reply::Failed(Failure::Undecided { .. })),
+            "after {minute} minutes: {ours:?}"
+        );
+    }
+    world.run_for(Duration::from_secs(120));
+    let ours = world.ask(old, put_if(key(1), b"old", wanted));
+    assert!(matches!(ours, Reply::Put(_)), "{ours:?}");
 }
 
 /// The root dies between replicating and answering: the next one knows the write by its name.

@@ -5,8 +5,8 @@
 //! lost. Under one seed in [`ONE_IN`] partitions last until before and after each of these, and the
 //! safety phase is so much longer; its entropy is its own, so that the other seeds do not notice. Not
 //! where the grace period is short: what is apart for longer than that may be lost. Nor where half of
-//! the replicas know everything that was acknowledged (N = 4 and W = 3, or N = W = 3): then each side of
-//! a partition can be sure, and both decide about conditions.
+//! the replicas of a dead root know everything that was acknowledged, as with N = W = 3: then each
+//! side of a partition can be sure, and both decide about conditions.
 
 use super::disturb::SPELL;
 use dht::DhtConfig;
@@ -35,7 +35,7 @@ impl LongSplits {
     pub(super) fn draw(seed: u64, config: &DhtConfig) -> Option<Self> {
         let mut dice = Dice::new(seed, SPLITS);
         let know_everything = config.replicas - config.write_quorum + 1;
-        if dice.below(ONE_IN) != 0 || know_everything <= config.replicas / 2 {
+        if dice.below(ONE_IN) != 0 || know_everything <= (config.replicas - 1) / 2 {
             return None;
         }
         let longest = *dice.pick(&LONGEST)?;
