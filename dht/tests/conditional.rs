@@ -4,7 +4,7 @@
 mod common;
 
 use common::{World, contact, delete, get, key, put_if};
-use overlay::{Condition, Contact, Duration, Failure, Id, Outcome, Reply, Request, Version};
+use overlay::{Condition, Duration, Failure, Id, Outcome, Reply, Request, Version};
 
 fn version(reply: Reply) -> Version {
     match reply {
@@ -249,41 +249,30 @@ fn of_two_sides_the_one_with_most_of_the_replicas_decides() {
     assert!(by_new >= 20, "the new root can prove its arc: {by_new}");
 }
 
-/// Splits the network: on one side the root of the first key and half of the nodes that hold none of
-/// it, on the other its two replicas and the rest. Each side takes the other for dead. Gives the old
-/// root, one of its replicas, and the version that both sides have.
+/// Splits the network: on one side the root of the first key and others, on the other its two replicas
+/// and two more. Each side takes the other for dead; both have the node before the root, so that the
+/// arc stays what it was. Gives the old root, one of its replicas, and the version that both have.
 fn split_root_from_its_copies(world: &mut World) -> (Id, Id, Version) {
-    let replicas = world.replicas_of(key(1));
-    let (old, others) = (replicas[0], [replicas[1], replicas[2]]);
+    let old = world.root_of(key(1));
     let base = version(world.ask(old, put_if(key(1), b"0", Condition::Absent)));
     world.run_for(Duration::from_secs(2));
-    let all: Vec<Contact> = world.oracle.borrow().members().collect();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for (at, peer) in all.into_iter().enumerate() {
-        let is_ours = peer.id == old || at % 2 == 0 && !others.contains(&peer.id);
-        if is_ours { &mut ours } else { &mut theirs }.push(peer);
-    }
+    let around = world.oracle.borrow().replicas(old, 8);
+    let theirs = &around[1..5];
+    let ours = [&around[..1], &around[5..7]].concat();
     for (near, far) in ours
         .iter()
-        .flat_map(|near| theirs.iter().map(move |far| (near.id, far.id)))
+        .flat_map(|near| theirs.iter().map(move |far| (near, far)))
     {
-        world.cut.insert((near, far));
-        world.cut.insert((far, near));
+        world.cut.insert((near.id, far.id));
+        world.cut.insert((far.id, near.id));
     }
-    for peer in &theirs {
-        world.oracle.borrow_mut().remove(peer.id);
-    }
-    for peer in &ours {
-        world.oracle.borrow_mut().freeze(peer.id);
-    }
-    for peer in &theirs {
-        world.oracle.borrow_mut().add(*peer);
-    }
-    for peer in &ours {
-        world.bury(peer.id);
-    }
-    world.touch_all();
-    (old, others[0], base)
+    let mut oracle = world.oracle.borrow_mut();
+    theirs.iter().for_each(|peer| oracle.remove(peer.id));
+    ours.iter().for_each(|peer| oracle.freeze(peer.id));
+    theirs.iter().for_each(|peer| oracle.add(*peer));
+    drop(oracle);
+    ours.iter().for_each(|peer| world.bury(peer.id));
+    (old, theirs[0].id, base)
 }
 
 /// The old root's copies count no more after three minutes, but the other root, to whom they have
