@@ -257,7 +257,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let result = WriteResult::Undecided {
                 complete: self.is_complete_for(key),
                 answered,
-                needed: (needed + promises) as u32,
+                needed: needed as u32,
+                promises: promises as u32,
             };
             return self.undecided(cx, number, result);
         }

@@ -4,7 +4,6 @@ use crate::checks::{BATCH_BYTES, batch_cost};
 use crate::horizon::is_dead;
 use crate::message::SyncDone;
 use crate::parked::Parked;
-use crate::planted::PlantedBug;
 use crate::sync::Stage;
 use crate::view::Member;
 use crate::{Dht, DhtConfig, Meta, Position, Store, StoreMessage};
@@ -176,7 +175,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let done = (walk.pushed + handled) as u64;
         self.moved.add(moved.0 as u64, moved.1 as u64);
         let mut left_out_here = false;
-        let overlooks = self.config.has_bug(PlantedBug::OverlookRoom);
         for item in items.into_iter().filter(|item| arc.contains(item.key)) {
             // What this root has learnt since it asked counts too.
             let collected = self.of_missing(cx, item.key).collected;
@@ -193,7 +191,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         walk.push.drain(..walk.pushed.min(walk.push.len()));
         walk.pushed = 0;
         walk.wanted = 0;
-        walk.left_out |= left_out && !overlooks;
+        walk.left_out |= left_out;
         walk.left_out_here |= left_out_here;
         walk.tally.add(done, moved.1 as u64);
         // What the journey and the other disk took counts: far away it is longer than the pause.

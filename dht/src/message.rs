@@ -347,6 +347,8 @@ pub enum WriteResult {
         answered: u32,
         /// How many must.
         needed: u32,
+        /// Copies under earlier views of the arc that have not promised to confirm no other root.
+        promises: u32,
     },
     /// Too many of the replicas are full, in words; it may still take effect where it was taken.
     Full(String),

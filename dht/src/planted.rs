@@ -43,8 +43,6 @@ pub enum PlantedBug {
     NoRenewal,
     /// A lease goes on for a day after its end.
     EndlessLease,
-    /// What a replica left out for want of room counts as copied.
-    OverlookRoom,
     /// A comparison looks at the first records of a range only.
     SkipRange,
     /// A root does not forget a write that is done.

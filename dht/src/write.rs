@@ -339,8 +339,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 complete,
                 answered,
                 needed,
+                promises,
             } => {
-                let reason = undecided(complete, answered, needed);
+                let reason = undecided(complete, (answered, needed), promises);
                 Failure::Undecided { key, reason }
             }
             WriteResult::Refused(why) => Failure::Refused(why.chars().take(512).collect()),
@@ -390,10 +391,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 }
 
 /// Why a root could not decide about a condition.
-fn undecided(complete: bool, answered: u32, needed: u32) -> String {
-    if complete {
+fn undecided(complete: bool, (answered, needed): (u32, u32), promises: u32) -> String {
+    if !complete {
+        "the root of the key is not known to hold everything".to_owned()
+    } else if answered < needed || promises == 0 {
         format!("{answered} of {needed} replicas that must confirm it have done so")
     } else {
-        "the root of the key is not known to hold everything".to_owned()
+        let copies = match promises {
+            1 => "1 copy",
+            _ => &format!("{promises} copies"),
+        };
+        format!(
+            "{copies} of before a change of replicas cannot be asked whether another node decides              now; when none answers, this one decides ten minutes after the change"
+        )
     }
 }

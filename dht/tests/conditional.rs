@@ -289,10 +289,10 @@ fn a_root_cut_off_from_its_copies_does_not_decide_once_they_have_expired() {
         let now = world.now;
         world.run_for(Duration(60_000_000 * minute - now.0));
         let ours = world.ask(old, put_if(key(1), b"old", wanted));
-        assert!(
-            matches!(ours, Reply::Failed(Failure::Undecided { .. })),
-            "after {minute} minutes: {ours:?}"
-        );
+        let Reply::Failed(Failure::Undecided { reason, .. }) = ours else {
+            panic!("after {minute} minutes: {ours:?}");
+        };
+        assert!(reason.contains("1 copy of before a change"), "{reason}");
     }
     world.run_for(Duration::from_secs(120));
     let ours = world.ask(old, put_if(key(1), b"old", wanted));

@@ -151,6 +151,12 @@ impl<R: Simulated> Run<R> {
         outstayed && self.swarm.members().len() < MEMBERS_WHO_KNOW
     }
 
+    /// A node crashes and comes back.
+    pub(super) fn crash_one(&mut self) -> Result<(), Box<Violation>> {
+        let node = self.swarm.member();
+        node.map_or(Ok(()), |node| self.crash(node, true))
+    }
+
     /// All nodes lose power at the same instant; all come back.
     pub(super) fn crash_all(&mut self) -> Result<(), Box<Violation>> {
         let members = self.swarm.members();
@@ -209,6 +215,8 @@ impl<R: Simulated> Run<R> {
         self.swarm.weather.troubled();
         self.swarm.weather.spell();
         let is_last = trouble == Trouble::SlowDisk && self.swarm.dice.below(2) == 0;
+        // Others must take over from a node that goes while disks are full.
+        let goes_meanwhile = trouble == Trouble::FullDisk && self.swarm.dice.below(2) == 0;
         match trouble {
             Trouble::Partition | Trouble::OneWay | Trouble::Block => self.split(trouble, node),
             Trouble::Storm => self.storm(),
@@ -249,6 +257,9 @@ impl<R: Simulated> Run<R> {
         };
         if is_last {
             self.plan(length, Action::PowerCut);
+        }
+        if goes_meanwhile {
+            self.plan(Duration(length.0 / 4), Action::Crash);
         }
         self.plan(length, Action::EndOfSpell);
     }

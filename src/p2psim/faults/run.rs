@@ -43,6 +43,7 @@ pub(super) enum Action {
     Disturb,
     EndOfSpell,
     PowerCut,
+    Crash,
     ComeBack(usize),
     Join,
     Look,
@@ -261,6 +262,7 @@ impl<R: Simulated> Run<R> {
             Action::Disturb => self.disturb()?,
             Action::EndOfSpell => self.end_spell(),
             Action::PowerCut => self.crash_all()?,
+            Action::Crash => self.crash_one()?,
             Action::ComeBack(node) => self.swarm.come_back(node),
             Action::Join => {
                 self.swarm.join();
