@@ -62,7 +62,7 @@ fn first_found(
 }
 
 mod store {
-    use super::{Machines, Overlay, first_found, is_found};
+    use super::{Machines, Overlay, first_found, is_found, is_found_on};
     use dht::{DhtConfig, PlantedBug};
 
     fn found(bug: PlantedBug, check: &str) {
@@ -214,6 +214,21 @@ mod store {
     #[test]
     fn a_write_that_is_never_forgotten_leaks() {
         found(PlantedBug::KeepFinished, "nothing leaks");
+    }
+
+    #[test]
+    fn a_timer_that_goes_on_leaks() {
+        let dht = DhtConfig {
+            planted: Some(PlantedBug::KeepTimer),
+            ..DhtConfig::default()
+        };
+        is_found_on(
+            Overlay::Chord,
+            None,
+            &machines_of(dht),
+            "nothing leaks",
+            |text| text.contains(" deadlines "),
+        );
     }
 
     #[test]

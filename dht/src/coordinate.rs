@@ -274,12 +274,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if let Some(Asker::Repair { key }) = done.map(|done| done.asker) {
             self.repairs.under_way.remove(&key);
         }
-        self.deadlines.clear(Due::Coordinated(number));
+        if !self.config.has_bug(PlantedBug::KeepTimer) {
+            self.deadlines.clear(Due::Coordinated(number));
+        }
     }
 
     /// Some replica has not answered for a while.
     pub(crate) fn coordinated_due(&mut self, cx: &mut Cx<'_, Self>, number: u64) {
         let Some(write) = self.coordinated.get_mut(&number) else {
+            if self.config.has_bug(PlantedBug::KeepTimer) {
+                let again = cx.now + LAST_CHECK;
+                self.deadlines.set(Due::Coordinated(number), again);
+            }
             return;
         };
         write.checks += 1;

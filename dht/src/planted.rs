@@ -47,6 +47,8 @@ pub enum PlantedBug {
     SkipRange,
     /// A root does not forget a write that is done.
     KeepFinished,
+    /// The timer of a write goes on after its end.
+    KeepTimer,
     /// A read loses the first byte of what it found.
     MadeUpValue,
     /// A read whose answer is that nothing is there does not say so.
