@@ -65,11 +65,15 @@ impl Asking {
     }
 }
 
+/// On how many replicas a write is safe. A node that knows of no other acknowledges alone, which must
+/// not look like any other success.
 pub(super) fn durable(replicas_durable: u32, replicas: u32) -> String {
-    format!(
-        "durable on {replicas_durable} of {}",
-        count_of(replicas.into(), "replica")
-    )
+    let counted = count_of(replicas.into(), "replica");
+    let alone = match replicas {
+        1 => ", and is lost with it",
+        _ => "",
+    };
+    format!("durable on {replicas_durable} of {counted}{alone}")
 }
 
 fn answered(replicas_answered: u32, replicas_asked: u32, reason: Option<&str>) -> String {
