@@ -295,6 +295,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::Renewed { req, result } => self.renewed(cx, from, req, result),
             StoreMessage::IndexMany(asked) => self.index_asked(cx, from, asked),
             StoreMessage::Indexed { req, result } => self.indexed(cx, from, req, result),
+            StoreMessage::NoCopy { key, replica } => self.no_copy_told(cx, key, replica),
         }
     }
 

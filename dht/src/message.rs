@@ -156,6 +156,13 @@ pub enum StoreMessage {
         /// The outcome.
         result: IndexResult,
     },
+    /// Reader to root: this replica is no full copy under you, as it says itself.
+    NoCopy {
+        /// Which key was read.
+        key: Id,
+        /// The replica.
+        replica: Id,
+    },
 }
 
 /// What a read is after.

@@ -250,7 +250,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 let reason = read.progress();
                 self.finish_unknown(cx, number, reason);
             }
-            Verdict::Pause => self.pause(cx, number),
+            Verdict::Pause => {
+                let (key, missed) = (op.key, read.replicas_that_are_no_copies());
+                self.tell_root_of(cx, key, missed);
+                self.pause(cx, number);
+            }
         }
     }
 

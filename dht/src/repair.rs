@@ -26,6 +26,7 @@ use crate::{Dht, Store, StoreMessage};
 use overlay::{
     Consistency, Contact, Cx, Duration, Id, Item, KeyRouter, Record, Slot, Time, Version,
 };
+use smallvec::SmallVec;
 use std::collections::{BTreeSet, VecDeque};
 
 /// How long after a replica answers again it has whatever it missed, apart from the time that
@@ -39,6 +40,10 @@ const ONCE_IN: Duration = Duration::from_secs(10);
 const MAX_REPAIRED: usize = 256;
 /// Most repairs that a root has under way.
 const MAX_REPAIRING: usize = 256;
+
+/// For so long a comparison that succeeded is believed, whatever readers say of the replica: they may
+/// lie, or have asked before it.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// What was repaired lately, and what is being repaired here.
 #[derive(Debug, Default)]
@@ -67,6 +72,16 @@ impl Repairs {
 }
 
 impl ReadWork {
+    /// The root that holds everything, if one has answered, and the replicas that say they are copies of
+    /// nobody.
+    pub(crate) fn replicas_that_are_no_copies(&self) -> (Option<Contact>, SmallVec<[Id; 3]>) {
+        let is_root = |asked: &&Asked| matches!(asked.state, State::Root { complete: true, .. });
+        let root = self.asked.iter().find(is_root).map(|asked| asked.peer);
+        let is_none = |asked: &&Asked| asked.state == State::Other { covered: None };
+        let replicas = self.asked.iter().filter(is_none);
+        (root, replicas.map(|asked| asked.peer.id).collect())
+    }
+
     /// Whether some replica answered with an older version than the newest, and whether the root
     /// is one of them.
     fn lacking(&self, newest: Version) -> Option<bool> {
@@ -120,6 +135,39 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::Repair { key }
         };
         self.post(cx, root, message);
+    }
+
+    /// A read does not know yet, and these replicas say that they are no copies.
+    pub(crate) fn tell_root_of(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        key: Id,
+        (root, replicas): (Option<Contact>, SmallVec<[Id; 3]>),
+    ) {
+        let Some(root) = root else { return };
+        for replica in replicas {
+            self.post(cx, root, StoreMessage::NoCopy { key, replica });
+        }
+    }
+
+    /// A reader says that a replica is no copy, and this root takes it for one: it was started again
+    /// so soon that nobody missed it. Whether that is true a comparison finds out.
+    pub(crate) fn no_copy_told(&mut self, cx: &mut Cx<'_, Self>, key: Id, replica: Id) {
+        let view = self.views.iter_mut().find(|view| view.arc.contains(key));
+        let member = view.and_then(|view| {
+            let mut members = view.members.iter_mut();
+            members.find(|member| member.contact.id == replica && member.replica)
+        });
+        let Some(member) = member.filter(|member| member.walk.is_none() && member.covered) else {
+            return;
+        };
+        if member
+            .since
+            .is_some_and(|since| cx.now.since(since) >= BELIEVED_FOR)
+        {
+            member.next_at = cx.now;
+            self.schedule_sync(cx);
+        }
     }
 
     /// A reader has seen a replica that lacks what this root has.
