@@ -25,6 +25,7 @@
 
 pub mod bootstrap;
 pub mod cession;
+mod cheapest;
 mod config;
 mod copied;
 mod fingers;

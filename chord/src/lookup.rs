@@ -84,7 +84,8 @@ impl Chosen<'_> {
     }
 
     fn push(&mut self, contact: &Contact, last: bool) {
-        if !self.is_full() && !(self.skip)(contact.id) {
+        let is_new = self.hops.iter().all(|hop| hop.contact.id != contact.id);
+        if is_new && !self.is_full() && !(self.skip)(contact.id) {
             self.hops.push(Hop {
                 contact: *contact,
                 last,
@@ -144,6 +145,11 @@ impl KeyRouter for Chord {
         } else if distance <= self.me.id.distance_to(farthest.id) {
             self.hops_within_list(distance, &mut chosen);
         } else {
+            // Then the others, should that one be in doubt.
+            let cheapest = self.cheapest_before(distance, skip);
+            if let Some(contact) = cheapest.filter(|_| self.config.proximity) {
+                chosen.push(&contact, false);
+            }
             self.hops_before(distance, &mut chosen);
         }
     }

@@ -34,7 +34,13 @@ pub fn correct(
         Some(last) if length < others => fingers_beyond(ids, index, last.id, &config, distance),
         _ => Vec::new(),
     };
-    Chord::with_tables(me, config, successors, predecessor, fingers)
+    let mut chord = Chord::with_tables(me, config, successors, predecessor, fingers);
+    if let Some(distance) = distance {
+        for at in (1..=length).map(|step| (index + step) % ids.len()) {
+            chord.rtt.observe(ids[at].id, distance(index, at), Time::ZERO);
+        }
+    }
+    chord
 }
 
 impl Chord {
