@@ -90,7 +90,9 @@ mod tests {
         let mut chord = Chord::with_tables(contact(0), config, successors, None, fingers);
         for number in 1..=8 {
             let id = contact(number).id;
-            chord.rtt.observe(id, Duration::from_millis(100), Time::ZERO);
+            chord
+                .rtt
+                .observe(id, Duration::from_millis(100), Time::ZERO);
         }
         chord
     }

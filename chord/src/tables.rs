@@ -37,7 +37,9 @@ pub fn correct(
     let mut chord = Chord::with_tables(me, config, successors, predecessor, fingers);
     if let Some(distance) = distance {
         for at in (1..=length).map(|step| (index + step) % ids.len()) {
-            chord.rtt.observe(ids[at].id, distance(index, at), Time::ZERO);
+            chord
+                .rtt
+                .observe(ids[at].id, distance(index, at), Time::ZERO);
         }
     }
     chord

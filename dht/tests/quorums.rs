@@ -4,7 +4,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{World, key};
+use common::{World, contact, key};
 use overlay::{Condition, Consistency, Duration, Failure, Id, Outcome, Reply, Request};
 
 /// Replicas, and how many of them must hold a write and answer a read.
@@ -157,5 +157,26 @@ fn a_condition_is_decided_by_more_than_half() {
         let reply = world.ask(root, put);
         let is_done = matches!(reply, Reply::Put(_));
         assert_eq!(is_done, decided, "{silent} silent: {reply:?}");
+    }
+}
+
+/// It is listed all the time, so that no view changes, and what it was a copy of is forgotten. When the
+/// next comparison is due by itself is different each time.
+#[test]
+fn a_replica_that_was_started_again_unnoticed_counts_again_within_a_read() {
+    for seed in 0..10 {
+        let mut world = World::new(90 + seed);
+        world.config.read_quorum = 3;
+        for number in 0..5 {
+            world.join(number);
+        }
+        world.run_for(Duration::from_secs(40 + 3 * seed));
+        let replica = world.replicas_of(key(1))[1];
+        let number = (0..5).find(|number| contact(*number).id == replica);
+        world.kill(replica);
+        world.start(number.unwrap());
+        let asked = world.outsider(key(1));
+        let report = world.get(asked, key(1));
+        assert_eq!(report.outcome, Outcome::Absent, "seed {seed}: {report:?}");
     }
 }

@@ -128,8 +128,8 @@ impl World {
         world
     }
 
-    /// Starts node `number` and lets it found or join the network.
-    pub fn join(&mut self, number: u64) -> Contact {
+    /// Starts node `number`, which asks nobody to join: the ring may list it.
+    pub fn start(&mut self, number: u64) -> Contact {
         let contact = contact(number);
         let ring = Ring::new(contact, Rc::clone(&self.oracle));
         let store = self.disks.remove(&contact.id);
@@ -146,6 +146,12 @@ impl World {
                 loading: LoadSeq(0),
             },
         );
+        contact
+    }
+
+    /// Starts node `number` and lets it found or join the network.
+    pub fn join(&mut self, number: u64) -> Contact {
+        let contact = self.start(number);
         let first = self.oracle.borrow().members().next();
         let call = first.map_or(Request::Create, |via| Request::Join { via });
         let op = self.call(contact.id, call);

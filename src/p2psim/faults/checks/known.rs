@@ -1,6 +1,5 @@
 //! In calm a read knows: "unknown" is not said while every replica set is complete, nobody comes or
-//! goes, and no more messages are lost or late than always. Not judged is a read that asks for the
-//! word of all replicas, since one of them may be behind for a moment, nor one whose lookup found no
+//! goes, and no more messages are lost or late than always. Not judged is a read whose lookup found no
 //! replica to ask, nor one of a client that has seen a write which was never acknowledged: the only
 //! node that had it may have lost its disk.
 
@@ -8,7 +7,7 @@ use super::Check;
 use crate::p2psim::faults::history::{History, Operation};
 use crate::p2psim::faults::weather::Weather;
 use dht::OLDER_THAN_SEEN;
-use overlay::{Consistency, Reply, Request};
+use overlay::{Reply, Request};
 
 /// Judges reads that do not know.
 pub(super) struct KnownInCalm;
@@ -31,7 +30,6 @@ impl Check for KnownInCalm {
         };
         if asked == 0
             || !operation.is_unknown()
-            || operation.consistency() == Consistency::All
             || !weather.is_quiet_since(operation.began)
             || lacks_what_was_unacknowledged(history, operation)
         {
