@@ -1,7 +1,7 @@
 //! What this node has of what is searched for.
 
 use crate::message::{
-    Guid, Header, Hit, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_TTL, Message, Query, QueryHit, What,
+    Guid, Header, Hit, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_TTL, Message, QueryHit, What,
 };
 use crate::node::Gnutella;
 use crate::seen::Back;
@@ -9,17 +9,15 @@ use overlay::words::Query as WordQuery;
 use overlay::{Cx, Id, Meta, Slot, Store, WallMs};
 
 impl<S: Store> Gnutella<S> {
-    /// Sends what this node has; says how many results that is.
+    /// Sends what this node has; says in how many messages.
     pub(crate) fn answer(
         &self,
         cx: &mut Cx<'_, Self>,
-        query: &Query,
+        hits: Vec<Hit>,
         guid: Guid,
         hops: u8,
         back: Back,
     ) -> u32 {
-        let hits = self.matches(&query.what, query.wanted, cx.wall);
-        let count = hits.len() as u32;
         if hits.is_empty() {
             return 0;
         }
@@ -37,9 +35,9 @@ impl<S: Store> Gnutella<S> {
                 }
             }
             Back::Straight(origin) => cx.send(origin, hit),
-            Back::Me => {}
+            Back::Me | Back::Round(_) => {}
         }
-        count
+        1
     }
 
     /// The records that match, as hits.

@@ -13,7 +13,7 @@
 //! | entering, links, keeping them, roles, leaving | `stage`, `link`, `upkeep`, `roles`, `leave` |
 //! | hosts: the cache, pings and pongs | `hosts`, `pings` |
 //! | queries on their way; the table of GUIDs; what is here | `query`, `forward`, `seen`, `answer`, `index` |
-//! | searches of this node, rounds, plans, walkers, what it has learnt | `search`, `rounds`, `plan`, `walk`, `learnt` |
+//! | searches of this node, rounds, plans and their rounds, walkers, what it has learnt | `search`, `rounds`, `plan`, `widen`, `walk`, `learnt` |
 //! | query routing tables, and how they change hands | `routes`, `tables` |
 //! | writing, keeping, deleting; leases; what has ended | `putting`, `keeping`, `deletion`, `leases`, `sweep` |
 //! | what a search comes to; bodies; what a get leaves behind | `report`, `fetch`, `mend` |
@@ -57,6 +57,7 @@ mod tables;
 mod topology;
 mod upkeep;
 mod walk;
+mod widen;
 
 pub use config::{GnutellaConfig, MAX_LEAVES, MAX_LINKS, Replication, RoleChoice, Way};
 pub use hosts::MAX_HOSTS_KEPT;

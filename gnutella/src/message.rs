@@ -120,6 +120,15 @@ impl Reach {
             leaves: self.leaves.saturating_add(other.leaves),
         }
     }
+
+    /// The one that came further: what two queries reached at least, who may have reached the same
+    /// nodes.
+    #[must_use]
+    pub const fn or_further(self, other: Self) -> Self {
+        let further =
+            other.nodes > self.nodes || other.nodes == self.nodes && other.leaves > self.leaves;
+        if further { other } else { self }
+    }
 }
 
 /// Asks a node that hit to send a body by itself; travels the way of the hit.

@@ -29,9 +29,7 @@ impl<S: Store> Gnutella<S> {
             Way::Walk => self.begin_walk(cx, number, guid),
             Way::Dynamic => {
                 self.seen.insert(guid, Back::Me, 0, cx.now);
-                let plan = self.new_plan(cx, query.wanted);
-                let header = Header::new(guid, most);
-                self.send_query(cx, number, header, query, Some(plan));
+                self.send_query(cx, number, Header::new(guid, most), query, true);
             }
             Way::Flood | Way::Ring | Way::Auto => {
                 let ttl = if way == Way::Ring {
@@ -41,7 +39,7 @@ impl<S: Store> Gnutella<S> {
                 };
                 search.ttl = ttl;
                 self.seen.insert(guid, Back::Me, 0, cx.now);
-                self.send_query(cx, number, Header::new(guid, ttl), query, None);
+                self.send_query(cx, number, Header::new(guid, ttl), query, false);
             }
         }
     }
