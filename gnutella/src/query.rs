@@ -31,6 +31,8 @@ pub(crate) enum Parent {
     Link(Id),
     /// The query of whose plan it is a round.
     Round(Guid),
+    /// Nobody: a flood whose search has found enough; how far it comes is a lesson yet.
+    Nobody,
 }
 
 /// What one neighbour owes.
@@ -322,6 +324,7 @@ impl<S: Store> Gnutella<S> {
         match asked.parent {
             Parent::Me(number) => self.round_ended(cx, number, guid, reach),
             Parent::Round(of) => self.round_of_plan_ended(cx, of, guid, reach),
+            Parent::Nobody => self.learnt.flooded(reach),
             Parent::Link(id) => {
                 if let Some(to) = self.links.get(&id).map(|link| link.contact) {
                     self.echo(cx, to, guid, &asked);
@@ -371,5 +374,17 @@ impl<S: Store> Gnutella<S> {
     pub(crate) fn stop_query(&mut self, guid: Guid) -> Reach {
         let asked = self.take_asked(guid);
         asked.map_or_else(Reach::default, |it| it.reached())
+    }
+
+    /// The same for a flood. Its echoes come anyway, and say how large the network is.
+    pub(crate) fn stop_flood(&mut self, guid: Guid) -> Reach {
+        if self.asked.len() >= MAX_ASKED {
+            return self.stop_query(guid);
+        }
+        let Some(asked) = self.asked.get_mut(&guid) else {
+            return Reach::default();
+        };
+        asked.parent = Parent::Nobody;
+        asked.reach
     }
 }

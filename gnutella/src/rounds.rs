@@ -109,10 +109,12 @@ impl<S: Store> Gnutella<S> {
             search.reach = reach;
         }
         let found = !search.live().is_empty() && search.limit().is_none() || search.has_enough();
-        if search.way == Way::Flood {
-            self.learnt.flooded(reach);
-        } else if search.way == Way::Ring && !found && search.ttl < most {
+        if search.way == Way::Ring && !found && search.ttl < most {
             return self.begin_round(cx, number);
+        }
+        let is_whole = search.way == Way::Flood || search.way == Way::Ring && search.ttl == most;
+        if is_whole {
+            self.learnt.flooded(reach);
         }
         self.conclude(cx, number);
     }
@@ -164,8 +166,10 @@ impl<S: Store> Gnutella<S> {
         }
         let found = !search.live().is_empty();
         self.learnt.walked(found);
+        self.learnt.walked_to_the_end(search.reach);
         if !found && by_itself {
             search.way = Way::Flood;
+            search.has_walked = true;
             return self.begin_round(cx, number);
         }
         self.conclude(cx, number);

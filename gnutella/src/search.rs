@@ -77,6 +77,8 @@ pub(crate) struct Search {
     pub(crate) walkers: BTreeSet<u8>,
     pub(crate) deadline: Time,
     pub(crate) is_settling: bool,
+    /// Whether walkers have looked before this flood.
+    pub(crate) has_walked: bool,
     /// The body that is fetched.
     pub(crate) fetching: Option<Fetching>,
 }
@@ -173,6 +175,7 @@ impl<S: Store> Gnutella<S> {
             walkers: BTreeSet::new(),
             deadline,
             is_settling: false,
+            has_walked: false,
             fetching: None,
         };
         self.searches.insert(number, Box::new(search));
@@ -270,11 +273,15 @@ impl<S: Store> Gnutella<S> {
         let Some(search) = self.searches.get(&number) else {
             return;
         };
-        let guid = search.guid;
-        if search.way == Way::Walk && !search.walkers.is_empty() {
-            self.learnt.walked(!search.live().is_empty());
+        let (guid, way, results) = (search.guid, search.way, search.live().len() as u32);
+        let (by_walkers, is_here) = (search.has_walked, guid == Guid::default());
+        if way == Way::Walk && !search.walkers.is_empty() {
+            self.learnt.walked(results > 0);
         }
-        let reach = self.stop_query(guid);
+        let reach = match way {
+            Way::Flood => self.stop_flood(guid),
+            _ => self.stop_query(guid),
+        };
         if let Some(search) = self.searches.get_mut(&number) {
             if reach.nodes > search.reach.nodes {
                 search.reach = reach;
@@ -282,6 +289,13 @@ impl<S: Store> Gnutella<S> {
             for walker in std::mem::take(&mut search.walkers) {
                 self.deadlines.clear(Due::Out(guid, walker));
             }
+        }
+        if let Some(search) = self.searches.get(&number)
+            && matches!(way, Way::Flood | Way::Ring)
+            // What is here was not looked for elsewhere, and walkers have taught before a flood.
+            && !(is_here || by_walkers)
+        {
+            self.learnt.came(results, search.reached());
         }
         self.deadlines.clear(Due::Search(number));
         self.search_found(cx, number);

@@ -19,7 +19,7 @@ impl Asked {
     const fn asker(&self) -> Option<Id> {
         match self.parent {
             Parent::Link(id) => Some(id),
-            Parent::Me(_) | Parent::Round(_) => None,
+            Parent::Me(_) | Parent::Round(_) | Parent::Nobody => None,
         }
     }
 
