@@ -64,9 +64,9 @@ pub use hosts::MAX_HOSTS_KEPT;
 pub use index::MAX_INDEX_BYTES;
 pub use leases::MAX_RENEWED_LEASES;
 pub use message::{
-    ByeCode, Errand, Guid, Header, Hello, Hit, Host, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_HOSTS,
-    MAX_ITEMS, MAX_PATCH, MAX_TTL, MAX_WALK, MAX_WANTED, Message, Push, Query, QueryHit, Reach,
-    Role, Routes, Walk, What,
+    ByeCode, Errand, Guid, Header, Hello, Hit, Host, MAX_ANSWERS, MAX_HIT_TEXT_BYTES, MAX_HITS,
+    MAX_HOSTS, MAX_ITEMS, MAX_PATCH, MAX_TTL, MAX_WALK, MAX_WANTED, Message, Push, Query, QueryHit,
+    Reach, Role, Routes, Walk, What,
 };
 pub(crate) use node::Due;
 pub use node::{Gnutella, GnutellaTimer, Tally};

@@ -2,13 +2,13 @@
 
 use crate::config::Way;
 use crate::fetch::Fetching;
-use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, Role, What};
+use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
     Version,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most searches of users under way; they cost what they find.
 pub const MAX_SEARCHES: usize = 1_024;
@@ -74,6 +74,10 @@ pub(crate) struct Search {
     /// The furthest that one round came.
     pub(crate) reach: Reach,
     pub(crate) finds: Vec<Find>,
+    /// QueryHits that came, by query and node.
+    answers: BTreeMap<(Guid, Id), u32>,
+    /// Whether somebody may have more than may be told or kept.
+    pub(crate) is_cut: bool,
     pub(crate) walkers: BTreeSet<u8>,
     pub(crate) deadline: Time,
     pub(crate) is_settling: bool,
@@ -153,7 +157,9 @@ impl<S: Store> Gnutella<S> {
         };
         let wanted = match purpose {
             Purpose::Holders { limit } | Purpose::Words { limit } => limit.clamp(1, MAX_WANTED),
-            _ => 1,
+            // One holder among all that a node has under the key.
+            Purpose::Delete { .. } => MAX_WANTED,
+            Purpose::Get { .. } | Purpose::Nodes => 1,
         };
         let key = match &what {
             What::Value(key) | What::Holders(key) | What::Any(key) => *key,
@@ -172,6 +178,8 @@ impl<S: Store> Gnutella<S> {
             ttl: 0,
             reach: Reach::default(),
             finds: Vec::new(),
+            answers: BTreeMap::new(),
+            is_cut: false,
             walkers: BTreeSet::new(),
             deadline,
             is_settling: false,
@@ -222,6 +230,9 @@ impl<S: Store> Gnutella<S> {
         if search.fetching.is_some() {
             return;
         }
+        let answers = search.answers.entry((guid, hit.from.id)).or_default();
+        *answers += 1;
+        search.is_cut |= *answers >= MAX_ANSWERS || search.finds.len() >= MAX_FINDS;
         for one in hit.hits {
             let known = search.finds.iter().any(|find| {
                 find.from.id == hit.from.id && (find.hit.key, find.hit.slot) == (one.key, one.slot)
