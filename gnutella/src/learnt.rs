@@ -24,6 +24,8 @@ pub(crate) struct Learnt {
     pub(crate) role_since: Time,
     /// Queries held back and dropped at the last review.
     pub(crate) short_before: u64,
+    /// Reviews that found the node short of capacity, less those that did not.
+    pub(crate) short_reviews: u32,
 }
 
 impl Default for Learnt {
@@ -33,6 +35,7 @@ impl Default for Learnt {
             walks_of_16: 16,
             role_since: Time::ZERO,
             short_before: 0,
+            short_reviews: 0,
         }
     }
 }
