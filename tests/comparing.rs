@@ -52,6 +52,8 @@ fn costs_grow_as_the_lecture_says() {
     let messages = |technique| growth(&reports, technique, |row| row.rare.messages);
     assert!((12.0..=20.0).contains(&messages("unstructured")), "N");
     assert!((0.8..=1.5).contains(&messages("directory")), "1");
+    let popular = growth(&reports, "directory", |row| row.popular.messages);
+    assert!(popular <= 1.5, "however many have it: 1, not {popular}");
     assert!((2.0..=8.0).contains(&messages("super-peers")), "C, √N here");
     assert!((1.0..=2.5).contains(&messages("chord")), "log n");
     assert!((1.0..=2.5).contains(&messages("pastry")), "log n");

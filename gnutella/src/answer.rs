@@ -1,7 +1,8 @@
 //! What this node has of what is searched for.
 
 use crate::message::{
-    Guid, Header, Hit, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_TTL, Message, Query, QueryHit, What,
+    Guid, Header, Hit, MAX_ANSWERS, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_TTL, MAX_WANTED, Message,
+    QueryHit, What,
 };
 use crate::node::Gnutella;
 use crate::seen::Back;
@@ -9,46 +10,45 @@ use overlay::words::Query as WordQuery;
 use overlay::{Cx, Id, Meta, Slot, Store, WallMs};
 
 impl<S: Store> Gnutella<S> {
-    /// Sends what this node has; says how many results that is.
+    /// Sends what this node has, in [`MAX_ANSWERS`] messages at most; says in how many.
     pub(crate) fn answer(
         &self,
         cx: &mut Cx<'_, Self>,
-        query: &Query,
+        hits: Vec<Hit>,
         guid: Guid,
         hops: u8,
         back: Back,
     ) -> u32 {
-        let hits = self.matches(&query.what, query.wanted, cx.wall);
-        let count = hits.len() as u32;
-        if hits.is_empty() {
-            return 0;
-        }
         // "The TTL of a QueryHit is at least the hops of its query, plus 2" (0.6).
         let ttl = hops.saturating_add(2).min(MAX_TTL);
-        let hit = Message::QueryHit(Box::new(QueryHit {
-            header: Header::new(guid, ttl),
-            from: self.me,
-            hits,
-        }));
-        match back {
-            Back::Link(id) => {
-                if let Some(link) = self.links.get(&id) {
-                    cx.send(link.contact, hit);
-                }
+        let to = match back {
+            Back::Link(id) => self.links.get(&id).map(|link| link.contact),
+            Back::Straight(origin) => Some(origin),
+            Back::Me | Back::Round(_) => None,
+        };
+        let messages = in_messages(hits);
+        let count = messages.len() as u32;
+        for hits in messages {
+            let hit = Message::QueryHit(Box::new(QueryHit {
+                header: Header::new(guid, ttl),
+                from: self.me,
+                hits,
+            }));
+            if let Some(to) = to {
+                cx.send(to, hit);
             }
-            Back::Straight(origin) => cx.send(origin, hit),
-            Back::Me => {}
         }
         count
     }
 
-    /// The records that match, as hits.
+    /// The records that match, as hits: so many live ones as are wanted, and what was deleted besides,
+    /// so that no older copy of it counts.
     pub(crate) fn matches(&self, what: &What, wanted: u32, wall: WallMs) -> Vec<Hit> {
-        let most = (wanted.max(1) as usize).min(MAX_HITS);
+        let most = wanted.clamp(1, MAX_WANTED) as usize;
         let mut found = Found {
-            hits: Vec::new(),
+            live: Vec::new(),
+            gone: Vec::new(),
             most,
-            bytes: 0,
         };
         match what {
             What::Value(key) => self.match_value(*key, wall, &mut found),
@@ -70,7 +70,8 @@ impl<S: Store> Gnutella<S> {
                 }
             }
         }
-        found.hits
+        found.live.append(&mut found.gone);
+        found.live
     }
 
     fn match_value(&self, key: Id, wall: WallMs, found: &mut Found) {
@@ -83,10 +84,10 @@ impl<S: Store> Gnutella<S> {
 
     fn match_holders(&self, key: Id, wall: WallMs, found: &mut Found) {
         self.store.holders(key, &mut |addr, meta| {
-            if meta.is_live(wall) || meta.is_tombstone() {
+            if found.has_room(meta.is_tombstone()) && (meta.is_live(wall) || meta.is_tombstone()) {
                 found.push(self.hit(key, Slot::Holder(addr), meta, wall));
             }
-            !found.is_full()
+            found.has_room(false) || found.has_room(true)
         });
     }
 
@@ -107,22 +108,54 @@ impl<S: Store> Gnutella<S> {
     }
 }
 
-/// Hits up to the limits of a message.
+/// Hits within the limits of an answer.
 struct Found {
-    hits: Vec<Hit>,
+    live: Vec<Hit>,
+    /// Deleted. They take no place of a live one.
+    gone: Vec<Hit>,
+    /// Most live ones.
     most: usize,
-    bytes: usize,
 }
 
 impl Found {
-    fn is_full(&self) -> bool {
-        self.hits.len() >= self.most
+    const fn has_room(&self, gone: bool) -> bool {
+        if gone {
+            self.gone.len() < MAX_HITS
+        } else {
+            self.live.len() < self.most
+        }
     }
 
     fn push(&mut self, hit: Hit) {
-        if !self.is_full() && self.bytes + hit.text.len() <= MAX_HIT_TEXT_BYTES {
-            self.bytes += hit.text.len();
-            self.hits.push(hit);
+        if self.has_room(hit.gone) {
+            let list = if hit.gone {
+                &mut self.gone
+            } else {
+                &mut self.live
+            };
+            list.push(hit);
         }
     }
+}
+
+/// Hits in messages, each within its limits; the rest is left out.
+fn in_messages(hits: Vec<Hit>) -> Vec<Vec<Hit>> {
+    let mut messages: Vec<Vec<Hit>> = Vec::new();
+    let mut bytes = 0;
+    for hit in hits {
+        let is_full = messages.len() >= MAX_ANSWERS as usize;
+        let fits = bytes + hit.text.len() <= MAX_HIT_TEXT_BYTES;
+        match messages.last_mut() {
+            Some(last) if fits && last.len() < MAX_HITS => {
+                bytes += hit.text.len();
+                last.push(hit);
+            }
+            _ if is_full => break,
+            _ => {
+                bytes = hit.text.len();
+                messages.push(vec![hit]);
+            }
+        }
+    }
+    messages
 }

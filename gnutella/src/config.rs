@@ -36,9 +36,9 @@ pub enum Replication {
     #[default]
     Fixed,
     /// And more where it is looked for: a get that had to ask many nodes leaves copies in
-    /// proportion to their number, so that in the long run there are copies in proportion to the
-    /// square root of how often something is looked for, which makes searches shortest (Cohen and
-    /// Shenker, SIGCOMM 2002).
+    /// proportion to their number, for an hour, so that in the long run there are copies in
+    /// proportion to the square root of how often something is looked for, which makes searches
+    /// shortest (Cohen and Shenker, SIGCOMM 2002).
     SquareRoot,
 }
 

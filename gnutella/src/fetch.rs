@@ -89,12 +89,12 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         if let (false, Some(find)) = (fetching.is_pushed, &fetching.from)
-            && let Some(way) = self.seen.way(find.guid, find.from.id)
+            && let Some((way, guid)) = self.seen.way(find.guid, find.from.id)
             && let Some(link) = self.links.get(&way)
         {
             fetching.is_pushed = true;
             let push = Push {
-                header: Header::new(find.guid, find.hops.saturating_add(2).min(MAX_TTL)),
+                header: Header::new(guid, find.hops.saturating_add(2).min(MAX_TTL)),
                 servent: find.from.id,
                 key,
                 req: fetching.req,
@@ -139,12 +139,9 @@ impl<S: Store> Gnutella<S> {
             return self.read_body(cx, push.key, then);
         }
         let way = self.seen.way(push.header.guid, push.servent);
-        let next = way.or(Some(push.servent));
-        if let (Some(link), Some(header)) = (
-            next.and_then(|id| self.links.get(&id)),
-            push.header.forwarded(),
-        ) {
-            push.header = header;
+        let (next, guid) = way.unwrap_or((push.servent, push.header.guid));
+        if let (Some(link), Some(header)) = (self.links.get(&next), push.header.forwarded()) {
+            push.header = Header { guid, ..header };
             cx.send(link.contact, Message::Push(push));
         }
     }

@@ -1,12 +1,40 @@
 //! Where a query goes from here: whom the tables rule out, and what a link can still carry.
 
 use crate::limits::Kind;
-use crate::message::{Guid, Header, Message, Role, What};
+use crate::link::Link;
+use crate::message::{Guid, Header, MAX_TTL, Message, Role, What};
 use crate::node::Gnutella;
 use crate::query::Child;
 use crate::routes::{self, key_position};
 use overlay::words::Query as WordQuery;
 use overlay::{Contact, Cx, Id, Store, Time};
+
+/// How a query goes on from here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Onward {
+    /// The TTL that equals get; none when it goes to leaves only.
+    ttl: Option<u8>,
+    /// The hops that everybody gets, leaves too: by them they know how long the way back is.
+    hops: u8,
+}
+
+impl Onward {
+    /// A query begins here.
+    pub(crate) const fn first(ttl: u8) -> Self {
+        Self {
+            ttl: Some(ttl),
+            hops: 0,
+        }
+    }
+
+    /// A query has come with this header.
+    pub(crate) fn after(header: Header) -> Self {
+        Self {
+            ttl: header.ttl.checked_sub(1),
+            hops: header.hops.saturating_add(1).min(MAX_TTL),
+        }
+    }
+}
 
 /// Where a query is to go.
 #[derive(Debug, Default)]
@@ -75,6 +103,24 @@ impl<S: Store> Gnutella<S> {
         targets
     }
 
+    /// The leaves that a query is for, and how many tables say that theirs need not be asked.
+    pub(crate) fn leaves_by_tables(&mut self, what: &What, asker: Option<Id>) -> (Vec<Id>, u32) {
+        let looked_up = looked_up(what);
+        let has_tables = self.config.tables && self.role == Role::Ultrapeer;
+        let is_leaf = |link: &&Link| link.role == Role::Leaf && Some(link.contact.id) != asker;
+        let (mut leaves, mut ruled_out) = (Vec::new(), 0);
+        for link in self.links.values().filter(is_leaf) {
+            let table = link.table.as_ref().filter(|_| has_tables);
+            if table.is_some_and(|table| !table.has_all(&looked_up)) {
+                ruled_out += 1;
+            } else {
+                leaves.push(link.contact.id);
+            }
+        }
+        self.tally.last_hop_stopped += u64::from(ruled_out);
+        (leaves, ruled_out)
+    }
+
     /// Of these neighbours, those whose tables say that they, or leaves of theirs, may have it. None
     /// when tables cannot tell.
     pub(crate) fn likely(&self, what: &What, among: &[Id]) -> Vec<Id> {
@@ -95,14 +141,14 @@ impl<S: Store> Gnutella<S> {
         cx: &mut Cx<'_, Self>,
         guid: Guid,
         from: Option<Id>,
-        next: Option<Header>,
+        next: Onward,
         only: Option<&[Id]>,
     ) {
         let Some(query) = self.asked.get(&guid).map(|asked| asked.query.clone()) else {
             return;
         };
-        let targets = self.targets(from, next.map(|header| header.ttl), &query.what, only);
-        let hops = next.map_or(0, |header| header.hops);
+        let targets = self.targets(from, next.ttl, &query.what, only);
+        let hops = next.hops;
         let fair = self.has_share(from, cx.now);
         for (contact, ttl) in targets.to {
             if !self.may_send(contact.id, fair, cx.now) {

@@ -9,6 +9,9 @@ const SMALL: u32 = 64;
 /// Walks of 16 that found nothing, after which rare things are flooded for at once. Kept in
 /// sixteenths.
 const HOPELESS: u32 = 2;
+/// Different nodes that 16 walkers visit when a flood follows in vain: 48 steps each, of which a third
+/// lead to where one has been. What one node in so many has, they find more often than not.
+const WALKED: u32 = 512;
 
 /// What has been learnt.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Learnt {
     pub(crate) role_since: Time,
     /// Queries held back and dropped at the last review.
     pub(crate) short_before: u64,
+    /// Reviews that found the node short of capacity, less those that did not.
+    pub(crate) short_reviews: u32,
 }
 
 impl Default for Learnt {
@@ -30,6 +35,7 @@ impl Default for Learnt {
             walks_of_16: 16,
             role_since: Time::ZERO,
             short_before: 0,
+            short_reviews: 0,
         }
     }
 }
@@ -58,6 +64,19 @@ impl Learnt {
     /// A flood has ended.
     pub(crate) const fn flooded(&mut self, reach: Reach) {
         self.flooded = Some(reach.nodes);
+    }
+
+    /// A flood or a ring has found so much among so many nodes: walkers would have found it, or not. So a
+    /// node that does not walk learns when it should.
+    pub(crate) fn came(&mut self, results: u32, nodes: u32) {
+        self.walked(results > 0 && nodes / results.max(1) <= WALKED);
+    }
+
+    /// All walkers have come to their end: where they went round among few nodes, there are no more.
+    pub(crate) const fn walked_to_the_end(&mut self, reach: Reach) {
+        if reach.nodes <= SMALL {
+            self.flooded = Some(reach.nodes);
+        }
     }
 
     /// Walkers have come back.
@@ -101,9 +120,25 @@ mod tests {
             walks += 1;
             assert!(walks < 100, "never");
         }
+        // Rings find what is rare for a while, and then what walkers would find.
+        for _ in 0..20 {
+            learnt.came(1, 4_000);
+            learnt.came(0, 5_000);
+            assert_eq!(learnt.choose(Way::Auto, Role::Peer, 4), Way::Ring);
+        }
         for _ in 0..8 {
-            learnt.walked(true);
+            learnt.came(2, 300);
         }
         assert_eq!(learnt.choose(Way::Auto, Role::Peer, 4), Way::Walk);
+    }
+
+    #[test]
+    fn a_network_that_has_shrunk_is_flooded_again() {
+        let mut learnt = Learnt::default();
+        learnt.flooded(reach(5_000));
+        learnt.walked_to_the_end(reach(600));
+        assert_eq!(learnt.choose(Way::Auto, Role::Peer, 4), Way::Walk);
+        learnt.walked_to_the_end(reach(30));
+        assert_eq!(learnt.choose(Way::Auto, Role::Peer, 4), Way::Flood);
     }
 }

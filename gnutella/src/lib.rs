@@ -13,7 +13,7 @@
 //! | entering, links, keeping them, roles, leaving | `stage`, `link`, `upkeep`, `roles`, `leave` |
 //! | hosts: the cache, pings and pongs | `hosts`, `pings` |
 //! | queries on their way; the table of GUIDs; what is here | `query`, `forward`, `seen`, `answer`, `index` |
-//! | searches of this node, rounds, plans, walkers, what it has learnt | `search`, `rounds`, `plan`, `walk`, `learnt` |
+//! | searches of this node, rounds, plans and their rounds, walkers, what it has learnt | `search`, `rounds`, `plan`, `widen`, `walk`, `learnt` |
 //! | query routing tables, and how they change hands | `routes`, `tables` |
 //! | writing, keeping, deleting; leases; what has ended | `putting`, `keeping`, `deletion`, `leases`, `sweep` |
 //! | what a search comes to; bodies; what a get leaves behind | `report`, `fetch`, `mend` |
@@ -57,15 +57,16 @@ mod tables;
 mod topology;
 mod upkeep;
 mod walk;
+mod widen;
 
 pub use config::{GnutellaConfig, MAX_LEAVES, MAX_LINKS, Replication, RoleChoice, Way};
 pub use hosts::MAX_HOSTS_KEPT;
 pub use index::MAX_INDEX_BYTES;
 pub use leases::MAX_RENEWED_LEASES;
 pub use message::{
-    ByeCode, Errand, Guid, Header, Hello, Hit, Host, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_HOSTS,
-    MAX_ITEMS, MAX_PATCH, MAX_TTL, MAX_WALK, MAX_WANTED, Message, Push, Query, QueryHit, Reach,
-    Role, Routes, Walk, What,
+    ByeCode, Errand, Guid, Header, Hello, Hit, Host, MAX_ANSWERS, MAX_HIT_TEXT_BYTES, MAX_HITS,
+    MAX_HOSTS, MAX_ITEMS, MAX_PATCH, MAX_TTL, MAX_WALK, MAX_WANTED, Message, Push, Query, QueryHit,
+    Reach, Role, Routes, Walk, What,
 };
 pub(crate) use node::Due;
 pub use node::{Gnutella, GnutellaTimer, Tally};

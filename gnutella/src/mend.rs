@@ -15,6 +15,11 @@ const MAX_MENDED: usize = 4;
 const NODES_A_COPY: u32 = 32;
 /// Most copies that one get leaves.
 const MAX_COPIES_LEFT: u8 = 4;
+/// How long such a copy is kept at most. Gets leave copies as often as they come and in proportion to
+/// how far they had to search, which is inverse to the number of copies; with copies that end after a
+/// time their number settles in proportion to the square root of the gets. An hour is as long as what
+/// is asked for today, and not for ever.
+const COPY_LIFE_S: u64 = 3_600;
 
 impl<S: Store> Gnutella<S> {
     /// Sends what was found to nodes that were found to have an older version.
@@ -58,22 +63,36 @@ impl<S: Store> Gnutella<S> {
         }
     }
 
-    /// Square-root replication: the harder a value was to find, the more copies are left.
+    /// Square-root replication: the harder a value was to find, the more copies are left. What counts is
+    /// how many nodes had to be asked for each copy, since a flood asks all, however many have it.
     pub(crate) fn leave_copies(&mut self, cx: &mut Cx<'_, Self>, number: u64, record: Record) {
         let Some(search) = self.searches.get(&number) else {
             return;
         };
-        let copies = search.reach.nodes / NODES_A_COPY;
+        let has_it =
+            |find: &&Find| find.hit.slot == Slot::Value && find.hit.version == record.version;
+        let having: BTreeSet<_> = search
+            .finds
+            .iter()
+            .filter(has_it)
+            .map(|it| it.from.id)
+            .collect();
+        let asked_for_each = search.reach.nodes / (having.len() as u32).max(1);
+        let copies = asked_for_each / NODES_A_COPY;
         let copies = u8::try_from(copies).unwrap_or(u8::MAX).min(MAX_COPIES_LEFT);
         if self.config.replication != Replication::SquareRoot || copies == 0 {
             return;
         }
         let newest = search.newest(search.key, Slot::Value);
         let text = newest.map_or_else(String::new, |find| find.hit.text.clone());
+        let end = cx.wall.plus_secs(COPY_LIFE_S);
         let item = Item {
             key: search.key,
             slot: Slot::Value,
-            record,
+            record: Record {
+                expires: Some(record.expires.map_or(end, |own| own.min(end))),
+                ..record
+            },
         };
         self.place_copies(cx, None, Kind::Copies, item, (text, copies));
     }

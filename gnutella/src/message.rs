@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 pub const MAX_HITS: usize = 128;
 /// Most bytes of texts in one QueryHit: with it the message fits one frame of 16 KiB or two.
 pub const MAX_HIT_TEXT_BYTES: usize = 24 << 10;
+/// Most QueryHits with which one node answers one query: with them it gives all of the
+/// [`MAX_WANTED`] hits that may be asked for, or 192 KiB of texts, for a query of some bytes.
+pub const MAX_ANSWERS: u32 = 8;
 /// Most records in one hand-over.
 pub const MAX_ITEMS: usize = 256;
 /// Most positions in one patch of a query routing table: 64 KiB at most on the wire.
@@ -119,6 +122,15 @@ impl Reach {
             nodes: self.nodes.saturating_add(other.nodes),
             leaves: self.leaves.saturating_add(other.leaves),
         }
+    }
+
+    /// The one that came further: what two queries reached at least, who may have reached the same
+    /// nodes.
+    #[must_use]
+    pub const fn or_further(self, other: Self) -> Self {
+        let further =
+            other.nodes > self.nodes || other.nodes == self.nodes && other.leaves > self.leaves;
+        if further { other } else { self }
     }
 }
 

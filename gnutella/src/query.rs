@@ -1,12 +1,13 @@
 //! Queries on their way: passed on once, and ended by an echo that says how far they came.
 
-use crate::message::{Guid, Header, Message, Query, QueryHit, Reach, Role, What};
+use crate::forward::Onward;
+use crate::message::{Guid, Header, Hit, Message, Query, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
-use crate::plan::Plan;
+use crate::plan::{ENOUGH, Plan};
 use crate::seen::Back;
 use overlay::words::Query as WordQuery;
-use overlay::{Contact, Cx, Duration, Id, Store, Time};
-use std::collections::BTreeMap;
+use overlay::{Contact, Cx, Duration, Id, Slot, Store, Time};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most queries that a node has passed on and that have not ended; one more is not passed on. At the
 /// most that eight neighbours may send, with a round trip of a second, there are half as many.
@@ -17,6 +18,9 @@ pub const MAX_HITS_PASSED: u32 = 512;
 /// for each hop; here a user waits for eight seconds in all, and the echoes that come later still
 /// count.
 const ROUND: Duration = Duration::from_millis(1_500);
+/// The same for a leaf: its ultrapeer's whole search is one round to it, and the others have as
+/// long.
+const ROUND_OF_LEAF: Duration = Duration::from_millis(3_000);
 
 /// Who is told how a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub(crate) enum Parent {
     Me(u64),
     /// The neighbour that it came from.
     Link(Id),
+    /// The query of whose plan it is a round.
+    Round(Guid),
+    /// Nobody: a flood whose search has found enough; how far it comes is a lesson yet.
+    Nobody,
 }
 
 /// What one neighbour owes.
@@ -50,8 +58,9 @@ pub(crate) struct Asked {
     pub(crate) reach: Reach,
     /// QueryHits sent to the parent, or taken by this node's search.
     pub(crate) hits: u32,
-    /// Results in them.
+    /// Different live records in them, as far as a plan counts.
     pub(crate) results: u32,
+    found: BTreeSet<(Id, Slot)>,
     pub(crate) query: Query,
     /// Which links are still to be asked, for a dynamic query.
     pub(crate) plan: Option<Plan>,
@@ -60,8 +69,36 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    pub(crate) const fn new(parent: Parent, query: Query, until: Time) -> Self {
+        Self {
+            parent,
+            waiting: BTreeMap::new(),
+            reach: Reach {
+                nodes: 0,
+                leaves: 0,
+            },
+            hits: 0,
+            results: 0,
+            found: BTreeSet::new(),
+            query,
+            plan: None,
+            until,
+        }
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        let rounds = self.plan.as_ref().is_some_and(|it| !it.running.is_empty());
+        rounds || !self.waiting.is_empty()
+    }
+
+    /// Counts records: each once, however many nodes have it, and none that was deleted.
+    pub(crate) fn count(&mut self, hits: &[Hit]) {
+        for hit in hits.iter().filter(|hit| !hit.gone) {
+            if self.found.len() < ENOUGH as usize {
+                self.found.insert((hit.key, hit.slot));
+            }
+        }
+        self.results = self.found.len() as u32;
     }
 }
 
@@ -104,11 +141,8 @@ impl<S: Store> Gnutella<S> {
         if !self.seen.insert(guid, Back::Link(from.id), sum, cx.now) {
             return self.duplicate(cx, from, header);
         }
-        let hits = self.answer(cx, &query, guid, header.hops, Back::Link(from.id));
-        let reach = Reach {
-            nodes: 1,
-            leaves: 0,
-        };
+        let hits = self.matches(&query.what, query.wanted, cx.wall);
+        let has_none = hits.is_empty();
         let of_leaf = self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf);
         let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 1);
         let patience = if of_leaf {
@@ -116,29 +150,22 @@ impl<S: Store> Gnutella<S> {
         } else {
             patience
         };
-        let asked = Asked {
-            parent: Parent::Link(from.id),
-            waiting: BTreeMap::new(),
-            reach,
-            hits: u32::from(hits > 0),
-            results: hits,
-            query,
-            plan: None,
-            until: cx.now + patience,
-        };
+        let mut asked = Asked::new(Parent::Link(from.id), query, cx.now + patience);
+        asked.reach.nodes = 1;
+        asked.count(&hits);
+        asked.hits = self.answer(cx, hits, guid, header.hops, Back::Link(from.id));
         if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
-            self.tally.last_hop_vain += u64::from(header.ttl == 0 && hits == 0);
+            self.tally.last_hop_vain += u64::from(header.ttl == 0 && has_none);
             return self.echo(cx, from, guid, &asked);
         }
         self.asked.insert(guid, Box::new(asked));
         if of_leaf && self.role == Role::Ultrapeer {
-            self.search_for_leaf(cx, guid);
+            self.search_for_leaf(cx, guid, header);
         } else {
-            let next = header.forwarded();
-            self.pass_on(cx, guid, Some(from.id), next, None);
+            self.pass_on(cx, guid, Some(from.id), Onward::after(header), None);
         }
         let goes_on = self.asked.get(&guid).is_some_and(|it| it.is_waiting());
-        self.tally.last_hop_vain += u64::from(header.ttl == 0 && hits == 0 && !goes_on);
+        self.tally.last_hop_vain += u64::from(header.ttl == 0 && has_none && !goes_on);
         self.watch(cx, guid);
         self.asked_changed(cx, guid);
     }
@@ -151,9 +178,13 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         // The same neighbour twice, or TTL and hops that have grown together: nobody of good will
-        // sends that.
-        let sum = header.ttl + header.hops;
-        if first.back == Back::Link(from.id) || sum > first.sum && first.back != Back::Me {
+        // sends that. But a leaf is sent its query with a TTL of 0, whatever was left of it; and a
+        // leaf's query begins at each of its ultrapeers anew, of which one may have passed it on.
+        let may_grow = self.role == Role::Leaf
+            || self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf)
+            || matches!(first.back, Back::Me | Back::Round(_));
+        let has_grown = header.ttl + header.hops > first.sum;
+        if first.back == Back::Link(from.id) || has_grown && !may_grow {
             self.misdeed(cx, from);
         }
     }
@@ -166,8 +197,10 @@ impl<S: Store> Gnutella<S> {
         let Some(back) = self.seen.get(guid).map(|entry| entry.back) else {
             return;
         };
-        if self.links.contains_key(&from.id) && hit.from.id != from.id {
-            self.seen.note_way(guid, hit.from.id, from.id, cx.now);
+        let passes_on = self.links.contains_key(&from.id) && hit.from.id != from.id;
+        if passes_on && !matches!(back, Back::Round(_)) {
+            let way = (from.id, guid);
+            self.seen.note_way(guid, hit.from.id, way, cx.now);
         }
         let asked = self.asked.get_mut(&guid);
         let child = asked.and_then(|asked| asked.waiting.get_mut(&from.id));
@@ -177,12 +210,13 @@ impl<S: Store> Gnutella<S> {
         match back {
             Back::Me => self.hit_for_me(cx, hit),
             Back::Link(id) => self.hit_for_link(cx, id, hit),
+            Back::Round(of) => self.hit_for_plan(cx, of, from, hit),
             Back::Straight(origin) => cx.send(origin, Message::QueryHit(Box::new(hit))),
         }
         self.asked_changed(cx, guid);
     }
 
-    fn hit_for_link(&mut self, cx: &mut Cx<'_, Self>, id: Id, mut hit: QueryHit) {
+    pub(crate) fn hit_for_link(&mut self, cx: &mut Cx<'_, Self>, id: Id, mut hit: QueryHit) {
         let Some(header) = hit.header.forwarded() else {
             return;
         };
@@ -193,7 +227,9 @@ impl<S: Store> Gnutella<S> {
                 return;
             }
             asked.hits += 1;
-            asked.results = asked.results.saturating_add(hit.hits.len() as u32);
+            if asked.plan.is_some() {
+                asked.count(&hit.hits);
+            }
         }
         if let Some(link) = self.links.get(&id) {
             cx.send(link.contact, Message::QueryHit(Box::new(hit)));
@@ -244,7 +280,7 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         asked.waiting.retain(|_, child| !child.is_done());
-        if asked.waiting.is_empty() && !self.next_of_plan(cx, guid) {
+        if !asked.is_waiting() && !self.next_of_plan(cx, guid) {
             self.asked_ended(cx, guid);
         }
     }
@@ -254,7 +290,8 @@ impl<S: Store> Gnutella<S> {
         let Some(asked) = self.asked.get(&guid) else {
             return;
         };
-        let round = asked.plan.as_ref().map(|_| cx.now + ROUND);
+        let round = |plan: &Plan| if plan.is_leaf { ROUND_OF_LEAF } else { ROUND };
+        let round = asked.plan.as_ref().map(|plan| cx.now + round(plan));
         let at = round.map_or(asked.until, |round| round.min(asked.until));
         self.deadlines.set(Due::Asked(guid), at);
     }
@@ -271,8 +308,7 @@ impl<S: Store> Gnutella<S> {
             }
             return;
         }
-        let silent: Vec<Id> = asked.waiting.keys().copied().collect();
-        for id in silent {
+        for id in self.silent(guid) {
             if let Some(link) = self.links.get_mut(&id) {
                 link.silences = link.silences.saturating_add(1);
             }
@@ -281,12 +317,14 @@ impl<S: Store> Gnutella<S> {
     }
 
     fn asked_ended(&mut self, cx: &mut Cx<'_, Self>, guid: Guid) {
-        self.deadlines.clear(Due::Asked(guid));
-        let Some(asked) = self.asked.remove(&guid) else {
+        let Some(asked) = self.take_asked(guid) else {
             return;
         };
+        let reach = asked.reached();
         match asked.parent {
-            Parent::Me(number) => self.round_ended(cx, number, guid, asked.reach),
+            Parent::Me(number) => self.round_ended(cx, number, guid, reach),
+            Parent::Round(of) => self.round_of_plan_ended(cx, of, guid, reach),
+            Parent::Nobody => self.learnt.flooded(reach),
             Parent::Link(id) => {
                 if let Some(to) = self.links.get(&id).map(|link| link.contact) {
                     self.echo(cx, to, guid, &asked);
@@ -298,7 +336,7 @@ impl<S: Store> Gnutella<S> {
     fn echo(&self, cx: &mut Cx<'_, Self>, to: Contact, guid: Guid, asked: &Asked) {
         let message = Message::Reached {
             guid,
-            reach: asked.reach,
+            reach: asked.reached(),
             hits: asked.hits,
         };
         cx.send(to, message);
@@ -311,42 +349,42 @@ impl<S: Store> Gnutella<S> {
         number: u64,
         header: Header,
         query: Query,
-        plan: Option<Plan>,
+        by_plan: bool,
     ) {
         let guid = header.guid;
-        let has_plan = plan.is_some();
         let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 2);
-        let patience = if has_plan {
+        let patience = if by_plan {
             crate::search::FOR_LEAF
         } else {
             patience
         };
-        let asked = Asked {
-            parent: Parent::Me(number),
-            waiting: BTreeMap::new(),
-            reach: Reach::default(),
-            hits: 0,
-            results: 0,
-            query,
-            plan,
-            until: cx.now + patience,
-        };
+        let wanted = query.wanted;
+        let asked = Asked::new(Parent::Me(number), query, cx.now + patience);
         self.asked.insert(guid, Box::new(asked));
-        self.watch(cx, guid);
-        if !has_plan {
-            self.pass_on(cx, guid, None, Some(header), None);
+        if by_plan {
+            self.start_plan(cx, guid, wanted);
         } else {
-            // The leaves are asked first, and then as the plan says.
-            self.pass_on(cx, guid, None, None, None);
+            self.pass_on(cx, guid, None, Onward::first(header.ttl), None);
         }
+        self.watch(cx, guid);
         self.asked_changed(cx, guid);
     }
 
     /// Ends a query of this node early: what still comes in is not waited for.
     pub(crate) fn stop_query(&mut self, guid: Guid) -> Reach {
-        self.deadlines.clear(Due::Asked(guid));
-        self.asked
-            .remove(&guid)
-            .map_or_else(Reach::default, |it| it.reach)
+        let asked = self.take_asked(guid);
+        asked.map_or_else(Reach::default, |it| it.reached())
+    }
+
+    /// The same for a flood. Its echoes come anyway, and say how large the network is.
+    pub(crate) fn stop_flood(&mut self, guid: Guid) -> Reach {
+        if self.asked.len() >= MAX_ASKED {
+            return self.stop_query(guid);
+        }
+        let Some(asked) = self.asked.get_mut(&guid) else {
+            return Reach::default();
+        };
+        asked.parent = Parent::Nobody;
+        asked.reach
     }
 }

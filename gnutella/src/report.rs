@@ -1,7 +1,7 @@
 //! What a search comes to: a report with the evidence, or the body that is to be fetched.
 
 use crate::node::Gnutella;
-use crate::search::{Find, Purpose};
+use crate::search::{Find, Purpose, Search};
 use overlay::{
     Contact, Cx, Failure, GetReport, HitKind, HolderInfo, LocateReport, Outcome, Reply,
     SearchReport, Slot, Store, TextHit, TextReport,
@@ -90,7 +90,7 @@ impl<S: Store> Gnutella<S> {
             holders,
             replicas_answered: search.responders().len() as u32,
             replicas_asked: search.reached(),
-            reason: (!found).then(|| self.unknown(number, None)),
+            reason: (!found || search.is_cut).then(|| self.unknown(number, cut(search))),
             reached: Some(search.reached()),
         }))
     }
@@ -111,7 +111,7 @@ impl<S: Store> Gnutella<S> {
             complete: false,
             answered: search.responders().len() as u32,
             asked: search.reached(),
-            reason: Some(self.unknown(number, None)),
+            reason: Some(self.unknown(number, cut(search))),
         }))
     }
 
@@ -146,6 +146,13 @@ impl<S: Store> Gnutella<S> {
             reached: Some(search.reached()),
         }))
     }
+}
+
+/// What is said when somebody may have more.
+fn cut(search: &Search) -> Option<&'static str> {
+    search
+        .is_cut
+        .then_some("there may be more: a node has told as much as one answer may hold")
 }
 
 fn holder(find: &Find) -> Option<HolderInfo> {

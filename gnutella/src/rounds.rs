@@ -29,9 +29,7 @@ impl<S: Store> Gnutella<S> {
             Way::Walk => self.begin_walk(cx, number, guid),
             Way::Dynamic => {
                 self.seen.insert(guid, Back::Me, 0, cx.now);
-                let plan = self.new_plan(cx, query.wanted);
-                let header = Header::new(guid, most);
-                self.send_query(cx, number, header, query, Some(plan));
+                self.send_query(cx, number, Header::new(guid, most), query, true);
             }
             Way::Flood | Way::Ring | Way::Auto => {
                 let ttl = if way == Way::Ring {
@@ -41,7 +39,7 @@ impl<S: Store> Gnutella<S> {
                 };
                 search.ttl = ttl;
                 self.seen.insert(guid, Back::Me, 0, cx.now);
-                self.send_query(cx, number, Header::new(guid, ttl), query, None);
+                self.send_query(cx, number, Header::new(guid, ttl), query, false);
             }
         }
     }
@@ -111,10 +109,12 @@ impl<S: Store> Gnutella<S> {
             search.reach = reach;
         }
         let found = !search.live().is_empty() && search.limit().is_none() || search.has_enough();
-        if search.way == Way::Flood {
-            self.learnt.flooded(reach);
-        } else if search.way == Way::Ring && !found && search.ttl < most {
+        if search.way == Way::Ring && !found && search.ttl < most {
             return self.begin_round(cx, number);
+        }
+        let is_whole = search.way == Way::Flood || search.way == Way::Ring && search.ttl == most;
+        if is_whole {
+            self.learnt.flooded(reach);
         }
         self.conclude(cx, number);
     }
@@ -166,8 +166,10 @@ impl<S: Store> Gnutella<S> {
         }
         let found = !search.live().is_empty();
         self.learnt.walked(found);
+        self.learnt.walked_to_the_end(search.reach);
         if !found && by_itself {
             search.way = Way::Flood;
+            search.has_walked = true;
             return self.begin_round(cx, number);
         }
         self.conclude(cx, number);

@@ -2,13 +2,13 @@
 
 use crate::config::Way;
 use crate::fetch::Fetching;
-use crate::message::{Guid, Hit, MAX_WANTED, QueryHit, Reach, Role, What};
+use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
     Version,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most searches of users under way; they cost what they find.
 pub const MAX_SEARCHES: usize = 1_024;
@@ -74,9 +74,15 @@ pub(crate) struct Search {
     /// The furthest that one round came.
     pub(crate) reach: Reach,
     pub(crate) finds: Vec<Find>,
+    /// QueryHits that came, by query and node.
+    answers: BTreeMap<(Guid, Id), u32>,
+    /// Whether somebody may have more than may be told or kept.
+    pub(crate) is_cut: bool,
     pub(crate) walkers: BTreeSet<u8>,
     pub(crate) deadline: Time,
     pub(crate) is_settling: bool,
+    /// Whether walkers have looked before this flood.
+    pub(crate) has_walked: bool,
     /// The body that is fetched.
     pub(crate) fetching: Option<Fetching>,
 }
@@ -151,7 +157,9 @@ impl<S: Store> Gnutella<S> {
         };
         let wanted = match purpose {
             Purpose::Holders { limit } | Purpose::Words { limit } => limit.clamp(1, MAX_WANTED),
-            _ => 1,
+            // One holder among all that a node has under the key.
+            Purpose::Delete { .. } => MAX_WANTED,
+            Purpose::Get { .. } | Purpose::Nodes => 1,
         };
         let key = match &what {
             What::Value(key) | What::Holders(key) | What::Any(key) => *key,
@@ -170,9 +178,12 @@ impl<S: Store> Gnutella<S> {
             ttl: 0,
             reach: Reach::default(),
             finds: Vec::new(),
+            answers: BTreeMap::new(),
+            is_cut: false,
             walkers: BTreeSet::new(),
             deadline,
             is_settling: false,
+            has_walked: false,
             fetching: None,
         };
         self.searches.insert(number, Box::new(search));
@@ -219,6 +230,9 @@ impl<S: Store> Gnutella<S> {
         if search.fetching.is_some() {
             return;
         }
+        let answers = search.answers.entry((guid, hit.from.id)).or_default();
+        *answers += 1;
+        search.is_cut |= *answers >= MAX_ANSWERS || search.finds.len() >= MAX_FINDS;
         for one in hit.hits {
             let known = search.finds.iter().any(|find| {
                 find.from.id == hit.from.id && (find.hit.key, find.hit.slot) == (one.key, one.slot)
@@ -270,11 +284,15 @@ impl<S: Store> Gnutella<S> {
         let Some(search) = self.searches.get(&number) else {
             return;
         };
-        let guid = search.guid;
-        if search.way == Way::Walk && !search.walkers.is_empty() {
-            self.learnt.walked(!search.live().is_empty());
+        let (guid, way, results) = (search.guid, search.way, search.live().len() as u32);
+        let (by_walkers, is_here) = (search.has_walked, guid == Guid::default());
+        if way == Way::Walk && !search.walkers.is_empty() {
+            self.learnt.walked(results > 0);
         }
-        let reach = self.stop_query(guid);
+        let reach = match way {
+            Way::Flood => self.stop_flood(guid),
+            _ => self.stop_query(guid),
+        };
         if let Some(search) = self.searches.get_mut(&number) {
             if reach.nodes > search.reach.nodes {
                 search.reach = reach;
@@ -282,6 +300,13 @@ impl<S: Store> Gnutella<S> {
             for walker in std::mem::take(&mut search.walkers) {
                 self.deadlines.clear(Due::Out(guid, walker));
             }
+        }
+        if let Some(search) = self.searches.get(&number)
+            && matches!(way, Way::Flood | Way::Ring)
+            // What is here was not looked for elsewhere, and walkers have taught before a flood.
+            && !(is_here || by_walkers)
+        {
+            self.learnt.came(results, search.reached());
         }
         self.deadlines.clear(Due::Search(number));
         self.search_found(cx, number);

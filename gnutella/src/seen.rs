@@ -21,6 +21,8 @@ pub(crate) enum Back {
     Me,
     /// To this neighbour.
     Link(Id),
+    /// To whom the query goes of whose plan it is a round.
+    Round(Guid),
     /// Straight to who sent a walker out.
     Straight(Contact),
 }
@@ -40,13 +42,16 @@ pub(crate) struct Entry {
     pub(crate) walked: Vec<Id>,
 }
 
+/// The way to a node that hit: a neighbour, and the GUID under which that knows it.
+pub(crate) type Way = (Id, Guid);
+
 /// What has been seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     entries: BTreeMap<Guid, Entry>,
     order: VecDeque<(Time, Guid)>,
     /// Which way a node that hit is.
-    push: BTreeMap<(Guid, Id), Id>,
+    push: BTreeMap<(Guid, Id), Way>,
     push_order: VecDeque<(Time, (Guid, Id))>,
 }
 
@@ -86,9 +91,9 @@ impl Seen {
     }
 
     /// A node that hit is reached by way of a neighbour.
-    pub(crate) fn note_way(&mut self, guid: Guid, node: Id, link: Id, now: Time) {
+    pub(crate) fn note_way(&mut self, guid: Guid, node: Id, way: Way, now: Time) {
         let place = (guid, node);
-        if self.push.insert(place, link).is_none() {
+        if self.push.insert(place, way).is_none() {
             self.push_order.push_back((now, place));
         }
         while self.push_order.len() > MAX_PUSH_ROUTES {
@@ -99,7 +104,7 @@ impl Seen {
     }
 
     /// The way to a node that hit.
-    pub(crate) fn way(&self, guid: Guid, node: Id) -> Option<Id> {
+    pub(crate) fn way(&self, guid: Guid, node: Id) -> Option<Way> {
         self.push.get(&(guid, node)).copied()
     }
 
@@ -148,7 +153,9 @@ mod tests {
         let mut seen = Seen::default();
         assert!(seen.insert(guid(1), Back::Me, 7, Time(0)));
         assert!(!seen.insert(guid(1), Back::Me, 7, Time(1)));
-        seen.note_way(guid(1), Id::from_u64(1), Id::from_u64(2), Time(1));
+        let way = (Id::from_u64(2), guid(2));
+        seen.note_way(guid(1), Id::from_u64(1), way, Time(1));
+        assert_eq!(seen.way(guid(1), Id::from_u64(1)), Some(way));
         assert_eq!(seen.len(), 2);
         seen.forget_old(Time(1) + GUID_LIFE);
         assert_eq!(seen.len(), 0);
@@ -159,7 +166,7 @@ mod tests {
         let mut seen = Seen::default();
         for number in 0..MAX_GUIDS as u32 + 10 {
             seen.insert(guid(number), Back::Me, 7, Time(0));
-            seen.note_way(guid(number), Id::ZERO, Id::ZERO, Time(0));
+            seen.note_way(guid(number), Id::ZERO, (Id::ZERO, guid(number)), Time(0));
         }
         assert_eq!(seen.len(), MAX_GUIDS + MAX_PUSH_ROUTES);
         assert!(seen.get(guid(0)).is_none());

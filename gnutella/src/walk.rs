@@ -126,7 +126,8 @@ impl<S: Store> Gnutella<S> {
             return;
         }
         walk.fresh.nodes = walk.fresh.nodes.saturating_add(1);
-        self.answer(cx, query, walk.guid, 0, back);
+        let hits = self.matches(&query.what, query.wanted, cx.wall);
+        self.answer(cx, hits, walk.guid, 0, back);
         if self.role == Role::Ultrapeer {
             let leaves = self.ask_leaves(cx, walk.guid, query);
             walk.fresh.leaves = walk.fresh.leaves.saturating_add(leaves);

@@ -233,3 +233,44 @@ fn what_was_hard_to_find_gets_more_copies() {
     }
     assert_eq!(copies, [1, 5]);
 }
+
+/// Copies level off: a get counts how many nodes it had to ask for each copy that it found, and copies end after
+/// an hour. They grew by four with each get.
+#[test]
+fn copies_level_off_and_end() {
+    const NODES: usize = 300;
+    let key = Id::of(b"rare");
+    let topology = Topology::random(NODES, 4, &mut drawing(4));
+    let config = GnutellaConfig {
+        way: Way::Flood,
+        replication: Replication::SquareRoot,
+        ..still()
+    };
+    let items = |node: usize| {
+        (node == 250)
+            .then(|| value(key, b"x"))
+            .into_iter()
+            .collect()
+    };
+    let mut net = Net::given(4, config, &topology, items);
+    let count = |net: &Net| {
+        let wall = sim::EPOCH.plus_secs(net.world.now().0 / 1_000_000);
+        let has = |node: &common::Node| {
+            let meta = node.store().meta(key, Slot::Value);
+            meta.is_some_and(|meta| meta.is_live(wall))
+        };
+        net.world.live().filter(|(_, node)| has(node)).count()
+    };
+    for origin in 0..40 {
+        net.ask(origin * 7, get(key));
+        net.run(overlay::Duration::from_secs(10));
+    }
+    let copies = count(&net);
+    assert!((6..=16).contains(&copies), "{copies} copies after 40 gets");
+    net.run(overlay::Duration::from_secs(3_600));
+    assert_eq!(
+        count(&net),
+        1,
+        "what was put stays, and the other copies end"
+    );
+}

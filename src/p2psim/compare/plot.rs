@@ -180,7 +180,114 @@ fn thousands(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::{Cost, Lecture, Spread};
     use super::*;
+    use sim::Summary;
+
+    /// A row whose costs grow with the number of nodes, or are nothing.
+    fn row(technique: &'static str, cost: f64) -> Row {
+        let latency_ms = Summary {
+            mean: cost,
+            ..Summary::default()
+        };
+        let search = Cost {
+            copies: 3,
+            found: 1.0,
+            hops: 1.0,
+            latency_ms,
+            messages: cost,
+        };
+        let spread = Spread::of(&[cost as u64]);
+        Row {
+            technique,
+            computed: false,
+            lecture: Lecture {
+                latency: "1",
+                messages: "1",
+                update: "1",
+                storage: "1",
+            },
+            searches: 1,
+            popular: search.clone(),
+            rare: search,
+            update_messages: cost,
+            storage: spread,
+            peers: spread,
+            trace_hash: String::new(),
+        }
+    }
+
+    const TECHNIQUES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
+
+    fn drawn(costs: impl Fn(usize, u64) -> f64) -> String {
+        let sizes = [100, 1_000, 10_000].map(|nodes| {
+            let row = |(at, name): (usize, &&'static str)| row(name, costs(at, nodes));
+            let rows = TECHNIQUES.iter().enumerate().map(row).collect();
+            Size { nodes, rows }
+        });
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("costs.svg");
+        may_be_written(&file).expect("a file that can be written");
+        draw(&file, &sizes).expect("a picture");
+        std::fs::read_to_string(&file).expect("the picture")
+    }
+
+    /// The points of all lines of a colour and a width with three points: one for each size.
+    fn curves(svg: &str, technique: usize) -> Vec<Vec<(f64, f64)>> {
+        let RGBColor(red, green, blue) = COLOURS[technique];
+        let colour = format!("stroke=\"#{red:02X}{green:02X}{blue:02X}\"");
+        let lines = svg.split("<polyline ").skip(1);
+        let of_it = lines.filter(|line| line.contains(&colour));
+        let points = of_it.map(|line| {
+            let text = line.split("points=\"").nth(1).unwrap_or_default();
+            let text = text.split('"').next().unwrap_or_default();
+            let point = |pair: &str| {
+                let (x, y) = pair.split_once(',')?;
+                Some((x.parse().ok()?, y.parse().ok()?))
+            };
+            text.split_whitespace().filter_map(point).collect()
+        });
+        points.filter(|points: &Vec<_>| points.len() == 3).collect()
+    }
+
+    #[test]
+    fn a_picture_shows_each_technique_in_each_panel() {
+        let svg = drawn(|at, nodes| (at + 1) as f64 * nodes as f64);
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        for text in TECHNIQUES.iter().chain(PANELS.iter().map(|it| &it.title)) {
+            assert!(svg.contains(text), "no {text} in the picture");
+        }
+        assert!(svg.contains("10,000") && !svg.contains("NaN"));
+        let mut last = f64::INFINITY;
+        for technique in 0..TECHNIQUES.len() {
+            let curves = curves(&svg, technique);
+            assert_eq!(curves.len(), PANELS.len(), "curves of {technique}");
+            for curve in &curves {
+                let rises = |pair: &[(f64, f64)]| pair[1].0 > pair[0].0 && pair[1].1 < pair[0].1;
+                assert!(curve.windows(2).all(rises), "{technique}: {curve:?}");
+            }
+            let height = curves[0][2].1;
+            assert!(height < last, "what costs more is drawn higher");
+            last = height;
+        }
+    }
+
+    #[test]
+    fn what_costs_nothing_is_drawn_and_named() {
+        let svg = drawn(|at, nodes| if at == 2 { 0.0 } else { nodes as f64 });
+        assert_eq!(curves(&svg, 2).len(), PANELS.len());
+        assert_eq!(svg.matches("below: none").count(), PANELS.len());
+        let svg = drawn(|_, nodes| nodes as f64);
+        assert!(!svg.contains("below: none"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_said_before_the_work() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let wrong = may_be_written(dir.path()).expect_err("a directory is no file");
+        let path = dir.path().display().to_string();
+        assert!(wrong.to_string().contains(&path), "{wrong}");
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -78,7 +78,12 @@ impl Unstructured {
         let items = Items::choose(nodes, &mut dice);
         let topology = shape.topology(nodes, &mut dice);
         let config = GnutellaConfig {
-            way: Way::Flood,
+            way: match shape {
+                // As it ships: the directory asks as many leaves as are needed. A flood asks all.
+                Shape::Directory => Way::Auto,
+                // Dynamic queries need more links than the lecture's four.
+                Shape::Flat | Shape::SuperPeers => Way::Flood,
+            },
             ttl: ttl(&topology),
             links: DEGREE,
             // An ultrapeer seeks more links below this and ends some above twice as many: here it
