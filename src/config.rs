@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use tracker_flags::Interval;
+use tracker_flags::{Interval, Location};
 
 /// Where a node listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -180,6 +180,11 @@ pub struct NodeArgs {
     /// ALTO network map. This and the five lists below are read again on SIGHUP
     #[arg(long, env = "P2PNODE_LOCATIONS", value_name = "FILE")]
     pub locations: Option<PathBuf>,
+
+    /// Where the BitTorrent clients of this node are of whose addresses no line of --locations says
+    /// it, from the large to the small: dc1/rack7 [default: nobody knows]
+    #[arg(long, env = "P2PNODE_LOCATION", value_name = "PLACE")]
+    pub location: Option<Location>,
 
     /// A file of info-hashes in hexadecimal: the tracker serves only these
     #[arg(long, env = "P2PNODE_ALLOW_TORRENTS", value_name = "FILE")]

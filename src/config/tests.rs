@@ -95,3 +95,18 @@ fn gotorrents_intervals_can_be_said() {
         assert!(with_file(&text, NodeArgs::default()).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_location_is_read_from_the_file_and_a_wrong_one_is_named() {
+    let settings = with_file("location = 'dc1/rack7'", NodeArgs::default()).unwrap();
+    let location = settings.node.tracker.config.location;
+    assert_eq!(
+        location.map(|place| place.to_string()).as_deref(),
+        Some("dc1/rack7")
+    );
+    for wrong in ["", "dc1//rack7", "/dc1", "dc 1", "a/b/c/d/e/f/g/h/i"] {
+        let text = with_file(&format!("location = '{wrong}'"), NodeArgs::default());
+        let text = text.unwrap_err().to_string();
+        assert!(text.contains("is no place; write up to 8 parts"), "{text}");
+    }
+}

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tracker::limits::Rate;
+use tracker::place::{Place, PlaceError};
 
 /// Longest interval and expiry: a week, as the longest lease in the overlay.
 const MAX_INTERVAL_MS: u128 = 7 * 24 * 3_600_000;
@@ -40,6 +41,27 @@ impl TryFrom<String> for Interval {
     }
 }
 
+/// A place, as `dc1/rack7`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Location(pub Place);
+
+impl FromStr for Location {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        text.parse().map(Self)
+    }
+}
+
+impl TryFrom<String> for Location {
+    type Error = PlaceError;
+
+    fn try_from(text: String) -> Result<Self, PlaceError> {
+        text.parse()
+    }
+}
+
 /// What flags and file say of the tracker.
 pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
     let usual = tracker::Config::default();
@@ -61,6 +83,7 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
             usual
         }
     };
+    let location = flags.location.clone().or_else(|| file.location.clone());
     TrackerOptions {
         http: address(|args| args.tracker_http),
         udp: address(|args| args.tracker_udp),
@@ -77,6 +100,7 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
             announces,
             new_swarms: limited(usual.new_swarms),
             new_peers: limited(usual.new_peers),
+            location: location.map(|location| location.0),
             ..usual
         },
         lists: Lists {

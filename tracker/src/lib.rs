@@ -7,6 +7,7 @@
 //! - [`choice`] draws those whom a client is told of, by [`place`] when places are known;
 //! - [`exchange`] shares swarms with other nodes;
 //! - [`metainfo`] reads and makes torrent files (BEP 3, 47, 52);
+//! - [`range`] is a range of addresses;
 //! - [`rules`] and [`limits`] say who is served, and how often;
 //! - [`Tracker`] puts these together.
 //!
@@ -22,6 +23,7 @@ pub mod krpc;
 pub mod limits;
 pub mod metainfo;
 pub mod place;
+pub mod range;
 pub mod rules;
 pub mod table;
 pub mod udp;

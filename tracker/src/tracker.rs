@@ -9,7 +9,7 @@ use crate::choice::{self, Offer, Offered, Wish};
 use crate::http::RetryIn;
 use crate::ids::InfoHash;
 use crate::limits::{Buckets, Rate};
-use crate::place::Places;
+use crate::place::{Place, Places};
 use crate::rules::{Breach, Rules};
 use crate::secret::{Secret, address_bytes};
 use crate::table::{Bounds, Change, Counts, Presence, Table, Tick};
@@ -44,6 +44,8 @@ pub struct Config {
     pub new_peers: Rate,
     /// Whether the address in an announce's parameters is believed: only in closed networks.
     pub believe_addresses: bool,
+    /// Where clients that announce to this node are, if the table of places does not say.
+    pub location: Option<Place>,
 }
 
 impl Default for Config {
@@ -71,6 +73,7 @@ impl Default for Config {
                 burst: 500,
             },
             believe_addresses: false,
+            location: None,
         }
     }
 }
@@ -271,6 +274,7 @@ impl Tracker {
             seed: entered.seed,
             both_families: scope.both_families,
             places: Some(&self.places).filter(|places| !places.is_empty()),
+            location: self.config.location.as_ref(),
         };
         offer.v4.clear();
         offer.v6.clear();

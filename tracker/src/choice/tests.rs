@@ -3,7 +3,7 @@
 use super::*;
 use crate::announce::Event;
 use crate::ids::InfoHash;
-use crate::table::{Bounds, Presence, Table};
+use crate::table::{Bounds, Heard, Presence, Table};
 use overlay::Time;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -51,6 +51,7 @@ fn wish(number: u32, seed: bool, count: usize) -> Wish<'static> {
         seed,
         both_families: true,
         places: None,
+        location: None,
     }
 }
 
@@ -251,4 +252,41 @@ fn the_nearest_are_preferred_and_a_fifth_is_by_chance() {
             .iter()
             .any(|peer| matches!(peer.reason, Reason::Near(_)))
     );
+}
+
+#[test]
+fn the_location_of_a_node_places_its_own_clients_and_nobody_else() {
+    let places = Places::parse("10.0.0.0/24 dc1/rack1").unwrap();
+    let location: Place = "dc2/rack2".parse().unwrap();
+    let mut table = swarm(700);
+    // Those whom another node tells of are no more in this node's place than anywhere.
+    for number in 0..300 {
+        let heard = Heard {
+            addr: addr(0x0001_0000 + number),
+            seed: false,
+            paused: false,
+            age_ms: 0,
+        };
+        table.hear(HASH, &heard, Time(0)).unwrap();
+    }
+    let wish = Wish {
+        places: Some(&places),
+        location: Some(&location),
+        ..wish(301, true, 30)
+    };
+    let list = offered(&table, &wish, 1, 0);
+    let near = |peer: &&Offered| peer.reason == Reason::Near(2);
+    assert_eq!(list.iter().filter(near).count(), 24);
+    for peer in &list {
+        let IpAddr::V4(ip) = peer.addr.ip() else {
+            panic!("IPv6")
+        };
+        let expected = match ip.octets() {
+            [10, 0, 0, _] => Some("dc1/rack1"),
+            [10, 0, ..] => Some("dc2/rack2"),
+            _ => None,
+        };
+        let found = peer.place.as_ref().map(ToString::to_string);
+        assert_eq!(found.as_deref(), expected, "{peer:?}");
+    }
 }

@@ -21,7 +21,7 @@ mod tests;
 pub use counts::Counts;
 pub use swarm::{Change, Heard, Presence};
 
-pub(crate) use entry::{Address, Entry, PAUSED, SEED, Tick};
+pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};
 pub(crate) use swarm::Swarm;
 
 use crate::announce::Event;
