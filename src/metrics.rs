@@ -1,6 +1,7 @@
 //! What a node counts, in the words of Prometheus. All names begin with `p2p_`.
 
 use crate::store::StoreMetrics;
+use crate::tracker::TrackerMetrics;
 use overlay::Request;
 use prometheus::core::Collector;
 use prometheus::{
@@ -112,6 +113,8 @@ pub struct Metrics {
     pub member: IntGauge,
     /// The store on disk.
     pub store: StoreMetrics,
+    /// The tracker.
+    pub tracker: TrackerMetrics,
 }
 
 /// Registers metrics under the common prefix. The names are constants and distinct, so that
@@ -196,9 +199,12 @@ impl Metrics {
             .collect();
         let store = StoreMetrics::default();
         register::all(&all, store.collectors());
+        let tracker = TrackerMetrics::default();
+        register::all(&all, tracker.collectors());
         Arc::new(Self {
             operations,
             store,
+            tracker,
             messages_in: counter(&all, "messages_in_total", "Messages received from peers"),
             messages_out: counter(&all, "messages_out_total", "Messages queued for peers"),
             bytes_in: counter(

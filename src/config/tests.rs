@@ -110,3 +110,23 @@ fn a_location_is_read_from_the_file_and_a_wrong_one_is_named() {
         assert!(text.contains("is no place; write up to 8 parts"), "{text}");
     }
 }
+
+#[test]
+fn proxies_are_believed_only_with_a_header_and_an_address() {
+    let text = "tracker-proxy-header = 'X-Forwarded-For'\ntracker-trusted-proxy = ['10.0.0.0/8']";
+    let settings = with_file(text, NodeArgs::default()).unwrap();
+    let proxies = settings.node.tracker.proxies;
+    assert_eq!(proxies.header(), Some("x-forwarded-for"));
+    assert!(proxies.trusts("10.1.2.3".parse().unwrap()));
+    for half in text.lines() {
+        let error = with_file(half, NodeArgs::default()).unwrap_err();
+        assert!(error.to_string().contains("belong together"), "{error}");
+    }
+    for wrong in [
+        "tracker-proxy-header = 'a b'",
+        "tracker-trusted-proxy = ['10.0.0.1/8']",
+    ] {
+        assert!(with_file(wrong, NodeArgs::default()).is_err(), "{wrong}");
+    }
+    assert!(!settings.node.tracker.config.believe_addresses);
+}

@@ -61,7 +61,7 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) listen: SocketAddr,
     directory: TempDir,
-    child: Child,
+    pub(crate) child: Child,
     _stdout: BufReader<ChildStdout>,
 }
 

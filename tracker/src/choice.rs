@@ -23,6 +23,30 @@ const LOOKS_PER_PEER: usize = 8;
 /// And at so many more, so that of swarms that are little larger than what is wanted nobody is missed.
 const MORE_LOOKS: usize = 64;
 
+/// Which address families an answer has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// Both: first the asker's, the other one fills up what is left free.
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl Families {
+    /// The family of an address alone. What a datagram may hold follows the socket that it came
+    /// from, whatever address its sender claims to have (BEP 15).
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.to_canonical().is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+}
+
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
@@ -34,8 +58,8 @@ pub struct Wish<'a> {
     pub identity: u64,
     /// Whether it has everything.
     pub seed: bool,
-    /// Whether peers of the other address family may fill up what its own leaves free.
-    pub both_families: bool,
+    /// Of which address families.
+    pub families: Families,
     /// Where addresses are; none when nothing is known.
     pub places: Option<&'a Places>,
     /// Where clients of this node are of whose address nothing is said.
@@ -123,9 +147,13 @@ pub(crate) fn choose(
     offer.v6.clear();
     let mut left = wish.count;
     let is_v4 = wish.addr.ip().to_canonical().is_ipv4();
-    for v4 in [is_v4, !is_v4] {
-        let own = v4 == is_v4;
-        if left == 0 || !(own || wish.both_families) {
+    let families: &[bool] = match wish.families {
+        Families::Both => &[is_v4, !is_v4],
+        Families::V4 => &[true],
+        Families::V6 => &[false],
+    };
+    for v4 in families.iter().copied() {
+        if left == 0 {
             break;
         }
         offer.taken.clear();

@@ -49,7 +49,7 @@ fn wish(number: u32, seed: bool, count: usize) -> Wish<'static> {
         addr: addr(number),
         identity: number.into(),
         seed,
-        both_families: true,
+        families: Families::Both,
         places: None,
         location: None,
     }
@@ -201,10 +201,18 @@ fn the_other_family_fills_up_what_is_left() {
     assert_eq!(both.iter().filter(|peer| peer.addr.is_ipv4()).count(), 2);
     assert_eq!(both.len(), 6);
     let one = Wish {
-        both_families: false,
+        families: Families::V4,
         ..wish(1, false, 6)
     };
     assert_eq!(offered(&table, &one, 1, 0).len(), 2);
+    // A client with an IPv4 address that asks over IPv6 reads IPv6 alone.
+    let other = Wish {
+        families: Families::V6,
+        ..one
+    };
+    let list = offered(&table, &other, 1, 0);
+    assert_eq!(list.len(), 6);
+    assert!(list.iter().all(|peer| peer.addr.is_ipv6()), "{list:?}");
 }
 
 #[test]
