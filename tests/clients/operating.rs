@@ -1,8 +1,9 @@
 //! What whoever runs a tracker relies on: proxies, metrics, lists.
 
 use crate::bad_input::{Client, announce, failure, hash, udp_announce};
-use crate::support::{SOON, alone, wait_until};
+use crate::support::{Node, SOON, alone, wait_until};
 use crate::{Served, get, serving, serving_with};
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -112,4 +113,71 @@ fn lists_that_are_broken_leave_the_old_ones_in_force() {
         let holds = denied(1).is_none() && denied(2).is_some();
         holds.then_some(()).ok_or_else(|| served.node.log())
     });
+}
+
+#[test]
+fn how_an_answer_comes_about_is_shown_with_its_evidence() {
+    let _one = alone();
+    let served = serving_with(&["--location", "dc1/rack7"]);
+    let hex = format!("{:040x}", 1);
+    let explain = |addr: &str| served.node.json(["swarm", "explain", &hex, "--for", addr]);
+    let nobody = explain("192.0.2.1").exits(1).document();
+    assert_eq!(
+        nobody["outcome"], "absent",
+        "proven by the overlay: {nobody}"
+    );
+    assert_eq!(nobody["known"], false);
+    for port in 7_000..7_060 {
+        // The first three have everything.
+        let left = u32::from(port > 7_002);
+        let more = format!("&port={port}&left={left}&key={port}");
+        assert_eq!(failure(served.http, &announce(1, &more)), None);
+    }
+    let shown = explain("127.0.0.1:7050").exits(0).document();
+    for (key, expected) in [
+        ("outcome", json!("found")),
+        ("seeders", json!(3)),
+        ("leechers", json!(57)),
+        ("listed", json!(true)),
+        ("as_seed", json!(false)),
+        ("place", json!("dc1/rack7")),
+        ("place_rule", json!("location")),
+        ("peers", json!(60)),
+    ] {
+        assert_eq!(shown[key], expected, "{key}: {shown}");
+    }
+    assert_eq!(shown["chosen"]["seeds"], 3, "seeds first: {shown}");
+    assert_eq!(shown["chosen"]["near"], 40, "{shown}");
+    assert_eq!(shown["chosen"]["random"], 10, "a fifth: {shown}");
+    assert_eq!(shown["left_out"]["asker"], 1, "{shown}");
+    let seed = explain("127.0.0.1:7000").exits(0).document();
+    assert_eq!(seed["left_out"]["seeds"], 2, "{seed}");
+    let text = served
+        .node
+        .ctl(["swarm", "explain", &hex, "--for", "127.0.0.1:7050"]);
+    let text = String::from_utf8(text.exits(0).stdout).expect("text");
+    assert!(text.starts_with("found: 60 peers listed here"), "{text}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "no colour without a terminal: {text}"
+    );
+    let columns: std::collections::BTreeSet<_> = text
+        .lines()
+        .filter(|line| line.starts_with("  "))
+        .map(|line| line.find("dc1/rack7"))
+        .collect();
+    assert_eq!(columns.len(), 1, "the table lines up: {text}");
+    served
+        .node
+        .ctl(["swarm", "explain", &hex, "--for", "nowhere"])
+        .exits(2);
+}
+
+#[test]
+fn a_node_without_a_tracker_says_so() {
+    let _one = alone();
+    let node = Node::start("chord", None);
+    let hex = "0".repeat(40);
+    let ran = node.ctl(["swarm", "explain", &hex, "--for", "192.0.2.1"]);
+    ran.exits(2).complains("is no tracker");
 }
