@@ -176,27 +176,33 @@ mod register {
     }
 }
 
+/// The counters of each kind of operation.
+fn operations(all: &Registry) -> Vec<Operation> {
+    use register::{counters, histograms};
+    let outcomes = counters(
+        all,
+        "operations_total",
+        "Calls answered",
+        &["kind", "outcome"],
+    );
+    let seconds = histograms(all, "operation_seconds", "Time from a call to its answer");
+    KINDS
+        .iter()
+        .map(|kind| Operation {
+            done: outcomes.with_label_values(&[*kind, "done"]),
+            failed: outcomes.with_label_values(&[*kind, "failed"]),
+            seconds: seconds.with_label_values(&[*kind]),
+        })
+        .collect()
+}
+
 impl Metrics {
     /// New metrics, all zero.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        use register::{counter, counters, gauge, histograms};
+        use register::{counter, counters, gauge};
         let all = Registry::new();
-        let outcomes = counters(
-            &all,
-            "operations_total",
-            "Calls answered",
-            &["kind", "outcome"],
-        );
-        let seconds = histograms(&all, "operation_seconds", "Time from a call to its answer");
-        let operations = KINDS
-            .iter()
-            .map(|kind| Operation {
-                done: outcomes.with_label_values(&[*kind, "done"]),
-                failed: outcomes.with_label_values(&[*kind, "failed"]),
-                seconds: seconds.with_label_values(&[*kind]),
-            })
-            .collect();
+        let operations = operations(&all);
         let store = StoreMetrics::default();
         register::all(&all, store.collectors());
         let tracker = TrackerMetrics::default();

@@ -177,7 +177,9 @@ async fn reload_on_hangup(service: Rc<Service>) {
         // Files may be slow; clients must not wait for them.
         match tokio::task::spawn_blocking(move || lists.read()).await {
             Ok(Ok(read)) => {
-                service.replace_lists(read);
+                let old = service.replace_lists(read);
+                // No client waits for that either.
+                drop(tokio::task::spawn_blocking(move || drop(old)));
                 service.metrics.reloads.with_label_values(&["done"]).inc();
                 tracing::info!("the tracker's lists are read again");
             }

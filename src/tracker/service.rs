@@ -109,10 +109,13 @@ impl Service {
         &self.lists
     }
 
-    pub(super) fn replace_lists(&self, contents: Contents) {
-        let mut state = self.state();
-        state.tracker.rules = contents.rules;
-        state.tracker.places = contents.places;
+    /// Gives the old ones: a million entries take a while to drop.
+    pub(super) fn replace_lists(&self, contents: Contents) -> Contents {
+        let tracker = &mut self.state().tracker;
+        Contents {
+            rules: std::mem::replace(&mut tracker.rules, contents.rules),
+            places: std::mem::replace(&mut tracker.places, contents.places),
+        }
     }
 
     /// Drops a part of what is too old.
