@@ -93,7 +93,10 @@ fn parameters_that_make_no_sense_are_named() {
             announce(1, &format!("{good}&info_hash=%zz")),
             "info_hash is there more",
         ),
-        ("/announce?info_hash=%zz".to_owned(), "info_hash"),
+        (
+            format!("/announce?info_hash=%zz{PEER_ID}{good}"),
+            "info_hash has a broken percent escape",
+        ),
         ("/".to_owned(), "ask for /announce"),
     ];
     for (target, words) in wrong {
