@@ -256,7 +256,11 @@ fn offered_text(offered: &[Given]) -> String {
     if said.is_empty() {
         return all;
     }
-    format!("{all}, {} seeds: {}", tally.seeds, said.join(", "))
+    format!(
+        "{all}, {}: {}",
+        count_of(tally.seeds, "seed"),
+        said.join(", ")
+    )
 }
 
 /// A line for each peer, in columns.
