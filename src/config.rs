@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use tracker_flags::Interval;
+use tracker_flags::{HeaderName, Interval, Location, ProxyRange};
 
 /// Where a node listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -176,10 +176,38 @@ pub struct NodeArgs {
     #[arg(long, env = "P2PNODE_ANNOUNCE_RATE", value_name = "N")]
     pub announce_rate: Option<u32>,
 
+    /// Announces a second to one torrent, of all addresses together; 0 for no limit, because whoever
+    /// exhausts it keeps everybody out [default: 0]
+    #[arg(long, env = "P2PNODE_SWARM_ANNOUNCE_RATE", value_name = "N")]
+    pub swarm_announce_rate: Option<u32>,
+
+    /// The header in which a trusted proxy says who its client is: X-Forwarded-For or Forwarded
+    #[arg(long, env = "P2PNODE_TRACKER_PROXY_HEADER", value_name = "NAME")]
+    pub tracker_proxy_header: Option<HeaderName>,
+
+    /// Addresses of reverse proxies that are believed, may be given several times: 10.0.0.0/8
+    #[arg(
+        long,
+        env = "P2PNODE_TRACKER_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub tracker_trusted_proxy: Vec<ProxyRange>,
+
+    /// Believe the addresses that clients claim to have. Only for closed networks: else it is a
+    /// way to attack others
+    #[arg(long, env = "P2PNODE_TRACKER_BELIEVE_ADDRESSES")]
+    pub tracker_believe_addresses: bool,
+
     /// A file that says where addresses are: lines of CIDR and place, 10.0.7.0/24 dc1/rack7, or an
     /// ALTO network map. This and the five lists below are read again on SIGHUP
     #[arg(long, env = "P2PNODE_LOCATIONS", value_name = "FILE")]
     pub locations: Option<PathBuf>,
+
+    /// Where the BitTorrent clients of this node are of whose addresses no line of --locations says
+    /// it, from the large to the small: dc1/rack7 [default: nobody knows]
+    #[arg(long, env = "P2PNODE_LOCATION", value_name = "PLACE")]
+    pub location: Option<Location>,
 
     /// A file of info-hashes in hexadecimal: the tracker serves only these
     #[arg(long, env = "P2PNODE_ALLOW_TORRENTS", value_name = "FILE")]
@@ -235,6 +263,11 @@ pub enum ConfigError {
         /// Where and why, on one line.
         reason: String,
     },
+    /// One of the two flags of proxies is missing.
+    #[error(
+        "--tracker-proxy-header and --tracker-trusted-proxy belong together; give both, or neither"
+    )]
+    Proxies,
     /// The quorums are impossible.
     #[error("{0}")]
     Quorums(#[from] QuorumError),
@@ -282,7 +315,7 @@ impl NodeArgs {
             Some(path) => read_file(path)?,
             None => Self::default(),
         };
-        let tracker = tracker_flags::options(&self, &file);
+        let tracker = tracker_flags::options(&self, &file)?;
         let join = if self.join.is_empty() {
             file.join
         } else {

@@ -1,6 +1,7 @@
 //! What a node counts, in the words of Prometheus. All names begin with `p2p_`.
 
 use crate::store::StoreMetrics;
+use crate::tracker::TrackerMetrics;
 use overlay::Request;
 use prometheus::core::Collector;
 use prometheus::{
@@ -112,6 +113,8 @@ pub struct Metrics {
     pub member: IntGauge,
     /// The store on disk.
     pub store: StoreMetrics,
+    /// The tracker.
+    pub tracker: TrackerMetrics,
 }
 
 /// Registers metrics under the common prefix. The names are constants and distinct, so that
@@ -173,32 +176,41 @@ mod register {
     }
 }
 
+/// The counters of each kind of operation.
+fn operations(all: &Registry) -> Vec<Operation> {
+    use register::{counters, histograms};
+    let outcomes = counters(
+        all,
+        "operations_total",
+        "Calls answered",
+        &["kind", "outcome"],
+    );
+    let seconds = histograms(all, "operation_seconds", "Time from a call to its answer");
+    KINDS
+        .iter()
+        .map(|kind| Operation {
+            done: outcomes.with_label_values(&[*kind, "done"]),
+            failed: outcomes.with_label_values(&[*kind, "failed"]),
+            seconds: seconds.with_label_values(&[*kind]),
+        })
+        .collect()
+}
+
 impl Metrics {
     /// New metrics, all zero.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        use register::{counter, counters, gauge, histograms};
+        use register::{counter, counters, gauge};
         let all = Registry::new();
-        let outcomes = counters(
-            &all,
-            "operations_total",
-            "Calls answered",
-            &["kind", "outcome"],
-        );
-        let seconds = histograms(&all, "operation_seconds", "Time from a call to its answer");
-        let operations = KINDS
-            .iter()
-            .map(|kind| Operation {
-                done: outcomes.with_label_values(&[*kind, "done"]),
-                failed: outcomes.with_label_values(&[*kind, "failed"]),
-                seconds: seconds.with_label_values(&[*kind]),
-            })
-            .collect();
+        let operations = operations(&all);
         let store = StoreMetrics::default();
         register::all(&all, store.collectors());
+        let tracker = TrackerMetrics::default();
+        register::all(&all, tracker.collectors());
         Arc::new(Self {
             operations,
             store,
+            tracker,
             messages_in: counter(&all, "messages_in_total", "Messages received from peers"),
             messages_out: counter(&all, "messages_out_total", "Messages queued for peers"),
             bytes_in: counter(

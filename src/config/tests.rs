@@ -95,3 +95,38 @@ fn gotorrents_intervals_can_be_said() {
         assert!(with_file(&text, NodeArgs::default()).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_location_is_read_from_the_file_and_a_wrong_one_is_named() {
+    let settings = with_file("location = 'dc1/rack7'", NodeArgs::default()).unwrap();
+    let location = settings.node.tracker.config.location;
+    assert_eq!(
+        location.map(|place| place.to_string()).as_deref(),
+        Some("dc1/rack7")
+    );
+    for wrong in ["", "dc1//rack7", "/dc1", "dc 1", "a/b/c/d/e/f/g/h/i"] {
+        let text = with_file(&format!("location = '{wrong}'"), NodeArgs::default());
+        let text = text.unwrap_err().to_string();
+        assert!(text.contains("is no place; write up to 8 parts"), "{text}");
+    }
+}
+
+#[test]
+fn proxies_are_believed_only_with_a_header_and_an_address() {
+    let text = "tracker-proxy-header = 'X-Forwarded-For'\ntracker-trusted-proxy = ['10.0.0.0/8']";
+    let settings = with_file(text, NodeArgs::default()).unwrap();
+    let proxies = settings.node.tracker.proxies;
+    assert_eq!(proxies.header(), Some("x-forwarded-for"));
+    assert!(proxies.trusts("10.1.2.3".parse().unwrap()));
+    for half in text.lines() {
+        let error = with_file(half, NodeArgs::default()).unwrap_err();
+        assert!(error.to_string().contains("belong together"), "{error}");
+    }
+    for wrong in [
+        "tracker-proxy-header = 'a b'",
+        "tracker-trusted-proxy = ['10.0.0.1/8']",
+    ] {
+        assert!(with_file(wrong, NodeArgs::default()).is_err(), "{wrong}");
+    }
+    assert!(!settings.node.tracker.config.believe_addresses);
+}

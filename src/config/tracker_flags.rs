@@ -1,12 +1,15 @@
 //! The flags of the tracker, as users write them.
 
-use super::NodeArgs;
+use super::{ConfigError, NodeArgs};
 use crate::tracker::{Lists, TrackerOptions};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tracker::limits::Rate;
+use tracker::place::{Place, PlaceError};
+use tracker::proxy::{HeaderNameError, Proxies, parse_header_name};
+use tracker::range::{Range, RangeError};
 
 /// Longest interval and expiry: a week, as the longest lease in the overlay.
 const MAX_INTERVAL_MS: u128 = 7 * 24 * 3_600_000;
@@ -40,8 +43,60 @@ impl TryFrom<String> for Interval {
     }
 }
 
+/// A type of a setting that is read from text, on the command line and in the file.
+macro_rules! from_text {
+    ($(#[$doc:meta] $name:ident($inner:ty), $error:ty, $read:expr;)+) => {$(
+        #[$doc]
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(pub $inner);
+
+        impl FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                $read(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, $error> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+from_text! {
+    #[doc = "A place, as `dc1/rack7`."]
+    Location(Place), PlaceError, str::parse;
+    #[doc = "The name of a header, in lower case."]
+    HeaderName(String), HeaderNameError, parse_header_name;
+    #[doc = "Addresses of proxies."]
+    ProxyRange(Range), RangeError, str::parse;
+}
+
+/// The proxies that are believed.
+fn proxies(flags: &NodeArgs, file: &NodeArgs) -> Result<Proxies, ConfigError> {
+    let header = &flags.tracker_proxy_header;
+    let header = header.as_ref().or(file.tracker_proxy_header.as_ref());
+    let of = |args: &NodeArgs| -> Vec<Range> {
+        let ranges = args.tracker_trusted_proxy.iter();
+        ranges.map(|range| range.0).collect()
+    };
+    let (own, other) = (of(flags), of(file));
+    let trusted = if own.is_empty() { other } else { own };
+    match header {
+        Some(header) if !trusted.is_empty() => Ok(Proxies::new(&header.0, trusted)),
+        None if trusted.is_empty() => Ok(Proxies::default()),
+        _ => Err(ConfigError::Proxies),
+    }
+}
+
 /// What flags and file say of the tracker.
-pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
+pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> Result<TrackerOptions, ConfigError> {
     let usual = tracker::Config::default();
     let time = |of: fn(&NodeArgs) -> Option<Interval>| of(flags).or(of(file)).map(|span| span.0);
     let path =
@@ -49,10 +104,11 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
     let address = |of: fn(&NodeArgs) -> Option<SocketAddr>| of(flags).or(of(file));
     let interval_ms = time(|args| args.announce_interval).unwrap_or(usual.interval_ms);
     let per_s = flags.announce_rate.or(file.announce_rate);
-    let announces = per_s.map_or(usual.announces, |per_s| Rate {
+    let rate = |per_s: u32| Rate {
         per_s,
         burst: per_s.saturating_mul(BURST_S),
-    });
+    };
+    let announces = per_s.map_or(usual.announces, rate);
     // Who lifts the limit expects many clients behind one address.
     let limited = |usual: Rate| {
         if per_s == Some(0) {
@@ -61,7 +117,8 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
             usual
         }
     };
-    TrackerOptions {
+    let location = flags.location.clone().or_else(|| file.location.clone());
+    Ok(TrackerOptions {
         http: address(|args| args.tracker_http),
         udp: address(|args| args.tracker_udp),
         mainline: address(|args| args.mainline),
@@ -75,10 +132,19 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
                 .unwrap_or(usual.default_numwant)
                 .min(usual.max_numwant),
             announces,
+            swarm_announces: rate(
+                flags
+                    .swarm_announce_rate
+                    .or(file.swarm_announce_rate)
+                    .unwrap_or(0),
+            ),
+            believe_addresses: flags.tracker_believe_addresses || file.tracker_believe_addresses,
             new_swarms: limited(usual.new_swarms),
             new_peers: limited(usual.new_peers),
+            location: location.map(|location| location.0),
             ..usual
         },
+        proxies: proxies(flags, file)?,
         lists: Lists {
             allow_torrents: path(|args| &args.allow_torrents),
             deny_torrents: path(|args| &args.deny_torrents),
@@ -87,5 +153,5 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> TrackerOptions {
             passkeys: path(|args| &args.passkeys),
             locations: path(|args| &args.locations),
         },
-    }
+    })
 }

@@ -5,7 +5,8 @@
 //! [`ControlReply`] encoded by [`overlay::wire`]. Requests are pipelined; answers come in any
 //! order and are matched by id. Enum variants are only ever appended.
 
-use overlay::{PeerInfo, Reply, Request, Status};
+use super::explained::Explained;
+use overlay::{Id, PeerInfo, Reply, Request, Status};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -50,6 +51,13 @@ pub enum ControlBody {
         /// How many seconds handing over may take.
         seconds: u32,
     },
+    /// How the node's tracker would answer a client at an address.
+    Explain {
+        /// In which swarm.
+        info_hash: Id,
+        /// The client.
+        addr: SocketAddr,
+    },
 }
 
 /// One answer of a node.
@@ -76,6 +84,8 @@ pub enum ReplyBody {
     Denied(String),
     /// The request makes no sense here; the text says why.
     Invalid(String),
+    /// To [`ControlBody::Explain`].
+    Explained(Box<Explained>),
 }
 
 /// The state of a node and of its process.

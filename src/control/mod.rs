@@ -1,9 +1,11 @@
 //! The control protocol: a person's or a program's hand on a node.
 //!
 //! [`message`] is what travels, [`local`] how a client finds the key of a node on the same
-//! machine, [`server`] the node's side.
+//! machine, [`server`] the node's side, [`explained`] what it says of
+//! how its tracker would answer.
 
 pub mod client;
+pub mod explained;
 pub mod local;
 pub mod message;
 pub mod proof;

@@ -15,13 +15,16 @@ use crate::runtime::Command;
 use crate::runtime::frames::{FrameSplitter, FrameTooLong};
 use crate::runtime::queue::{Batch, FrameQueue, Limits, Pushed};
 use crate::runtime::transport::CloseCode;
+use crate::tracker::Question;
 use bytes::Bytes;
 use overlay::{Id, Request, wire};
 use quinn::{Connection, RecvStream, SendStream};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracker::InfoHash;
 
 /// Pieces that are read at once; see the same constant of the links.
 const PIECES_AT_ONCE: usize = 32;
@@ -33,6 +36,8 @@ pub(crate) struct ClientContext {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) data_dir: PathBuf,
+    /// Whom to ask how the tracker would answer; none where there is no tracker.
+    pub(crate) tracker: Option<mpsc::Sender<Question>>,
 }
 
 /// One client.
@@ -149,6 +154,27 @@ async fn write(sink: Arc<ReplySink>, stream: SendStream) {
     }
 }
 
+/// Asks the tracker, which may take as long as a question to the overlay.
+async fn explain(
+    tracker: mpsc::Sender<Question>,
+    hash: InfoHash,
+    addr: SocketAddr,
+    sink: Arc<ReplySink>,
+    id: u64,
+) {
+    let (reply, answer) = oneshot::channel();
+    let question = Question { hash, addr, reply };
+    let body = match tracker.send(question).await {
+        Ok(()) => answer.await.ok(),
+        Err(_) => None,
+    };
+    let ended = || ReplyBody::Invalid("the tracker of this node has ended".to_owned());
+    let body = body.map_or_else(ended, |explained| ReplyBody::Explained(Box::new(explained)));
+    if sink.push(&ControlReply { id, body }) {
+        sink.send();
+    }
+}
+
 impl Client {
     async fn read(&self, mut stream: RecvStream, sink: &Arc<ReplySink>) -> Result<(), Broken> {
         let mut splitter = FrameSplitter::new(MAX_CONTROL_FRAME_BYTES);
@@ -195,7 +221,14 @@ impl Client {
                 }
             }
             match self.objection(&request.body) {
-                None => admitted.push(request),
+                None => match (request.body, &self.context.tracker) {
+                    (ControlBody::Explain { info_hash, addr }, Some(tracker)) => {
+                        let (sink, tracker) = (Arc::clone(sink), tracker.clone());
+                        let hash = InfoHash(info_hash.0);
+                        spawn(explain(tracker, hash, addr, sink, request.id));
+                    }
+                    (body, _) => admitted.push(ControlRequest { body, ..request }),
+                },
                 Some(body) => {
                     answered = true;
                     sink.push(&ControlReply {
@@ -241,6 +274,10 @@ impl Client {
                 | Request::LeaveWithin { .. },
             ) => {
                 let text = "only put, get, insert, search, delete and locate are data commands";
+                Some(ReplyBody::Invalid(text.to_owned()))
+            }
+            ControlBody::Explain { .. } if self.context.tracker.is_none() => {
+                let text = "this node is no tracker; ask one that was started with --tracker-http, --tracker-udp or --mainline";
                 Some(ReplyBody::Invalid(text.to_owned()))
             }
             ControlBody::Leave | ControlBody::LeaveWithin { .. } if !self.may_administer() => {

@@ -2,6 +2,7 @@
 
 use super::bench::BenchArgs;
 use super::parse;
+use super::swarm::SwarmArgs;
 use super::torrent::TorrentArgs;
 use crate::control::client::NodeName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -84,6 +85,8 @@ pub(super) enum Command {
     Bench(BenchArgs),
     /// Make torrent files, store them and get them back; search --text lists them
     Torrent(TorrentArgs),
+    /// Show how the tracker of the node would answer a BitTorrent client
+    Swarm(SwarmArgs),
 }
 
 #[derive(Debug, Args)]
@@ -308,6 +311,7 @@ impl Command {
             Self::Leave(_) => "leave",
             Self::Bench(_) => "bench",
             Self::Torrent(args) => args.command.name(),
+            Self::Swarm(args) => args.command.name(),
         }
     }
 

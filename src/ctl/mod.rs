@@ -16,6 +16,7 @@ mod moving;
 mod neighbours;
 mod output;
 mod parse;
+mod swarm;
 mod torrent;
 mod words;
 
@@ -113,6 +114,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
         Command::Torrent(args) => torrent::run(asking, args, context, json).await,
+        Command::Swarm(args) => swarm::run(asking, args, context).await,
     }
 }
 

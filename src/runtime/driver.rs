@@ -256,6 +256,8 @@ impl<M: Locate + 'static> Driver<M> {
             }
             ControlBody::Status => ReplyBody::Status(Box::new(self.report())),
             ControlBody::Peers => ReplyBody::Peers(self.machine.peers()),
+            // The tracker's thread answers it.
+            ControlBody::Explain { .. } => ReplyBody::Invalid("no tracker here".to_owned()),
         };
         self.calls.answer(sink, ControlReply { id, body });
     }

@@ -147,6 +147,8 @@ impl Node {
         let http = prepared.http.take();
         let http_addr = http.as_ref().map(|(_, address)| *address);
         let tracker = std::mem::take(&mut prepared.tracker);
+        let (questions, asked) = mpsc::channel(tracker::MAX_QUESTIONS);
+        let questions = tracker.is_bound().then_some(questions);
         let (metrics_there, commands_there) = (Arc::clone(&metrics), commands.clone());
         let thread = std::thread::Builder::new()
             .name("node".to_owned())
@@ -156,6 +158,7 @@ impl Node {
                     metrics: metrics_there,
                     commands: commands_there,
                     http: http_addr,
+                    questions,
                 };
                 let stopped = seat.run(make, receiver, &ready);
                 // Nobody may be waiting for the end.
@@ -189,8 +192,9 @@ impl Node {
         tracker::start(
             tracker,
             options.tracker.clone(),
-            contact,
-            handle.commands.clone(),
+            (contact, handle.commands.clone()),
+            handle.metrics.tracker.clone(),
+            asked,
         )?;
         Ok(handle)
     }
@@ -202,6 +206,7 @@ struct Seat {
     metrics: Arc<Metrics>,
     commands: mpsc::Sender<Command>,
     http: Option<SocketAddr>,
+    questions: Option<mpsc::Sender<tracker::Question>>,
 }
 
 type Ready = std::sync::mpsc::SyncSender<Result<(), StartError>>;
@@ -265,6 +270,7 @@ impl Seat {
             commands: self.commands.clone(),
             metrics: self.metrics,
             data_dir: prepared.data_dir.path().to_owned(),
+            tracker: self.questions,
         });
         shared.spawn(accept::accept(Arc::clone(&shared), clients));
         let rng = generator()?;

@@ -8,12 +8,19 @@
 mod http;
 mod lists;
 mod mainline;
+mod metrics;
 mod options;
+mod questions;
 mod service;
 mod sharing;
 mod udp;
 
-pub use http::{HEAD_PATIENCE, IDLE_PATIENCE, MAX_CONNECTIONS, MAX_HEAD_BYTES};
+pub use http::{
+    HEAD_PATIENCE, IDLE_PATIENCE, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, MAX_HEAD_BYTES,
+};
+pub use metrics::{FrontEnd, TrackerMetrics};
+pub(crate) use questions::{MAX_QUESTIONS, Question};
+
 pub use options::{Lists, TrackerOptions};
 
 use crate::runtime::{Command, StartError, transport};
@@ -40,6 +47,11 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// Whether there is any socket.
+    pub(crate) const fn is_bound(&self) -> bool {
+        self.http.is_some() || self.udp.is_some() || self.mainline.is_some()
+    }
+
     pub(crate) fn http(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(|(_, address)| *address)
     }
@@ -90,10 +102,11 @@ fn bind_tcp(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 pub(crate) fn start(
     bound: Bound,
     options: TrackerOptions,
-    me: Contact,
-    commands: mpsc::Sender<Command>,
+    (me, commands): (Contact, mpsc::Sender<Command>),
+    metrics: TrackerMetrics,
+    questions: mpsc::Receiver<Question>,
 ) -> Result<(), StartError> {
-    if bound.http.is_none() && bound.udp.is_none() && bound.mainline.is_none() {
+    if !bound.is_bound() {
         return Ok(());
     }
     let read = options.lists.read()?;
@@ -106,11 +119,13 @@ pub(crate) fn start(
             let closed = commands.clone();
             let local = LocalSet::new();
             let serving = local.run_until(async move {
-                let Ok(service) = Service::new(options, read, me, commands) else {
+                let Ok(service) = Service::new(options, read, (me, commands), metrics) else {
                     tracing::error!("the system gives no random bytes: no tracker");
                     return;
                 };
-                serve(Rc::new(service), bound, closed).await;
+                let service = Rc::new(service);
+                spawn(questions::answer(Rc::clone(&service), questions));
+                serve(service, bound, closed).await;
             });
             runtime.block_on(serving);
         })?;
@@ -162,10 +177,16 @@ async fn reload_on_hangup(service: Rc<Service>) {
         // Files may be slow; clients must not wait for them.
         match tokio::task::spawn_blocking(move || lists.read()).await {
             Ok(Ok(read)) => {
-                service.replace_lists(read);
+                let old = service.replace_lists(read);
+                // No client waits for that either.
+                drop(tokio::task::spawn_blocking(move || drop(old)));
+                service.metrics.reloads.with_label_values(&["done"]).inc();
                 tracing::info!("the tracker's lists are read again");
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the tracker's lists stay as they were"),
+            Ok(Err(error)) => {
+                service.metrics.reloads.with_label_values(&["failed"]).inc();
+                tracing::warn!(%error, "the tracker's lists stay as they were");
+            }
             Err(_) => {}
         }
     }

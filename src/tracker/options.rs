@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tracker::proxy::Proxies;
 
 /// How the tracker is to be served.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct TrackerOptions {
     pub mainline: Option<SocketAddr>,
     /// How it behaves.
     pub config: tracker::Config,
+    /// Whose word on the address of a client is taken.
+    pub proxies: Proxies,
     /// Who is served.
     pub lists: Lists,
 }

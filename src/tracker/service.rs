@@ -1,6 +1,7 @@
 //! What the tasks of the tracker's thread share: the tracker, and what it exchanges with others.
 
 use super::lists::Contents;
+use super::metrics::{FrontEnd, TrackerMetrics};
 use super::options::{Lists, TrackerOptions};
 use crate::runtime::{Clock, Command};
 use overlay::{Contact, Time, WallMs};
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracker::choice::Offer;
 use tracker::exchange::{self, Exchange, Knowledge, Known};
+use tracker::proxy::Proxies;
 use tracker::table::{Change, Counts, Table};
 use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
 
@@ -38,6 +40,8 @@ pub(super) struct Service {
     /// When it began: what its node published before is of an earlier life.
     started: WallMs,
     lists: Lists,
+    pub(super) proxies: Proxies,
+    pub(super) metrics: TrackerMetrics,
     pub(super) me: Contact,
     pub(super) commands: mpsc::Sender<Command>,
     /// There may be something to exchange.
@@ -54,8 +58,8 @@ impl Service {
     pub(super) fn new(
         options: TrackerOptions,
         contents: Contents,
-        me: Contact,
-        commands: mpsc::Sender<Command>,
+        (me, commands): (Contact, mpsc::Sender<Command>),
+        metrics: TrackerMetrics,
     ) -> io::Result<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
@@ -76,6 +80,8 @@ impl Service {
                 waiting: BTreeMap::new(),
             }),
             lists: options.lists,
+            proxies: options.proxies,
+            metrics,
             me,
             commands,
             roused: Notify::new(),
@@ -103,10 +109,13 @@ impl Service {
         &self.lists
     }
 
-    pub(super) fn replace_lists(&self, contents: Contents) {
-        let mut state = self.state();
-        state.tracker.rules = contents.rules;
-        state.tracker.places = contents.places;
+    /// Gives the old ones: a million entries take a while to drop.
+    pub(super) fn replace_lists(&self, contents: Contents) -> Contents {
+        let tracker = &mut self.state().tracker;
+        Contents {
+            rules: std::mem::replace(&mut tracker.rules, contents.rules),
+            places: std::mem::replace(&mut tracker.places, contents.places),
+        }
     }
 
     /// Drops a part of what is too old.
@@ -120,6 +129,9 @@ impl Service {
             roused = true;
         });
         exchange.sweep(now);
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.swarms.set(gauge(state.tracker.table.swarms()));
+        self.metrics.peers.set(gauge(state.tracker.table.peers()));
         if roused {
             self.roused.notify_one();
         }
@@ -128,13 +140,16 @@ impl Service {
     /// Admits and enters an announce, and begins to look the swarm up when too little is known.
     pub(super) fn begin(
         &self,
+        by: FrontEnd,
         ip: IpAddr,
         passkey: Option<&[u8]>,
         announce: &Announce,
     ) -> Result<Begun, Refusal> {
         let now = self.now();
         let state = &mut *self.state();
-        let entered = state.tracker.enter(now, ip, passkey, announce)?;
+        let entered = state.tracker.enter(now, ip, passkey, announce);
+        self.metrics.announced(by, entered.as_ref().err().copied());
+        let entered = entered?;
         let hash = entered.hash;
         let mut lookup = None;
         let known = known_of(&state.tracker.table, &hash);

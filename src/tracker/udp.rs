@@ -1,5 +1,6 @@
 //! UDP (BEP 15): many datagrams are read with one system call, and answered with another.
 
+use super::metrics::FrontEnd;
 use super::service::{Begun, Service, patiently};
 use super::spawn;
 use crate::datagrams::Outgoing;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracker::udp::{self, AnnounceHead, Request, RequestError};
-use tracker::{Entered, InfoHash, Scope};
+use tracker::{Entered, Families, InfoHash, Scope};
 
 /// Longest datagram that is read: an announce with a URL of 1 KiB, or a scrape of 74 hashes.
 const DATAGRAM_BYTES: usize = 2_048;
@@ -119,11 +120,16 @@ impl Desk {
         let ip = line.client.ip();
         let proven = |id| {
             let now = self.service.now();
-            self.service
+            let valid = self
+                .service
                 .state()
                 .tracker
                 .connection_ids()
-                .is_valid(now, ip, id)
+                .is_valid(now, ip, id);
+            if !valid {
+                self.service.metrics.unproven.inc();
+            }
+            valid
         };
         match udp::parse(datagram) {
             Ok(Request::Connect { transaction }) => {
@@ -140,7 +146,10 @@ impl Desk {
                 if !proven(connection) {
                     return;
                 }
-                match self.service.begin(ip, passkey.as_deref(), &announce) {
+                match self
+                    .service
+                    .begin(FrontEnd::Udp, ip, passkey.as_deref(), &announce)
+                {
                     Ok(begun) => self.answer(line, transaction, begun, reply),
                     Err(refusal) => udp::write_error(reply, transaction, &refusal.to_string()),
                 }
@@ -153,6 +162,7 @@ impl Desk {
                 if !proven(connection) {
                     return;
                 }
+                self.service.metrics.scraped(FrontEnd::Udp);
                 self.scrape(line, transaction, hashes, reply);
             }
             Err(RequestError::Wrong {
@@ -160,12 +170,13 @@ impl Desk {
                 transaction,
                 reason,
             }) => {
+                self.service.metrics.misunderstood(FrontEnd::Udp);
                 if proven(connection) {
                     udp::write_error(reply, transaction, reason);
                 }
             }
             // Nothing that one could answer to.
-            Err(_) => {}
+            Err(_) => self.service.metrics.misunderstood(FrontEnd::Udp),
         }
     }
 
@@ -224,7 +235,7 @@ impl Desk {
         let stride = if is_v4 { 6 } else { 18 };
         let scope = Scope {
             most: udp::peers_that_fit(stride),
-            both_families: false,
+            families: Families::of(line.client.ip()),
         };
         self.service.answer(entered, scope, |answer, offer| {
             let head = AnnounceHead {

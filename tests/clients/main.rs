@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod operating;
 mod programs;
 mod raw;
 mod torrent;
@@ -39,17 +41,29 @@ struct Served {
     http: SocketAddr,
     udp: SocketAddr,
     mainline: SocketAddr,
+    /// Where its metrics are, if it has a page of them.
+    page: Option<SocketAddr>,
 }
 
 fn serving(join: Option<SocketAddr>) -> Served {
     serving_at(Ipv4Addr::LOCALHOST, join)
 }
 
+/// A node with more flags.
+fn serving_with(more: &[&str]) -> Served {
+    serve(Ipv4Addr::LOCALHOST, None, more)
+}
+
 /// A node whose tracker is at an address of this machine.
 fn serving_at(ip: Ipv4Addr, join: Option<SocketAddr>) -> Served {
+    serve(ip, join, &[])
+}
+
+fn serve(ip: Ipv4Addr, join: Option<SocketAddr>, flags: &[&str]) -> Served {
     let addr = format!("{ip}:0");
-    let flags = ["--tracker-http", "--tracker-udp", "--mainline"];
-    let more: Vec<&str> = flags.into_iter().flat_map(|flag| [flag, &addr]).collect();
+    let own = ["--tracker-http", "--tracker-udp", "--mainline"];
+    let mut more: Vec<&str> = own.into_iter().flat_map(|flag| [flag, &addr]).collect();
+    more.extend(flags);
     let (node, line) = Starting::spawn_with("chord", join, &more).ready_line();
     let field = |name: &str| -> SocketAddr {
         let mut fields = line.split_whitespace();
@@ -62,6 +76,7 @@ fn serving_at(ip: Ipv4Addr, join: Option<SocketAddr>) -> Served {
         http: field("tracker_http="),
         udp: field("tracker_udp="),
         mainline: field("mainline="),
+        page: flags.contains(&"--http").then(|| field("http=")),
         node,
     }
 }

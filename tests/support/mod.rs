@@ -61,7 +61,7 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) listen: SocketAddr,
     directory: TempDir,
-    child: Child,
+    pub(crate) child: Child,
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -80,14 +80,10 @@ impl Starting {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = File::create(directory.path().join("log")).expect("a log file");
         let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
-        command.args([
-            "--overlay",
-            overlay,
-            "--listen",
-            "127.0.0.1:0",
-            "--http",
-            "off",
-        ]);
+        command.args(["--overlay", overlay, "--listen", "127.0.0.1:0"]);
+        if !more.contains(&"--http") {
+            command.args(["--http", "off"]);
+        }
         command.args(more);
         command.arg("--data-dir").arg(directory.path().join("data"));
         if let Some(addr) = join {

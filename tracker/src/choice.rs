@@ -7,9 +7,9 @@
 
 use crate::place::{Place, Places};
 use crate::stride::Stride;
-use crate::table::{Address, Entry, PAUSED, Swarm, Tick};
+use crate::table::{Address, Entry, PAUSED, REMOTE, Swarm, Tick};
 use rand_core::Rng;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// How many candidates are drawn to find near ones among them. In swarms up to this size the nearest
 /// of all are found; each costs a look into the table of places.
@@ -23,6 +23,30 @@ const LOOKS_PER_PEER: usize = 8;
 /// And at so many more, so that of swarms that are little larger than what is wanted nobody is missed.
 const MORE_LOOKS: usize = 64;
 
+/// Which address families an answer has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// Both: first the asker's, the other one fills up what is left free.
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl Families {
+    /// The family of an address alone. What a datagram may hold follows the socket that it came
+    /// from, whatever address its sender claims to have (BEP 15).
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.to_canonical().is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+}
+
 /// What is wanted, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
@@ -34,10 +58,20 @@ pub struct Wish<'a> {
     pub identity: u64,
     /// Whether it has everything.
     pub seed: bool,
-    /// Whether peers of the other address family may fill up what its own leaves free.
-    pub both_families: bool,
+    /// Of which address families.
+    pub families: Families,
     /// Where addresses are; none when nothing is known.
     pub places: Option<&'a Places>,
+    /// Where clients of this node are of whose address nothing is said.
+    pub location: Option<&'a Place>,
+}
+
+impl<'a> Wish<'a> {
+    /// Where a client is. What other nodes tell of comes from anywhere: only the table places it.
+    pub(crate) fn place_of(&self, ip: IpAddr, is_own: bool) -> Option<&'a Place> {
+        let said = self.places.and_then(|places| places.of(ip));
+        said.or(self.location.filter(|_| is_own))
+    }
 }
 
 /// The peers that are offered, in the compact form. The buffers are used again.
@@ -113,9 +147,13 @@ pub(crate) fn choose(
     offer.v6.clear();
     let mut left = wish.count;
     let is_v4 = wish.addr.ip().to_canonical().is_ipv4();
-    for v4 in [is_v4, !is_v4] {
-        let own = v4 == is_v4;
-        if left == 0 || !(own || wish.both_families) {
+    let families: &[bool] = match wish.families {
+        Families::Both => &[is_v4, !is_v4],
+        Families::V4 => &[true],
+        Families::V6 => &[false],
+    };
+    for v4 in families.iter().copied() {
+        if left == 0 {
             break;
         }
         offer.taken.clear();
@@ -217,17 +255,12 @@ impl<A: Address> Draw<'_, A> {
             let looked_at = walk.take(looks(count));
             looked_at.filter(|at| self.is_offered(*at)).take(count)
         };
-        let places = self.wish.places;
-        let here = places.and_then(|places| places.of(self.wish.addr.ip()));
-        let (Some(places), Some(here)) = (places, here) else {
+        let Some(here) = self.wish.place_of(self.wish.addr.ip(), true) else {
             drawn(wanted).for_each(|at| take(at, Reason::Preferred));
             return;
         };
         let near = |at: &usize| {
-            let place = self
-                .entries
-                .get(*at)
-                .and_then(|entry| places.of(entry.ip.ip()));
+            let place = self.entries.get(*at).and_then(|entry| self.place_of(entry));
             place.map_or(0, |place| place.shared(here))
         };
         let mut candidates: Vec<(usize, usize)> = drawn(NEAR_CANDIDATES.max(wanted))
@@ -251,13 +284,16 @@ impl<A: Address> Draw<'_, A> {
     }
 
     fn describe(&self, entry: &Entry<A>, reason: Reason) -> Offered {
-        let place = self.wish.places.and_then(|places| places.of(entry.ip.ip()));
         Offered {
             addr: entry.addr(),
             seed: entry.has(crate::table::SEED),
-            place: place.cloned(),
+            place: self.place_of(entry).cloned(),
             reason,
         }
+    }
+
+    fn place_of(&self, entry: &Entry<A>) -> Option<&Place> {
+        self.wish.place_of(entry.ip.ip(), !entry.has(REMOTE))
     }
 }
 

@@ -5,8 +5,10 @@
 //! - [`krpc`] does the same for the DHT's protocol (BEP 5, 32, 42, 43, 44, 51);
 //! - [`table`] knows who is in which swarm;
 //! - [`choice`] draws those whom a client is told of, by [`place`] when places are known;
+//! - [`explain`] says how an answer comes about;
 //! - [`exchange`] shares swarms with other nodes;
 //! - [`metainfo`] reads and makes torrent files (BEP 3, 47, 52);
+//! - [`proxy`] finds the client behind a reverse proxy, [`range`] is a range of addresses;
 //! - [`rules`] and [`limits`] say who is served, and how often;
 //! - [`Tracker`] puts these together.
 //!
@@ -17,22 +19,28 @@
 pub mod bencode;
 pub mod choice;
 pub mod exchange;
+pub mod explain;
 pub mod http;
 pub mod krpc;
 pub mod limits;
 pub mod metainfo;
 pub mod place;
+pub mod proxy;
+pub mod range;
 pub mod rules;
 pub mod table;
 pub mod udp;
 
 mod announce;
 mod ids;
+mod refusal;
 mod secret;
 mod stride;
 mod tracker;
 
 pub use announce::{Announce, Event, MAX_PASSKEY_BYTES};
+pub use choice::Families;
 pub use ids::{HASH_BYTES, InfoHash, NotAnInfoHash, PeerId};
+pub use refusal::Refusal;
 pub use secret::Secret;
-pub use tracker::{Answer, Config, Entered, Refusal, Scope, Tracker};
+pub use tracker::{Answer, Config, Entered, Scope, Tracker};

@@ -48,14 +48,23 @@ impl Buckets {
     /// Takes one for this address, and for this torrent if the rate is about both. False when there
     /// is none left.
     pub(crate) fn take(&mut self, secret: &Secret, ip: IpAddr, about: &[u8], now: Time) -> bool {
-        let Some(interval) = 1_000_000_u64.checked_div(self.rate.per_s.into()) else {
-            return true;
-        };
         let mut room = [0; 16];
         let address = address_bytes(ip, &mut room);
         // One line has 2^64 IPv6 addresses: the network counts.
         let address = address.get(..8).unwrap_or(address);
-        let cell = secret.mac(self.purpose, &[address, about]) as usize % CELLS;
+        self.take_of(secret, &[address, about], now)
+    }
+
+    /// Takes one for this torrent, whoever asks. False when there is none left.
+    pub(crate) fn take_about(&mut self, secret: &Secret, about: &[u8], now: Time) -> bool {
+        self.take_of(secret, &[about], now)
+    }
+
+    fn take_of(&mut self, secret: &Secret, of: &[&[u8]], now: Time) -> bool {
+        let Some(interval) = 1_000_000_u64.checked_div(self.rate.per_s.into()) else {
+            return true;
+        };
+        let cell = secret.mac(self.purpose, of) as usize % CELLS;
         let Some(full_at) = self.full_at.get_mut(cell) else {
             return true;
         };

@@ -4,6 +4,7 @@
 //! the path is that they have in common. A table says where ranges of addresses are: lines of a CIDR
 //! prefix and a place, or a network map of ALTO (RFC 7285, section 11.2.1).
 
+use crate::range::{Range, RangeError, bits_of, ip_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,8 +66,8 @@ pub enum PlaceError {
     #[error("{0:?} is no place; write up to {MAX_PLACE_PARTS} parts with slashes, as dc1/rack7")]
     Place(String),
     /// No range of addresses.
-    #[error("{0:?} is no range of addresses; write for instance 192.0.2.0/24 or 2001:db8::/32")]
-    Range(String),
+    #[error(transparent)]
+    Range(#[from] RangeError),
     /// A line that is not a range and a place.
     #[error("line {line}: {reason}")]
     Line {
@@ -84,57 +85,6 @@ pub enum PlaceError {
     /// Too many ranges.
     #[error("the table has more than {MAX_RANGES} ranges")]
     TooMany,
-}
-
-/// A range of addresses as the upper bits of 128; IPv4 lies in `::ffff:0:0/96`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-// In this order a range comes before those that lie inside it: `Places::cut` depends on it.
-struct Range {
-    bits: u128,
-    length: u8,
-}
-
-fn bits_of(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    }
-}
-
-const fn masked(bits: u128, length: u8) -> u128 {
-    match length {
-        0 => 0,
-        length => bits & (u128::MAX << (128_u8.saturating_sub(length))),
-    }
-}
-
-impl FromStr for Range {
-    type Err = PlaceError;
-
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let wrong = || PlaceError::Range(text.chars().take(80).collect());
-        let (ip, length) = text.split_once('/').ok_or_else(wrong)?;
-        let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-        let length: u8 = length.parse().map_err(|_| wrong())?;
-        let (most, offset) = if ip.is_ipv4() { (32, 96) } else { (128, 0) };
-        if length > most {
-            return Err(wrong());
-        }
-        let length = length + offset;
-        let bits = bits_of(ip);
-        // Bits beyond the prefix are a mistake that should not pass.
-        if masked(bits, length) != bits {
-            return Err(wrong());
-        }
-        Ok(Self { bits, length })
-    }
-}
-
-impl Range {
-    /// The last address inside.
-    const fn last(self) -> u128 {
-        self.bits | !masked(u128::MAX, self.length)
-    }
 }
 
 /// Which addresses are where; the longest prefix decides.
@@ -254,16 +204,30 @@ impl Places {
     /// Where an address is.
     #[must_use]
     pub fn of(&self, ip: IpAddr) -> Option<&Place> {
-        let bits = bits_of(ip.to_canonical());
+        self.piece_of(ip)?.0.as_ref()
+    }
+
+    /// The first and the last of the addresses around this one that are said to be where it is; none
+    /// when nothing is said of it.
+    #[must_use]
+    pub fn around(&self, ip: IpAddr) -> Option<(IpAddr, IpAddr)> {
+        let (place, first, last) = self.piece_of(ip)?;
+        place.as_ref().map(|_| (ip_of(first), ip_of(last)))
+    }
+
+    fn piece_of(&self, ip: IpAddr) -> Option<(&Option<Place>, u128, u128)> {
+        let bits = bits_of(ip);
         let after = self.pieces.partition_point(|(start, _)| *start <= bits);
-        let (_, place) = self.pieces.get(after.checked_sub(1)?)?;
-        place.as_ref()
+        let (first, place) = self.pieces.get(after.checked_sub(1)?)?;
+        let next = self.pieces.get(after).map(|(start, _)| *start);
+        let last = next.map_or(u128::MAX, |next| next.saturating_sub(1));
+        Some((place, *first, last))
     }
 }
 
 impl Ranges {
     fn add(&mut self, range: &str, place: &str) -> Result<(), PlaceError> {
-        let parsed = range.parse()?;
+        let parsed: Range = range.parse()?;
         let place = place.parse()?;
         if self.0.len() >= MAX_RANGES {
             return Err(PlaceError::TooMany);
@@ -278,6 +242,7 @@ impl Ranges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::range::masked;
 
     fn place(table: &Places, ip: &str) -> Option<String> {
         table.of(ip.parse().unwrap()).map(Place::to_string)
@@ -292,6 +257,12 @@ mod tests {
         assert_eq!(place(&table, "::ffff:10.0.8.1").as_deref(), Some("dc1"));
         assert_eq!(place(&table, "2001:db8:1::1").as_deref(), Some("dc2"));
         assert_eq!(place(&table, "192.0.2.1"), None);
+        let around = |ip: &str| {
+            let (first, last) = table.around(ip.parse().unwrap())?;
+            Some(format!("{first} {last}"))
+        };
+        assert_eq!(around("10.0.7.1").as_deref(), Some("10.0.7.0 10.0.7.255"));
+        assert_eq!(around("192.0.2.1"), None);
         let all = Places::parse("0.0.0.0/0 v4\n::/0 world").unwrap();
         assert_eq!(place(&all, "192.0.2.1").as_deref(), Some("v4"));
         assert_eq!(place(&all, "::1").as_deref(), Some("world"));

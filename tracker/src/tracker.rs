@@ -5,12 +5,12 @@
 //! of a swarm.
 
 use crate::announce::{Announce, Event};
-use crate::choice::{self, Offer, Offered, Wish};
-use crate::http::RetryIn;
+use crate::choice::{self, Families, Offer, Offered, Wish};
 use crate::ids::InfoHash;
 use crate::limits::{Buckets, Rate};
-use crate::place::Places;
-use crate::rules::{Breach, Rules};
+use crate::place::{Place, Places};
+use crate::refusal::Refusal;
+use crate::rules::Rules;
 use crate::secret::{Secret, address_bytes};
 use crate::table::{Bounds, Change, Counts, Presence, Table, Tick};
 use crate::udp::ConnectionIds;
@@ -38,12 +38,17 @@ pub struct Config {
     pub bounds: Bounds,
     /// Announces of one address (IPv6: of one /64).
     pub announces: Rate,
+    /// Announces to one swarm, from all addresses together. Unlimited unless it is said: whoever
+    /// exhausts it keeps everybody else out, so it is for those who must bound the load of one torrent.
+    pub swarm_announces: Rate,
     /// Swarms that one address may bring into being.
     pub new_swarms: Rate,
     /// Clients that one address may bring into one swarm.
     pub new_peers: Rate,
     /// Whether the address in an announce's parameters is believed: only in closed networks.
     pub believe_addresses: bool,
+    /// Where clients that announce to this node are, if the table of places does not say.
+    pub location: Option<Place>,
 }
 
 impl Default for Config {
@@ -62,6 +67,7 @@ impl Default for Config {
                 per_s: 1_000,
                 burst: 50_000,
             },
+            swarm_announces: Rate::UNLIMITED,
             new_swarms: Rate {
                 per_s: 20,
                 burst: 10_000,
@@ -71,55 +77,7 @@ impl Default for Config {
                 burst: 500,
             },
             believe_addresses: false,
-        }
-    }
-}
-
-/// Why somebody is not served. The text is for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The torrent is not served.
-    #[error("this tracker does not serve this torrent")]
-    Torrent,
-    /// The client is not served.
-    #[error("this tracker does not serve this client program")]
-    Client,
-    /// The passkey is missing or wrong.
-    #[error("the passkey is missing or not known here")]
-    Passkey,
-    /// Too many announces of one address.
-    #[error("your address announces too often")]
-    TooOften,
-    /// Too many torrents of one address.
-    #[error("your address announces too many torrents")]
-    TooManySwarms,
-    /// Too many clients of one address in one swarm.
-    #[error("your address brings too many clients into this swarm")]
-    TooManyPeers,
-    /// The table is full.
-    #[error("this tracker is full")]
-    Full,
-}
-
-impl Refusal {
-    /// When to try again (BEP 31).
-    #[must_use]
-    pub const fn retry(self) -> RetryIn {
-        match self {
-            Self::Torrent | Self::Client | Self::Passkey => RetryIn::Never,
-            Self::TooOften | Self::TooManySwarms | Self::TooManyPeers => RetryIn::Minutes(5),
-            Self::Full => RetryIn::Minutes(30),
-        }
-    }
-}
-
-impl From<Breach> for Refusal {
-    fn from(breach: Breach) -> Self {
-        match breach {
-            Breach::Torrent => Self::Torrent,
-            Breach::Client => Self::Client,
-            Breach::Passkey => Self::Passkey,
+            location: None,
         }
     }
 }
@@ -165,6 +123,7 @@ pub struct Tracker {
     ids: ConnectionIds,
     secret: Secret,
     announces: Buckets,
+    swarm_announces: Buckets,
     new_swarms: Buckets,
     new_peers: Buckets,
 }
@@ -179,6 +138,7 @@ impl Tracker {
             places: Places::default(),
             ids: ConnectionIds::new(secret.clone()),
             announces: Buckets::new(config.announces, b'A'),
+            swarm_announces: Buckets::new(config.swarm_announces, b'T'),
             new_swarms: Buckets::new(config.new_swarms, b'S'),
             new_peers: Buckets::new(config.new_peers, b'P'),
             secret,
@@ -215,6 +175,9 @@ impl Tracker {
         let secret = &self.secret;
         if !self.announces.take(secret, ip, &[], now) {
             return Err(Refusal::TooOften);
+        }
+        if !self.swarm_announces.take_about(secret, &hash.0, now) {
+            return Err(Refusal::SwarmTooOften);
         }
         let believed = announce
             .claimed_ip
@@ -269,8 +232,9 @@ impl Tracker {
             addr: entered.addr,
             identity: entered.identity,
             seed: entered.seed,
-            both_families: scope.both_families,
+            families: scope.families,
             places: Some(&self.places).filter(|places| !places.is_empty()),
+            location: self.config.location.as_ref(),
         };
         offer.v4.clear();
         offer.v6.clear();
@@ -351,8 +315,8 @@ impl Tracker {
 pub struct Scope {
     /// Most peers.
     pub most: usize,
-    /// Whether the answer has room for both address families.
-    pub both_families: bool,
+    /// Of which address families.
+    pub families: Families,
 }
 
 #[cfg(test)]

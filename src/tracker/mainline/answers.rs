@@ -1,6 +1,7 @@
 //! The questions and their answers.
 
 use super::{Asked, Mainline, items};
+use crate::tracker::metrics::FrontEnd;
 use crate::tracker::service::patiently;
 use crate::tracker::spawn;
 use std::cell::Cell;
@@ -10,7 +11,7 @@ use std::rc::Rc;
 use tracker::krpc::item::Item;
 use tracker::krpc::{NodeId, Query, Reply};
 use tracker::table::Change;
-use tracker::{Announce, Entered, Event, InfoHash, PeerId, Scope};
+use tracker::{Announce, Entered, Event, Families, InfoHash, PeerId, Scope};
 
 /// Peers in an answer: with eight nodes, and tokens, it stays below the 1,024 bytes of BEP 32.
 const MAX_PEERS: usize = 60;
@@ -174,7 +175,7 @@ impl Mainline {
             numwant: Some(0),
             claimed_ip: None,
         };
-        match self.service.begin(ip, None, &announce) {
+        match self.service.begin(FrontEnd::Mainline, ip, None, &announce) {
             Ok(_) => self.reply(asked, Reply::default()),
             Err(refusal) => self.refuse_proven(asked, GENERAL, &refusal.to_string()),
         }
@@ -198,7 +199,7 @@ impl Mainline {
         };
         let scope = Scope {
             most,
-            both_families: false,
+            families: Families::of(client.ip()),
         };
         self.service
             .answer(&entered, scope, |_, offer| offer.addresses())

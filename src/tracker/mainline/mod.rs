@@ -18,6 +18,7 @@ mod neighbours;
 
 pub(super) use neighbours::keep_company;
 
+use super::metrics::FrontEnd;
 use super::service::Service;
 use neighbours::Neighbours;
 use std::cell::{Cell, RefCell};
@@ -140,6 +141,7 @@ impl Mainline {
                 code,
                 text,
             }) => {
+                self.service.metrics.misunderstood(FrontEnd::Mainline);
                 self.refuse(
                     &Asked {
                         client,
@@ -152,7 +154,8 @@ impl Mainline {
                 );
             }
             // This node asks nothing, so that no answer means anything to it.
-            Ok(_) | Err(_) => {}
+            Ok(_) => {}
+            Err(_) => self.service.metrics.misunderstood(FrontEnd::Mainline),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::announce::Event;
 use crate::ids::InfoHash;
-use crate::table::{Bounds, Presence, Table};
+use crate::table::{Bounds, Heard, Presence, Table};
 use overlay::Time;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -49,8 +49,9 @@ fn wish(number: u32, seed: bool, count: usize) -> Wish<'static> {
         addr: addr(number),
         identity: number.into(),
         seed,
-        both_families: true,
+        families: Families::Both,
         places: None,
+        location: None,
     }
 }
 
@@ -200,10 +201,18 @@ fn the_other_family_fills_up_what_is_left() {
     assert_eq!(both.iter().filter(|peer| peer.addr.is_ipv4()).count(), 2);
     assert_eq!(both.len(), 6);
     let one = Wish {
-        both_families: false,
+        families: Families::V4,
         ..wish(1, false, 6)
     };
     assert_eq!(offered(&table, &one, 1, 0).len(), 2);
+    // A client with an IPv4 address that asks over IPv6 reads IPv6 alone.
+    let other = Wish {
+        families: Families::V6,
+        ..one
+    };
+    let list = offered(&table, &other, 1, 0);
+    assert_eq!(list.len(), 6);
+    assert!(list.iter().all(|peer| peer.addr.is_ipv6()), "{list:?}");
 }
 
 #[test]
@@ -251,4 +260,41 @@ fn the_nearest_are_preferred_and_a_fifth_is_by_chance() {
             .iter()
             .any(|peer| matches!(peer.reason, Reason::Near(_)))
     );
+}
+
+#[test]
+fn the_location_of_a_node_places_its_own_clients_and_nobody_else() {
+    let places = Places::parse("10.0.0.0/24 dc1/rack1").unwrap();
+    let location: Place = "dc2/rack2".parse().unwrap();
+    let mut table = swarm(700);
+    // Those whom another node tells of are no more in this node's place than anywhere.
+    for number in 0..300 {
+        let heard = Heard {
+            addr: addr(0x0001_0000 + number),
+            seed: false,
+            paused: false,
+            age_ms: 0,
+        };
+        table.hear(HASH, &heard, Time(0)).unwrap();
+    }
+    let wish = Wish {
+        places: Some(&places),
+        location: Some(&location),
+        ..wish(301, true, 30)
+    };
+    let list = offered(&table, &wish, 1, 0);
+    let near = |peer: &&Offered| peer.reason == Reason::Near(2);
+    assert_eq!(list.iter().filter(near).count(), 24);
+    for peer in &list {
+        let IpAddr::V4(ip) = peer.addr.ip() else {
+            panic!("IPv6")
+        };
+        let expected = match ip.octets() {
+            [10, 0, 0, _] => Some("dc1/rack1"),
+            [10, 0, ..] => Some("dc2/rack2"),
+            _ => None,
+        };
+        let found = peer.place.as_ref().map(ToString::to_string);
+        assert_eq!(found.as_deref(), expected, "{peer:?}");
+    }
 }

@@ -141,7 +141,7 @@ fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The parameters of an announce that are read, by place in [`Params`].
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "info_hash",
     "peer_id",
     "port",
@@ -153,12 +153,13 @@ const NAMES: [&str; 12] = [
     "numwant",
     "compact",
     "ip",
+    "ipv4",
     "ipv6",
 ];
 
 /// Those of them that may be there more than once: libtorrent sends `ipv6=` for each of its global
-/// addresses. The first counts. `ipv4` is not read at all.
-const REPEATED: [&str; 2] = ["ip", "ipv6"];
+/// addresses. The first counts.
+const REPEATED: [&str; 3] = ["ip", "ipv4", "ipv6"];
 
 /// The undecoded values of [`NAMES`].
 struct Params<'a>([Option<&'a [u8]>; NAMES.len()]);
@@ -293,10 +294,8 @@ fn announce(query: &[u8]) -> Result<(Announce, bool), RequestError> {
         u32::try_from(wanted).ok()
     });
     // A name instead of an address is no error where it is not believed anyway.
-    let claimed_ip = match params.address("ip") {
-        Ok(None) => params.address("ipv6").unwrap_or(None),
-        claimed => claimed.unwrap_or(None),
-    };
+    let claims = ["ip", "ipv4", "ipv6"].into_iter();
+    let mut claims = claims.filter_map(|name| params.address(name).unwrap_or(None));
     let announce = Announce {
         info_hash: InfoHash(params.hash("info_hash")?),
         peer_id: PeerId(params.hash("peer_id")?),
@@ -307,7 +306,7 @@ fn announce(query: &[u8]) -> Result<(Announce, bool), RequestError> {
         event,
         key: params.key(),
         numwant: numwant.flatten(),
-        claimed_ip,
+        claimed_ip: claims.next(),
     };
     Ok((announce, params.raw("compact") != Some(b"0")))
 }

@@ -21,7 +21,7 @@ mod tests;
 pub use counts::Counts;
 pub use swarm::{Change, Heard, Presence};
 
-pub(crate) use entry::{Address, Entry, PAUSED, SEED, Tick};
+pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};
 pub(crate) use swarm::Swarm;
 
 use crate::announce::Event;
@@ -45,7 +45,10 @@ const ROUNDS_PER_EXPIRY: u64 = 8;
 const SWARM_WEIGHT: usize = 4;
 /// Least that a call of the sweep looks at.
 const LEAST_SWEEP: usize = 256;
-/// How long a swarm without peers is kept for the sake of its count of completed downloads.
+/// Most, but for one swarm that is larger: some milliseconds, in which nobody is answered.
+const MOST_SWEEP: usize = 1 << 16;
+/// How long a swarm without peers is kept for the sake of its count of completed downloads, unless
+/// swarms take half of the room: one address could fill all of it in a day.
 const KEEP_EMPTY_MS: u32 = 24 * 3_600_000;
 
 /// How much a table may hold.
@@ -271,7 +274,7 @@ impl Table {
             / u64::from(self.expiry_ms.max(1));
         let mut left = usize::try_from(share.min(all))
             .unwrap_or(usize::MAX)
-            .max(LEAST_SWEEP);
+            .clamp(LEAST_SWEEP, MOST_SWEEP);
         let tick = Tick::of(now);
         // Once round at most.
         for _ in 0..self.swarms.len() {
@@ -301,9 +304,10 @@ impl Table {
         if own {
             changed(swarm.hash);
         }
+        let is_crowded = self.places.len() > self.bounds.swarms / 2;
         let keep_ms = match swarm.own_counts().downloaded {
-            0 => expiry_ms,
-            _ => expiry_ms.max(KEEP_EMPTY_MS),
+            1.. if !is_crowded => expiry_ms.max(KEEP_EMPTY_MS),
+            _ => expiry_ms,
         };
         if swarm.len() == 0 && now.since(swarm.touched) > keep_ms {
             let hash = swarm.hash;

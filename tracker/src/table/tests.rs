@@ -305,3 +305,28 @@ fn a_million_peers_take_less_than_64_bytes_each() {
     let bytes = fill(1, &six);
     assert!(bytes < 64.0, "IPv6 in one swarm: {bytes:.1}");
 }
+
+#[test]
+fn empty_swarms_keep_their_count_for_a_day_unless_the_table_is_crowded() {
+    let bounds = Bounds {
+        swarms: 4,
+        peers: 100,
+    };
+    for count in 1..=4 {
+        let mut table = Table::new(bounds, 1_000, &mut Pcg64Mcg::seed_from_u64(1));
+        for number in 0..count {
+            for event in [Event::Completed, Event::Stopped] {
+                let client = who(four(1), 1, true, event);
+                table.announce(hash(number), &client, ms(0)).unwrap();
+            }
+        }
+        assert_eq!(table.swarms(), usize::from(count));
+        for at in 1..10 {
+            table.sweep(ms(at * 1_000), |_| {});
+        }
+        // Two are half of the room.
+        assert_eq!(table.swarms(), usize::from(count.min(2)));
+        table.sweep(ms(25 * 3_600_000), |_| {});
+        assert_eq!(table.swarms(), 0, "a day is over");
+    }
+}

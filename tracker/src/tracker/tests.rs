@@ -1,6 +1,7 @@
 //! Announces from admission to answer.
 
 use super::*;
+use crate::http::RetryIn;
 use crate::ids::PeerId;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -9,7 +10,7 @@ use std::num::NonZeroU16;
 const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const SCOPE: Scope = Scope {
     most: 200,
-    both_families: true,
+    families: Families::Both,
 };
 
 fn tracker(config: Config) -> Tracker {
@@ -208,4 +209,25 @@ fn samples_hold_what_anybody_may_know_of() {
     assert_eq!(tracker.sample_hashes(20, rng), (Vec::new(), 0));
     assert!(tracker.serves(&announce(1).info_hash, Some(b"key")));
     assert!(!tracker.serves(&announce(1).info_hash, None));
+}
+
+#[test]
+fn a_swarm_takes_no_more_announces_a_second_than_is_configured() {
+    let config = Config {
+        swarm_announces: Rate { per_s: 1, burst: 3 },
+        ..Config::default()
+    };
+    let mut tracker = tracker(config);
+    let mut enter = |ip: u8, number: u32, at: u64| {
+        let ip = IpAddr::from([192, 0, 2, ip]);
+        let entered = tracker.enter(Time(at), ip, None, &announce(number));
+        entered.map(|_| ())
+    };
+    // From whatever address they come.
+    for ip in 1..=3 {
+        assert_eq!(enter(ip, 1, 0), Ok(()));
+    }
+    assert_eq!(enter(4, 1, 0), Err(Refusal::SwarmTooOften));
+    assert_eq!(enter(4, 2, 0), Ok(()), "another swarm");
+    assert_eq!(enter(4, 1, 1_000_000), Ok(()), "a second later");
 }

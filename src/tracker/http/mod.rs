@@ -5,17 +5,26 @@
 //! with one write. So a connection is a buffer of bounded size, a deadline, and this loop; hyper,
 //! whose parser this is, serves the pages of the node (`src/http`).
 
+mod connections;
+mod head;
+
+pub use connections::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
+
+use super::metrics::FrontEnd;
 use super::service::{Begun, Service, patiently};
 use super::spawn;
-use std::cell::Cell;
+use connections::{Connections, Seat};
+use head::{Head, Whole, head_of};
+use std::cell::RefCell;
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tracker::Scope;
 use tracker::http::{self, AnnounceReply, Request, RetryIn};
+use tracker::proxy::NoClient;
+use tracker::{Families, Scope};
 
 /// Longest head of a request: a scrape of 74 escaped hashes has 5.4 KB.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
@@ -27,8 +36,6 @@ pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 pub const IDLE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an answer may take to be read.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-/// Connections at a time, each with up to some 20 KB; the next are closed at once.
-pub const MAX_CONNECTIONS: usize = 8_192;
 /// Answers that are collected before they are written.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// How long accepting pauses when the system has no more descriptors.
@@ -43,7 +50,7 @@ pub(super) async fn serve(service: Rc<Service>, listener: std::net::TcpListener)
             return;
         }
     };
-    let open = Rc::new(Cell::new(0_usize));
+    let open = Rc::new(RefCell::new(Connections::default()));
     loop {
         let (stream, client) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -53,54 +60,46 @@ pub(super) async fn serve(service: Rc<Service>, listener: std::net::TcpListener)
                 continue;
             }
         };
-        if open.get() >= MAX_CONNECTIONS {
-            continue;
-        }
-        open.set(open.get() + 1);
+        let ip = client.ip();
+        let seat = match Seat::take(&open, ip, service.proxies.trusts(ip)) {
+            Ok(seat) => seat,
+            Err(reason) => {
+                service.metrics.refuse(reason);
+                continue;
+            }
+        };
+        service.metrics.connections.inc();
         // Answers are whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let (service, open) = (Rc::clone(&service), Rc::clone(&open));
+        let service = Rc::clone(&service);
         spawn(async move {
-            attend(&service, stream, client).await;
-            open.set(open.get() - 1);
+            attend(&service, stream, ip).await;
+            service.metrics.connections.dec();
+            drop(seat);
         });
     }
 }
 
-/// What the bytes at the beginning of a buffer are.
-enum Head {
-    /// Not all of a head has come.
-    Partial,
-    /// A request: its bytes, its target, and whether the connection stays open.
-    Whole {
-        length: usize,
-        target: Vec<u8>,
-        stays: bool,
-    },
-    /// No request that is served, with the status to say so.
-    Wrong(&'static str),
-}
-
-async fn attend(service: &Service, mut stream: TcpStream, client: SocketAddr) {
+async fn attend(service: &Service, mut stream: TcpStream, from: IpAddr) {
+    let header = service.proxies.header();
     let mut buffer = Vec::with_capacity(2_048);
     let mut out = Vec::with_capacity(1_024);
     loop {
         // Everything that has come is answered, then written at once.
         let mut stays = true;
         while stays && out.len() < MAX_ANSWER_BYTES {
-            match head_of(&buffer) {
+            match head_of(&buffer, header) {
                 Head::Partial => break,
-                Head::Whole {
-                    length,
-                    target,
-                    stays: open,
-                } => {
-                    buffer.drain(..length);
-                    stays = open;
-                    answer(service, client.ip(), &target, stays, &mut out).await;
+                Head::Whole(head) => {
+                    buffer.drain(..head.length);
+                    let values = head.forwarded.iter().map(Vec::as_slice);
+                    let client = service.proxies.client(from, values);
+                    stays = head.stays && client.is_ok();
+                    answer(service, client, &Whole { stays, ..head }, &mut out).await;
                 }
                 Head::Wrong(status) => {
                     stays = false;
+                    service.metrics.misunderstood(FrontEnd::Http);
                     respond(&mut out, status, b"", false);
                 }
             }
@@ -117,7 +116,9 @@ async fn attend(service: &Service, mut stream: TcpStream, client: SocketAddr) {
             let _ = tokio::time::timeout(WRITE_PATIENCE, stream.shutdown()).await;
             return;
         }
-        if matches!(head_of(&buffer), Head::Partial) && !read_more(&mut stream, &mut buffer).await {
+        if matches!(head_of(&buffer, header), Head::Partial)
+            && !read_more(&mut stream, &mut buffer).await
+        {
             return;
         }
     }
@@ -132,7 +133,7 @@ async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
         }
     }
     let rest = async {
-        while matches!(head_of(buffer), Head::Partial) {
+        while matches!(head_of(buffer, None), Head::Partial) {
             match stream.read_buf(buffer).await {
                 Ok(1..) => {}
                 _ => return false,
@@ -143,50 +144,6 @@ async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
     tokio::time::timeout(HEAD_PATIENCE, rest)
         .await
         .unwrap_or(false)
-}
-
-fn head_of(buffer: &[u8]) -> Head {
-    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(buffer) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if buffer.len() < MAX_HEAD_BYTES => return Head::Partial,
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Head::Wrong("431 Request Header Fields Too Large");
-        }
-        Err(_) => return Head::Wrong("400 Bad Request"),
-    };
-    if request.method != Some("GET") {
-        return Head::Wrong("405 Method Not Allowed");
-    }
-    let value = |name: &str| {
-        let found = request
-            .headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name));
-        found.map(|header| header.value)
-    };
-    let has_body = value("transfer-encoding").is_some()
-        || value("content-length").is_some_and(|length| length.trim_ascii() != b"0");
-    if has_body {
-        return Head::Wrong("413 Content Too Large");
-    }
-    let connection = value("connection").unwrap_or_default().to_ascii_lowercase();
-    let says = |word: &[u8]| {
-        connection
-            .split(|byte| *byte == b',')
-            .any(|part| part.trim_ascii() == word)
-    };
-    let stays = match request.version {
-        Some(0) => says(b"keep-alive"),
-        _ => !says(b"close"),
-    };
-    let target = request.path.unwrap_or_default().as_bytes().to_vec();
-    Head::Whole {
-        length,
-        target,
-        stays,
-    }
 }
 
 /// Appends a response.
@@ -201,18 +158,33 @@ fn respond(out: &mut Vec<u8>, status: &str, body: &[u8], stays: bool) {
     out.extend_from_slice(body);
 }
 
-async fn answer(service: &Service, ip: IpAddr, target: &[u8], stays: bool, out: &mut Vec<u8>) {
+async fn answer(
+    service: &Service,
+    client: Result<IpAddr, NoClient>,
+    head: &Whole,
+    out: &mut Vec<u8>,
+) {
     let mut body = Vec::with_capacity(512);
-    match http::parse(target) {
+    let ip = match client {
+        Ok(ip) => ip,
+        Err(error) => {
+            // The proxy's owner is to see it, not the client: it is no answer of a tracker.
+            service.metrics.misunderstood(FrontEnd::Http);
+            respond(out, "400 Bad Request", error.to_string().as_bytes(), false);
+            return;
+        }
+    };
+    match http::parse(&head.target) {
         Ok(Request::Announce {
             announce,
             compact,
             passkey,
-        }) => match service.begin(ip, passkey.as_deref(), &announce) {
+        }) => match service.begin(FrontEnd::Http, ip, passkey.as_deref(), &announce) {
             Ok(begun) => write_announce(service, ip, begun, compact, &mut body).await,
             Err(refusal) => http::write_failure(&mut body, &refusal.to_string(), refusal.retry()),
         },
         Ok(Request::Scrape { hashes, passkey }) => {
+            service.metrics.scraped(FrontEnd::Http);
             patiently(service.inquire(&hashes, passkey.as_deref())).await;
             let mut files = Vec::with_capacity(hashes.len());
             for hash in hashes {
@@ -223,9 +195,12 @@ async fn answer(service: &Service, ip: IpAddr, target: &[u8], stays: bool, out: 
             }
             http::write_scrape(&mut body, &mut files);
         }
-        Err(error) => http::write_failure(&mut body, &error.to_string(), RetryIn::Unsaid),
+        Err(error) => {
+            service.metrics.misunderstood(FrontEnd::Http);
+            http::write_failure(&mut body, &error.to_string(), RetryIn::Unsaid);
+        }
     }
-    respond(out, "200 OK", &body, stays);
+    respond(out, "200 OK", &body, head.stays);
 }
 
 async fn write_announce(
@@ -238,7 +213,7 @@ async fn write_announce(
     patiently(begun.lookup).await;
     let scope = Scope {
         most: usize::MAX,
-        both_families: true,
+        families: Families::Both,
     };
     service.answer(&begun.entered, scope, |answer, offer| {
         let reply = AnnounceReply {
@@ -252,50 +227,4 @@ async fn write_announce(
         };
         http::write_announce(body, &reply, compact);
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn whole(text: &[u8]) -> (usize, Vec<u8>, bool) {
-        match head_of(text) {
-            Head::Whole {
-                length,
-                target,
-                stays,
-            } => (length, target, stays),
-            _ => panic!("no request: {}", text.escape_ascii()),
-        }
-    }
-
-    #[test]
-    fn connections_stay_open_as_http_says() {
-        let (length, target, stays) = whole(b"GET /a?b HTTP/1.1\r\nHost: x\r\n\r\nGET ");
-        assert_eq!((length, target.as_slice(), stays), (30, &b"/a?b"[..], true));
-        assert!(!whole(b"GET / HTTP/1.1\r\nconnection: Upgrade, Close\r\n\r\n").2);
-        assert!(!whole(b"GET / HTTP/1.0\r\n\r\n").2);
-        assert!(whole(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").2);
-    }
-
-    #[test]
-    fn heads_are_bounded_and_bodies_refused() {
-        let wrong = |text: &[u8]| match head_of(text) {
-            Head::Wrong(status) => status.get(..3).map(str::to_owned),
-            _ => None,
-        };
-        let endless = [&b"GET /announce?"[..], &vec![b'a'; MAX_HEAD_BYTES]].concat();
-        assert!(matches!(
-            head_of(&endless[..MAX_HEAD_BYTES - 1]),
-            Head::Partial
-        ));
-        assert_eq!(wrong(&endless).as_deref(), Some("431"));
-        let headers = "a: b\r\n".repeat(MAX_HEADERS + 1);
-        let many = format!("GET / HTTP/1.1\r\n{headers}\r\n");
-        assert_eq!(wrong(many.as_bytes()).as_deref(), Some("431"));
-        assert_eq!(wrong(b"POST / HTTP/1.1\r\n\r\n").as_deref(), Some("405"));
-        assert_eq!(wrong(b"\0\0\0").as_deref(), Some("400"));
-        let body = b"GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n";
-        assert_eq!(wrong(body).as_deref(), Some("413"));
-    }
 }
