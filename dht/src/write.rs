@@ -13,7 +13,7 @@ use overlay::{
     Condition, ConflictReport, Consistency, Contact, Cx, Failure, Hlc, Id, KeyRouter, Reply,
     Request, Slot, WallMs,
 };
-use report::Written;
+use report::{Written, undecided};
 use smallvec::SmallVec;
 
 /// A write at its origin.
@@ -387,22 +387,5 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.clock.observe(by, cx.wall);
         self.send_write(cx, number);
-    }
-}
-
-/// Why a root could not decide about a condition.
-fn undecided(complete: bool, (answered, needed): (u32, u32), promises: u32) -> String {
-    if !complete {
-        "the root of the key is not known to hold everything".to_owned()
-    } else if answered < needed || promises == 0 {
-        format!("{answered} of {needed} replicas that must confirm it have done so")
-    } else {
-        let copies = match promises {
-            1 => "1 copy",
-            _ => &format!("{promises} copies"),
-        };
-        format!(
-            "{copies} of before a change of replicas cannot be asked whether another node decides              now; when none answers, this one decides ten minutes after the change"
-        )
     }
 }

@@ -50,3 +50,21 @@ impl Written {
         }
     }
 }
+
+/// Why a root could not decide about a condition.
+pub(super) fn undecided(complete: bool, (answered, needed): (u32, u32), promises: u32) -> String {
+    if !complete {
+        "the root of the key is not known to hold everything".to_owned()
+    } else if answered < needed || promises == 0 {
+        format!("{answered} of {needed} replicas that must confirm it have done so")
+    } else {
+        let copies = match promises {
+            1 => "1 copy",
+            _ => &format!("{promises} copies"),
+        };
+        format!(
+            "{copies} of before a change of replicas cannot be asked whether another node decides \
+             now; when none answers, this one decides ten minutes after the change"
+        )
+    }
+}

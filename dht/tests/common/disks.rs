@@ -1,8 +1,11 @@
-//! What nodes hold, and their disks.
+//! Nodes that start, what they hold, and their disks.
 
+use super::ring::Ring;
 use super::{Event, Life, World, contact};
-use dht::{MemoryStore, Store};
-use overlay::{Duration, Id, Locate, Machine};
+use dht::{Dht, MemoryStore, Store};
+use overlay::lookup::LookupConfig;
+use overlay::{Contact, Duration, Id, LoadSeq, Locate, Machine, WriteSeq};
+use std::rc::Rc;
 
 impl World {
     /// An empty disk for a node, with its quota.
@@ -11,6 +14,27 @@ impl World {
             Some(quota) => MemoryStore::on_disk().with_quota(*quota),
             None => MemoryStore::on_disk(),
         }
+    }
+
+    /// Starts node `number`, which asks nobody to join: the ring may list it.
+    pub fn start(&mut self, number: u64) -> Contact {
+        let contact = contact(number);
+        let ring = Ring::new(contact, Rc::clone(&self.oracle));
+        let store = self.disks.remove(&contact.id);
+        let store = store.unwrap_or_else(|| self.new_disk(contact.id));
+        let dht = Dht::new(ring, store, self.config.clone(), LookupConfig::default());
+        let life = self.next as u32;
+        self.next += 1;
+        self.nodes.insert(
+            contact.id,
+            Life {
+                dht,
+                number: life,
+                flushing: WriteSeq(0),
+                loading: LoadSeq(0),
+            },
+        );
+        contact
     }
 
     /// Starts to load the bodies that a node asked for.

@@ -14,7 +14,6 @@ pub mod ring;
 pub use calls::*;
 
 use dht::{Dht, DhtConfig, DhtMessage, MemoryStore, StoreMessage};
-use overlay::lookup::LookupConfig;
 use overlay::{
     Contact, Cx, Duration, Effect, Fault, GetReport, Id, Input, LoadSeq, Locate, Machine, Notice,
     OpId, Outbox, Outcome, PutReport, Reply, Request, Time, WallMs, WriteSeq,
@@ -126,27 +125,6 @@ impl World {
         }
         world.run_for(Duration::from_secs(15));
         world
-    }
-
-    /// Starts node `number`, which asks nobody to join: the ring may list it.
-    pub fn start(&mut self, number: u64) -> Contact {
-        let contact = contact(number);
-        let ring = Ring::new(contact, Rc::clone(&self.oracle));
-        let store = self.disks.remove(&contact.id);
-        let store = store.unwrap_or_else(|| self.new_disk(contact.id));
-        let dht = Dht::new(ring, store, self.config.clone(), LookupConfig::default());
-        let life = self.next as u32;
-        self.next += 1;
-        self.nodes.insert(
-            contact.id,
-            Life {
-                dht,
-                number: life,
-                flushing: WriteSeq(0),
-                loading: LoadSeq(0),
-            },
-        );
-        contact
     }
 
     /// Starts node `number` and lets it found or join the network.
