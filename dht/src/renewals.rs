@@ -50,11 +50,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 continue;
             }
             let is_new = known.is_none_or(|known| !known.is_live(cx.wall));
-            if is_new && (!has_room || self.has_most_holders(key, cx.wall)) {
+            let has_room = !is_new || has_room && !self.has_most_holders(key, cx.wall);
+            let version = self.renewed_version(cx, &renewal, known.as_ref());
+            let Some(version) = version.filter(|_| has_room) else {
                 full.push(at);
                 continue;
-            }
-            let version = self.renewed_version(cx, &renewal, known.as_ref());
+            };
             let record = Record {
                 version,
                 body: Some(renewal.text),
@@ -82,23 +83,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.renewing.insert(number, result);
         self.coordinate_as(cx, number, task);
     }
+
     /// The version of a lease that goes on: the next one, whatever the time, so that a deletion of
-    /// which this root has not heard is newer. Where what is as old as that may have been collected,
-    /// the lease ended long ago, and this is a new one.
+    /// which this root has not heard is newer. Where a deletion as old as that may have been
+    /// collected, a root that has everything knows that the lease ended long ago, and this is a new
+    /// one. Any other may just not have it: none.
     fn renewed_version(
         &mut self,
         cx: &Cx<'_, Self>,
         renewal: &Renewal,
         known: Option<&Meta>,
-    ) -> Version {
+    ) -> Option<Version> {
         let last = known.map(|known| known.version.clock);
         let next = last.map_or(renewal.clock, |last| last.following().max(renewal.clock));
         let is_live = known.is_some_and(|known| known.is_live(cx.wall));
         let clock = match is_live || next > self.collected_at(renewal.key) {
             true => next,
-            false => self.clock.next(cx.wall, last),
+            false if self.is_complete_for(renewal.key) => self.clock.next(cx.wall, last),
+            false => return None,
         };
         let writer = self.my().id;
-        Version { clock, writer }
+        Some(Version { clock, writer })
     }
 }
