@@ -3,8 +3,8 @@
 mod common;
 
 use common::{World, contact, delete, holder, insert, key};
-use dht::{RenewMany, Store, StoreMessage};
-use overlay::{Duration, Id, Locate, Reply, Slot};
+use dht::{MemoryStore, RenewMany, Renewal, Store, StoreMessage};
+use overlay::{Arc, Duration, Hlc, Id, Locate, Reply, Slot};
 
 /// In seconds.
 const LEASE: u32 = 600;
@@ -153,4 +153,38 @@ fn a_renewal_does_not_undo_what_its_root_has_not_heard_of() {
     world.run_for(Duration::from_secs(u64::from(LEASE)));
     assert_eq!(alive(&world, LEASES), 0);
     assert_eq!(world.node(inserter).status().renewed_leases, 0);
+}
+
+/// A root that was started again alone does not know whether it has everything. Of deletions it vouches
+/// for a time after the lease began: the lease may go on where it cannot see, or have been removed there.
+#[test]
+fn a_root_that_may_not_have_everything_takes_no_renewal_for_a_new_lease() {
+    let mut world = World::new(37);
+    let (root, asker) = (contact(0), contact(1));
+    let mut store = MemoryStore::on_disk();
+    store.set_shared();
+    store.set_vouched(vec![(Arc::whole(Id::MAX), Hlc::at(world.wall()))]);
+    world.lay_disk(0, store);
+    world.oracle.borrow_mut().add(root);
+    world.oracle.borrow_mut().add(asker);
+    world.start(0);
+    world.touch_all();
+    world.run_for(Duration::from_secs(1));
+    let mine = (0..).map(key).find(|key| world.root_of(*key) == root.id);
+    let (key, holder) = (mine.unwrap(), holder(7));
+    let renewal = Renewal {
+        key,
+        holder,
+        clock: Hlc(1),
+        lease_s: 600,
+        text: bytes::Bytes::new(),
+    };
+    let asked = RenewMany {
+        req: 1,
+        items: vec![renewal],
+        seen: Hlc(1),
+    };
+    world.deliver(asker, root.id, StoreMessage::RenewMany(asked));
+    let known = world.node(root.id).store().meta(key, Slot::Holder(holder));
+    assert_eq!(known, None, "it may have been removed");
 }
