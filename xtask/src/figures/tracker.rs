@@ -218,8 +218,9 @@ impl Program {
             Self::Aquatic => {
                 let path = folder.join("aquatic.toml");
                 let settings = format!(
-                    "socket_workers = 1\n[network]\nuse_ipv4 = true\nuse_ipv6 = false\n\
-                     address_ipv4 = \"{text}\"\n[cleaning]\nmax_peer_age = 3600\n"
+                    // What 0.9.0 understands, the last one on crates.io.
+                    "socket_workers = 1\n[network]\naddress = \"{text}\"\n[protocol]\n\
+                     max_response_peers = 50\n[cleaning]\nmax_peer_age = 3600\n"
                 );
                 std::fs::write(&path, settings).map_err(|why| why.to_string())?;
                 command.arg("-c").arg(path);
