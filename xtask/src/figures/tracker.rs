@@ -13,6 +13,8 @@ use std::time::Duration;
 const CORES: [&str; 2] = ["0", "1"];
 /// How long a tracker may take to listen.
 const START_WITHIN: Duration = Duration::from_secs(10);
+/// The file of the torrents that opentracker serves, in its folder.
+const LIST: &str = "torrents.txt";
 /// Clock ticks of a process's times in a second, on every Linux.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -154,15 +156,13 @@ fn bench(
 }
 
 /// A file with the info-hashes of all torrents.
-fn list(bin: &Path, folder: &Path) -> Result<PathBuf, String> {
+fn write_list(bin: &Path, path: &Path) -> Result<(), String> {
     let mut command = Command::new(bin.join("p2pctl"));
     command.args(["bench", "tracker", "udp://127.0.0.1:1", "--print-torrents"]);
     let hashes = command
         .output()
         .map_err(|why| format!("cannot run p2pctl: {why}"))?;
-    let path = folder.join("torrents.txt");
-    std::fs::write(&path, hashes.stdout).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(path)
+    std::fs::write(path, hashes.stdout).map_err(|why| format!("{}: {why}", path.display()))
 }
 
 fn pinned(core: &str, program: &Path) -> Command {
@@ -212,8 +212,9 @@ impl Program {
             Self::Opentracker => {
                 let folder = folder.to_string_lossy();
                 command.args(["-i", "127.0.0.1", "-p", &port, "-P", &port, "-d", &folder]);
-                // Debian's serves only what is on a list.
-                command.arg("-w").arg(list(bin, Path::new(&*folder))?);
+                // Debian's serves only what is on a list, and as root sees nothing but its folder.
+                write_list(bin, &Path::new(&*folder).join(LIST))?;
+                command.args(["-w", LIST]);
             }
             Self::Aquatic => {
                 let path = folder.join("aquatic.toml");
