@@ -74,11 +74,14 @@ mod store {
     }
 
     fn found_among(nodes: Option<u64>, bug: PlantedBug, (check, text): (&str, &str)) {
-        let dht = DhtConfig {
+        is_found(nodes, &machines_with(bug), check, text);
+    }
+
+    fn machines_with(bug: PlantedBug) -> Machines {
+        machines_of(DhtConfig {
             planted: Some(bug),
             ..DhtConfig::default()
-        };
-        is_found(nodes, &machines_of(dht), check, text);
+        })
     }
 
     fn machines_of(dht: DhtConfig) -> Machines {
@@ -218,17 +221,9 @@ mod store {
 
     #[test]
     fn a_timer_that_goes_on_leaks() {
-        let dht = DhtConfig {
-            planted: Some(PlantedBug::KeepTimer),
-            ..DhtConfig::default()
-        };
-        is_found_on(
-            Overlay::Chord,
-            None,
-            &machines_of(dht),
-            "nothing leaks",
-            |text| text.contains(" deadlines "),
-        );
+        let machines = machines_with(PlantedBug::KeepTimer);
+        let (check, is_meant) = ("nothing leaks", |text: &str| text.contains(" deadlines "));
+        is_found_on(Overlay::Chord, None, &machines, check, is_meant);
     }
 
     #[test]

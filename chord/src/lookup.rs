@@ -146,8 +146,9 @@ impl KeyRouter for Chord {
             self.hops_within_list(distance, &mut chosen);
         } else {
             // Then the others, should that one be in doubt.
-            let cheapest = self.cheapest_before(distance, skip);
-            if let Some(contact) = cheapest.filter(|_| self.config.proximity) {
+            if self.config.proximity
+                && let Some(contact) = self.cheapest_before(distance, skip)
+            {
                 chosen.push(&contact, false);
             }
             self.hops_before(distance, &mut chosen);

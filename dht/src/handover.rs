@@ -27,9 +27,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .first()
             .and_then(|first| self.views.iter().find(|view| view.arc.contains(first.key)));
         let is_mine = view.is_some_and(|view| items.iter().all(|item| view.arc.contains(item.key)));
-        let has_room = self.coordinated.len() < MAX_COORDINATED
-            && !(self.store.room_for_repairs().is_err()
-                && items.iter().any(|item| self.is_new(item)));
+        let has_room =
+            self.coordinated.len() < MAX_COORDINATED && self.no_room_for(&items, false).is_none();
         if !is_mine || !has_room {
             let result = if is_mine {
                 HandOffResult::Busy

@@ -99,9 +99,8 @@ fn line(all: &[&Movement], verb: &str) -> String {
 fn reasons(all: &[&Movement]) -> Vec<String> {
     let waiting = |what: WaitsFor| all.iter().filter(move |each| each.waits_for == what);
     let mut reasons = Vec::new();
-    let silent: BTreeSet<Contact> = waiting(WaitsFor::Retry)
-        .filter_map(|movement| movement.peer)
-        .collect();
+    let peers = |what| waiting(what).filter_map(|movement| movement.peer).collect();
+    let silent: BTreeSet<Contact> = peers(WaitsFor::Retry);
     if !silent.is_empty() {
         reasons.push(format!("{} to be asked again", some_of(&silent)));
     }
@@ -112,9 +111,7 @@ fn reasons(all: &[&Movement]) -> Vec<String> {
     if waiting(WaitsFor::Disk).next().is_some() {
         reasons.push("waits for the disk".to_owned());
     }
-    let full: BTreeSet<Contact> = waiting(WaitsFor::PeerRoom)
-        .filter_map(|movement| movement.peer)
-        .collect();
+    let full: BTreeSet<Contact> = peers(WaitsFor::PeerRoom);
     if !full.is_empty() {
         reasons.push(format!("{} without room in the store", some_of(&full)));
     }
