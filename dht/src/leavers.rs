@@ -1,0 +1,196 @@
+//! Replicas that mean to leave, as their root sees them.
+//!
+//! A copy at a node that leaves is a copy less. So the root of it makes one more while that node is
+//! still there, and does not count it among those that must hold a write. The node may go once
+//! those that stay have been compared with the root after it said so: then they hold what it has
+//! acknowledged before, and enough of them what was acknowledged since.
+//!
+//! Where all mean to leave, the one with the highest id counts as staying, so that they go one after
+//! another and not all at once with what only they have.
+
+use crate::coordinate::Coordinated;
+use crate::due::Due;
+use crate::planted::PlantedBug;
+use crate::view::View;
+use crate::{Dht, Store, StoreMessage};
+use overlay::{Consistency, Contact, Cx, Duration, Id, KeyRouter, OwnedArc, Time};
+
+/// Most replicas at a time that a root knows to mean to leave; others ask again. A root has a few
+/// replicas, and a few more during changes.
+const MAX_LEAVERS: usize = 64;
+/// How long a node counts as leaving after it last said so; it does every second.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
+/// Most replicas beyond the usual number, in place of those that mean to leave: where more leave at
+/// the same time, the rest of them wait for the first.
+const MAX_EXTRA: usize = 4;
+
+/// A node that means to leave.
+#[derive(Clone, Copy, Debug)]
+struct Leaver {
+    id: Id,
+    /// When it said so first.
+    since: Time,
+    /// When it did last.
+    heard: Time,
+}
+
+/// Those of one root.
+#[derive(Debug, Default)]
+pub(crate) struct Leavers(Vec<Leaver>);
+
+impl Leavers {
+    pub(crate) fn contains(&self, id: Id) -> bool {
+        self.0.iter().any(|leaver| leaver.id == id)
+    }
+
+    /// Notes that a node means to leave; says whether that is news, and nothing when there are too
+    /// many.
+    fn note(&mut self, id: Id, now: Time) -> Option<bool> {
+        if let Some(known) = self.0.iter_mut().find(|leaver| leaver.id == id) {
+            known.heard = now;
+            return Some(false);
+        }
+        if self.0.len() >= MAX_LEAVERS {
+            return None;
+        }
+        self.0.push(Leaver {
+            id,
+            since: now,
+            heard: now,
+        });
+        Some(true)
+    }
+
+    /// Since when the last of them has been leaving.
+    pub(crate) fn latest(&self) -> Option<Time> {
+        self.0.iter().map(|leaver| leaver.since).max()
+    }
+
+    fn since(&self, id: Id) -> Option<Time> {
+        let known = self.0.iter().find(|leaver| leaver.id == id);
+        known.map(|leaver| leaver.since)
+    }
+
+    /// Forgets those that say so no more; says whether there were any.
+    fn forget(&mut self, now: Time) -> bool {
+        let before = self.0.len();
+        self.0.retain(|leaver| now.since(leaver.heard) < REMEMBERED);
+        self.0.len() < before
+    }
+
+    fn next(&self) -> Option<Time> {
+        let ends = self.0.iter().map(|leaver| leaver.heard + REMEMBERED);
+        ends.min()
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// Whether a node is known to mean to leave, this one included.
+    fn leaves(&self, id: Id) -> bool {
+        self.leavers.contains(id) || self.leaving.is_some() && id == self.my().id
+    }
+
+    /// Whether anybody is.
+    fn somebody_leaves(&self) -> bool {
+        self.leavers.latest().is_some() || self.leaving.is_some()
+    }
+
+    /// Which of these replicas count as staying: never none.
+    fn stayers(&self, replicas: &[Contact]) -> Vec<Id> {
+        let ids = replicas.iter().map(|replica| replica.id);
+        let staying: Vec<Id> = ids.clone().filter(|id| !self.leaves(*id)).collect();
+        if staying.is_empty() {
+            return ids.max().into_iter().collect();
+        }
+        staying
+    }
+
+    /// The arcs of this root, each with enough replicas that N stay, where there are so many nodes.
+    pub(crate) fn replica_sets(&self) -> Vec<OwnedArc> {
+        let usual = self.config.replicas;
+        let mut extra = 0;
+        loop {
+            let owned = self.routing.router().owned(usual + extra);
+            let is_short = |part: &OwnedArc| {
+                let staying = part.replicas.iter().filter(|peer| !self.leaves(peer.id));
+                part.replicas.len() == usual + extra && staying.count() < usual
+            };
+            if extra == MAX_EXTRA || !owned.iter().any(is_short) {
+                return owned;
+            }
+            extra += 1;
+        }
+    }
+
+    /// Whether a replica can go, or this root itself: those that stay have been compared with this
+    /// root since a time, and it is none that has to stay.
+    pub(crate) fn is_spared(&self, view: &View, leaver: Id, since: Time) -> bool {
+        let staying = self.stayers(&view.replicas);
+        let mut others = view
+            .replicas()
+            .filter(|member| staying.contains(&member.contact.id));
+        !staying.contains(&leaver)
+            && others.all(|member| member.covered && member.since >= Some(since))
+    }
+
+    /// A node that holds records for this root means to leave.
+    pub(crate) fn leave_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, req: u64) {
+        let news = self.leavers.note(from.id, cx.now);
+        if news == Some(true) {
+            self.replicas_leave(cx);
+        }
+        if let Some(at) = self.leavers.next() {
+            self.deadlines.set(Due::Leavers, at);
+        }
+        let is_free = |since| {
+            let spares = |view: &View| view.is_complete() && self.is_spared(view, from.id, since);
+            self.views.iter().all(spares)
+        };
+        let spared = self.config.has_bug(PlantedBug::CountLeavers)
+            || self.leavers.since(from.id).is_some_and(is_free);
+        self.post(cx, from, StoreMessage::MayLeaveTold { req, spared });
+    }
+
+    /// More replicas are needed, and all are compared once more.
+    pub(crate) fn replicas_leave(&mut self, cx: &mut Cx<'_, Self>) {
+        self.generation = None;
+        self.refresh_views(cx);
+        for member in self.views.iter_mut().flat_map(|view| &mut view.members) {
+            member.next_at = cx.now;
+        }
+        self.sync_due(cx);
+    }
+
+    /// Some have not said for a while that they mean to leave.
+    pub(crate) fn leavers_due(&mut self, cx: &mut Cx<'_, Self>) {
+        if self.leavers.forget(cx.now) {
+            self.generation = None;
+            // What they hold counts again.
+            let numbers: Vec<u64> = self.coordinated.keys().copied().collect();
+            for number in numbers {
+                self.answer_if_safe(cx, number);
+            }
+        }
+        if let Some(at) = self.leavers.next() {
+            self.deadlines.set(Due::Leavers, at);
+        }
+    }
+
+    /// Whether enough replicas that stay hold a write of this root durably.
+    pub(crate) fn is_safe_without_leavers(&self, write: &Coordinated) -> bool {
+        if !self.somebody_leaves() || self.config.has_bug(PlantedBug::CountLeavers) {
+            return true;
+        }
+        let view = self.views.iter().find(|view| write.is_in(view.arc));
+        let Some(staying) = view.map(|view| self.stayers(&view.replicas)) else {
+            return true;
+        };
+        let durable = write.durable.iter().filter(|id| staying.contains(id));
+        let needed = match write.consistency {
+            Consistency::One => 1,
+            Consistency::Quorum => self.config.write_quorum,
+            Consistency::All => usize::MAX,
+        };
+        durable.count() >= needed.min(staying.len())
+    }
+}
