@@ -333,7 +333,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
         let needed = write.needed(self.config.write_quorum, is_complete) as u32;
-        let (durable, replicas) = (write.durable.len() as u32, write.total as u32);
+        let all = (write.durable.len(), write.total);
+        let (durable, replicas) = self.durable_at_stayers(write).unwrap_or(all);
+        let (durable, replicas) = (durable as u32, replicas as u32);
         let (asker, version) = (write.asker, write.version);
         self.forget_coordinated(number);
         match asker {

@@ -176,21 +176,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
     }
 
+    /// How many of the replicas that stay hold a write of this root durably, and how many stay; none
+    /// when nobody leaves.
+    pub(crate) fn durable_at_stayers(&self, write: &Coordinated) -> Option<(usize, usize)> {
+        if !self.somebody_leaves() || self.config.has_bug(PlantedBug::CountLeavers) {
+            return None;
+        }
+        let view = self.views.iter().find(|view| write.is_in(view.arc))?;
+        let staying = self.stayers(&view.replicas);
+        let durable = write.durable.iter().filter(|id| staying.contains(id));
+        Some((durable.count(), staying.len()))
+    }
+
     /// Whether enough replicas that stay hold a write of this root durably.
     pub(crate) fn is_safe_without_leavers(&self, write: &Coordinated) -> bool {
-        if !self.somebody_leaves() || self.config.has_bug(PlantedBug::CountLeavers) {
-            return true;
-        }
-        let view = self.views.iter().find(|view| write.is_in(view.arc));
-        let Some(staying) = view.map(|view| self.stayers(&view.replicas)) else {
-            return true;
-        };
-        let durable = write.durable.iter().filter(|id| staying.contains(id));
         let needed = match write.consistency {
             Consistency::One => 1,
             Consistency::Quorum => self.config.write_quorum,
             Consistency::All => usize::MAX,
         };
-        durable.count() >= needed.min(staying.len())
+        let at_stayers = self.durable_at_stayers(write);
+        at_stayers.is_none_or(|(durable, staying)| durable >= needed.min(staying))
     }
 }
