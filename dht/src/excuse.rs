@@ -2,7 +2,7 @@
 
 use crate::arcs::subtract_all;
 use crate::due::Due;
-use crate::leavers::REMEMBERED;
+use crate::leavers::SPARED_FOR;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Arc, Contact, Cx, Duration, KeyRouter, Movement, Purpose, Time, WaitsFor};
 use std::collections::VecDeque;
@@ -10,10 +10,7 @@ use std::collections::VecDeque;
 /// Most roots that are kept in mind: a replica of N = 3 has two, and a few more during changes.
 const MAX_ASKERS: usize = 256;
 /// How often a node that leaves asks them.
-const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How long the answer of a root counts: well below the time for which it goes on to treat this
-/// node as one that leaves.
-const COUNTS_FOR: Duration = Duration(REMEMBERED.0 / 3);
+const ASK_EVERY: Duration = Duration::from_millis(300);
 /// How long a root that has not begun to compare itself with this node may have counted on what this
 /// node acknowledged to it: longer than the question takes with which it begins at once.
 const RECENT: Duration = Duration::from_secs(3);
@@ -68,7 +65,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether all of them can do without this node.
     pub(crate) fn is_excused(&self, now: Time) -> bool {
-        let counts = |spared: Option<Time>| spared.is_some_and(|at| now.since(at) < COUNTS_FOR);
+        let counts = |spared: Option<Time>| spared.is_some_and(|at| now.since(at) < SPARED_FOR);
         self.counting(now).all(|(_, spared)| counts(spared))
     }
 
@@ -77,11 +74,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.leaving.is_none() {
             return;
         }
+        let ready = self.has_handed_over();
         let req = self.draw_number(cx);
         self.askers.asked = Some((req, cx.now));
         let roots: Vec<Contact> = self.counting(cx.now).map(|(root, _)| root).collect();
         for root in roots {
-            self.post(cx, root, StoreMessage::MayLeave { req });
+            self.post(cx, root, StoreMessage::MayLeave { req, ready });
         }
         self.deadlines.set(Due::Excuse, cx.now + ASK_EVERY);
     }

@@ -86,7 +86,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn leave_if_ready(&mut self, cx: &mut Cx<'_, Self>) {
         let Some(Leaving {
             ops,
-            since,
             until,
             late,
             told: false,
@@ -95,7 +94,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         else {
             return;
         };
-        let (is_limited, late, since) = (until.is_some(), *late, *since);
+        let (is_limited, late) = (until.is_some(), *late);
         let Some(op) = ops.first().copied() else {
             return;
         };
@@ -108,7 +107,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // A newcomer may have no arc yet; with nothing to hand over it need not wait for one.
         let handed = alone
             || counts.is_empty() && self.views.is_empty()
-            || self.has_handed_over(since) && self.is_excused(cx.now);
+            || self.has_handed_over() && self.is_excused(cx.now);
         if !(late || handed) {
             return;
         }
@@ -133,7 +132,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether somebody else has everything that belongs to this root, and nothing is here that
     /// belongs elsewhere. An arc without replicas is handed to nobody.
-    fn has_handed_over(&self, since: Time) -> bool {
+    pub(crate) fn has_handed_over(&self) -> bool {
+        let Some(since) = self.leaving_since() else {
+            return false;
+        };
         let me = self.my().id;
         let copied = |view: &View| !view.members.is_empty() && self.is_spared(view, me, since);
         self.strays.idle && self.views.iter().all(copied)

@@ -5,8 +5,9 @@
 //! those that stay have been compared with the root after it said so: then they hold what it has
 //! acknowledged before, and enough of them what was acknowledged since.
 //!
-//! Where all mean to leave, the one with the highest id counts as staying, so that they go one after
-//! another and not all at once with what only they have.
+//! A root lets one of them go after another, the one with the lowest id first: were all its replicas
+//! to go at once, nobody might be left whom its router knows. Where all mean to leave, the one with
+//! the highest id counts as staying.
 
 use crate::coordinate::Coordinated;
 use crate::due::Due;
@@ -18,8 +19,11 @@ use overlay::{Consistency, Contact, Cx, Duration, Id, KeyRouter, OwnedArc, Time}
 /// Most replicas at a time that a root knows to mean to leave; others ask again. A root has a few
 /// replicas, and a few more during changes.
 const MAX_LEAVERS: usize = 64;
-/// How long a node counts as leaving after it last said so; it does every second.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long a node counts as leaving after it last said so; it does several times a second.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long the word of a root counts that it can do without a node: well below that time. Nobody
+/// else hears it from this root meanwhile.
+pub(crate) const SPARED_FOR: Duration = Duration(REMEMBERED.0 / 10);
 /// Most replicas beyond the usual number, in place of those that mean to leave: where more leave at
 /// the same time, the rest of them wait for the first.
 const MAX_EXTRA: usize = 4;
@@ -32,54 +36,72 @@ struct Leaver {
     since: Time,
     /// When it did last.
     heard: Time,
+    /// Whether nothing but its roots keeps it.
+    ready: bool,
 }
 
 /// Those of one root.
 #[derive(Debug, Default)]
-pub(crate) struct Leavers(Vec<Leaver>);
+pub(crate) struct Leavers {
+    list: Vec<Leaver>,
+    /// Who was told last that it can go, and when.
+    spared: Option<(Id, Time)>,
+}
 
 impl Leavers {
     pub(crate) fn contains(&self, id: Id) -> bool {
-        self.0.iter().any(|leaver| leaver.id == id)
+        self.list.iter().any(|leaver| leaver.id == id)
     }
 
     /// Notes that a node means to leave; says whether that is news, and nothing when there are too
     /// many.
-    fn note(&mut self, id: Id, now: Time) -> Option<bool> {
-        if let Some(known) = self.0.iter_mut().find(|leaver| leaver.id == id) {
-            known.heard = now;
+    fn note(&mut self, id: Id, ready: bool, now: Time) -> Option<bool> {
+        if let Some(known) = self.list.iter_mut().find(|leaver| leaver.id == id) {
+            (known.heard, known.ready) = (now, ready);
             return Some(false);
         }
-        if self.0.len() >= MAX_LEAVERS {
+        if self.list.len() >= MAX_LEAVERS {
             return None;
         }
-        self.0.push(Leaver {
+        self.list.push(Leaver {
             id,
             since: now,
             heard: now,
+            ready,
         });
         Some(true)
     }
 
     /// Since when the last of them has been leaving.
     pub(crate) fn latest(&self) -> Option<Time> {
-        self.0.iter().map(|leaver| leaver.since).max()
+        self.list.iter().map(|leaver| leaver.since).max()
     }
 
     fn since(&self, id: Id) -> Option<Time> {
-        let known = self.0.iter().find(|leaver| leaver.id == id);
+        let known = self.list.iter().find(|leaver| leaver.id == id);
         known.map(|leaver| leaver.since)
     }
 
     /// Forgets those that say so no more; says whether there were any.
     fn forget(&mut self, now: Time) -> bool {
-        let before = self.0.len();
-        self.0.retain(|leaver| now.since(leaver.heard) < REMEMBERED);
-        self.0.len() < before
+        let before = self.list.len();
+        self.list
+            .retain(|leaver| now.since(leaver.heard) < REMEMBERED);
+        self.list.len() < before
+    }
+
+    /// Whether it is the turn of one: none before it is ready, and no other has just been told.
+    fn is_next(&self, id: Id, now: Time, is_here: impl Fn(Id) -> bool) -> bool {
+        let waits = |leaver: &&Leaver| leaver.ready && is_here(leaver.id);
+        let first = self.list.iter().filter(waits).map(|leaver| leaver.id).min();
+        let told = self
+            .spared
+            .filter(|(told, at)| now.since(*at) < SPARED_FOR && is_here(*told));
+        first == Some(id) && told.is_none_or(|(told, _)| told == id)
     }
 
     fn next(&self) -> Option<Time> {
-        let ends = self.0.iter().map(|leaver| leaver.heard + REMEMBERED);
+        let ends = self.list.iter().map(|leaver| leaver.heard + REMEMBERED);
         ends.min()
     }
 }
@@ -134,8 +156,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// A node that holds records for this root means to leave.
-    pub(crate) fn leave_asked(&mut self, cx: &mut Cx<'_, Self>, from: Contact, req: u64) {
-        let news = self.leavers.note(from.id, cx.now);
+    pub(crate) fn leave_asked(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        req: u64,
+        ready: bool,
+    ) {
+        let news = self.leavers.note(from.id, ready, cx.now);
         if news == Some(true) {
             self.replicas_leave(cx);
         }
@@ -146,8 +174,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let spares = |view: &View| view.is_complete() && self.is_spared(view, from.id, since);
             self.views.iter().all(spares)
         };
+        let replicas = self.views.iter().flat_map(|view| &view.replicas);
+        let is_here = |id| replicas.clone().any(|peer| peer.id == id);
+        let is_next = !replicas.clone().any(|peer| peer.id == from.id)
+            || self.leavers.is_next(from.id, cx.now, is_here);
         let spared = self.config.has_bug(PlantedBug::CountLeavers)
-            || self.leavers.since(from.id).is_some_and(is_free);
+            || is_next && self.leavers.since(from.id).is_some_and(is_free);
+        if spared {
+            self.leavers.spared = Some((from.id, cx.now));
+        }
         self.post(cx, from, StoreMessage::MayLeaveTold { req, spared });
     }
 

@@ -168,6 +168,8 @@ pub enum StoreMessage {
     MayLeave {
         /// Its number.
         req: u64,
+        /// Whether nothing else keeps it: it has handed over what it is the root of.
+        ready: bool,
     },
     /// The answer.
     MayLeaveTold {
