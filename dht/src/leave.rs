@@ -107,7 +107,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // A newcomer may have no arc yet; with nothing to hand over it need not wait for one.
         let handed = alone
             || counts.is_empty() && self.views.is_empty()
-            || self.has_handed_over() && self.is_excused(cx.now);
+            || self.has_handed_over() && self.is_excused(cx.now) && !self.has_just_spared(cx.now);
         if !(late || handed) {
             return;
         }

@@ -91,13 +91,16 @@ impl Leavers {
     }
 
     /// Whether it is the turn of one: none before it is ready, and no other has just been told.
-    fn is_next(&self, id: Id, now: Time, is_here: impl Fn(Id) -> bool) -> bool {
+    fn is_next(&self, id: Id, now: Time, is_here: impl Fn(Id) -> bool + Copy) -> bool {
         let waits = |leaver: &&Leaver| leaver.ready && is_here(leaver.id);
         let first = self.list.iter().filter(waits).map(|leaver| leaver.id).min();
-        let told = self
-            .spared
-            .filter(|(told, at)| now.since(*at) < SPARED_FOR && is_here(*told));
-        first == Some(id) && told.is_none_or(|(told, _)| told == id)
+        first == Some(id) && self.just_spared(now, is_here).is_none_or(|told| told == id)
+    }
+
+    /// Who was just told that it can go, and has not gone.
+    fn just_spared(&self, now: Time, is_here: impl Fn(Id) -> bool) -> Option<Id> {
+        let (told, at) = self.spared?;
+        (now.since(at) < SPARED_FOR && is_here(told)).then_some(told)
     }
 
     fn next(&self) -> Option<Time> {
@@ -174,16 +177,29 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let spares = |view: &View| view.is_complete() && self.is_spared(view, from.id, since);
             self.views.iter().all(spares)
         };
-        let replicas = self.views.iter().flat_map(|view| &view.replicas);
-        let is_here = |id| replicas.clone().any(|peer| peer.id == id);
-        let is_next = !replicas.clone().any(|peer| peer.id == from.id)
-            || self.leavers.is_next(from.id, cx.now, is_here);
+        let is_here = |id| self.is_replica(id);
+        let goes_before = self.my().id < from.id && self.has_handed_over();
+        let is_next =
+            !is_here(from.id) || self.leavers.is_next(from.id, cx.now, is_here) && !goes_before;
         let spared = self.config.has_bug(PlantedBug::CountLeavers)
             || is_next && self.leavers.since(from.id).is_some_and(is_free);
         if spared {
             self.leavers.spared = Some((from.id, cx.now));
         }
         self.post(cx, from, StoreMessage::MayLeaveTold { req, spared });
+    }
+
+    /// Whether a node is among the replicas of this root.
+    fn is_replica(&self, id: Id) -> bool {
+        let mut replicas = self.views.iter().flat_map(|view| &view.replicas);
+        replicas.any(|peer| peer.id == id)
+    }
+
+    /// Whether a replica of this root was just told that it can go. Whoever takes over from this root
+    /// needs the word of those that it has now, so that it must see that one go before it goes.
+    pub(crate) fn has_just_spared(&self, now: Time) -> bool {
+        let told = self.leavers.just_spared(now, |id| self.is_replica(id));
+        told.is_some()
     }
 
     /// More replicas are needed, and all are compared once more.
