@@ -4,7 +4,7 @@ use crate::arcs::subtract_all;
 use crate::due::Due;
 use crate::leavers::SPARED_FOR;
 use crate::{Dht, Store, StoreMessage};
-use overlay::{Arc, Contact, Cx, Duration, KeyRouter, Movement, Purpose, Time, WaitsFor};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Movement, Purpose, Time, WaitsFor};
 use std::collections::VecDeque;
 
 /// Most roots that are kept in mind: a replica of N = 3 has two, and a few more during changes.
@@ -33,6 +33,11 @@ pub(crate) struct Askers {
 }
 
 impl Askers {
+    /// A root is gone.
+    pub(crate) fn forget(&mut self, root: Id) {
+        self.list.retain(|asker| asker.root.id != root);
+    }
+
     /// A root has this node hold something.
     pub(crate) fn heard(&mut self, root: Contact, now: Time) {
         let known = self.list.iter().position(|asker| asker.root.id == root.id);
@@ -77,9 +82,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let ready = self.has_handed_over();
         let req = self.draw_number(cx);
         self.askers.asked = Some((req, cx.now));
-        let roots: Vec<Contact> = self.counting(cx.now).map(|(root, _)| root).collect();
-        for root in roots {
-            self.post(cx, root, StoreMessage::MayLeave { req, ready });
+        let roots: Vec<_> = self.counting(cx.now).collect();
+        for (root, spared) in roots {
+            let holds = spared.is_some();
+            self.post(cx, root, StoreMessage::MayLeave { req, ready, holds });
         }
         self.deadlines.set(Due::Excuse, cx.now + ASK_EVERY);
     }

@@ -11,9 +11,11 @@
 
 use crate::due::Due;
 use crate::view::View;
-use crate::{Dht, Store};
+use crate::{Dht, Store, StoreMessage};
 use overlay::lookup::RoutingCall;
-use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
+use overlay::{
+    Contact, Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time,
+};
 
 /// Most calls to leave that wait for the end together: users who ask again.
 const MAX_LEAVE_CALLS: usize = 64;
@@ -114,6 +116,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if let Some(leaving) = &mut self.leaving {
             leaving.told = true;
             leaving.handed = handed;
+        }
+        let members = self.views.iter().flat_map(|view| &view.members);
+        let members: Vec<Contact> = members.map(|member| member.contact).collect();
+        for member in members {
+            self.post(cx, member, StoreMessage::Gone);
         }
         let input = Input::Call {
             op,

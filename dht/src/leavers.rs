@@ -11,7 +11,6 @@
 
 use crate::coordinate::Coordinated;
 use crate::due::Due;
-use crate::planted::PlantedBug;
 use crate::view::View;
 use crate::{Dht, Store, StoreMessage};
 use overlay::{Consistency, Contact, Cx, Duration, Id, KeyRouter, OwnedArc, Time};
@@ -40,12 +39,21 @@ struct Leaver {
     ready: bool,
 }
 
+/// The word that a node can go.
+#[derive(Clone, Copy, Debug)]
+struct Spared {
+    id: Id,
+    /// The question that it answers.
+    req: u64,
+    at: Time,
+}
+
 /// Those of one root.
 #[derive(Debug, Default)]
 pub(crate) struct Leavers {
     list: Vec<Leaver>,
-    /// Who was told last that it can go, and when.
-    spared: Option<(Id, Time)>,
+    /// Who was told last that it can go.
+    spared: Option<Spared>,
 }
 
 impl Leavers {
@@ -99,8 +107,14 @@ impl Leavers {
 
     /// Who was just told that it can go, and has not gone.
     fn just_spared(&self, now: Time, is_here: impl Fn(Id) -> bool) -> Option<Id> {
-        let (told, at) = self.spared?;
-        (now.since(at) < SPARED_FOR && is_here(told)).then_some(told)
+        let Spared { id, at, .. } = self.spared?;
+        (now.since(at) < SPARED_FOR && is_here(id)).then_some(id)
+    }
+
+    /// A node asks that does not count on what it was told: when it has asked since, it never will.
+    fn gives_back(&mut self, id: Id, req: u64) {
+        let is_later = |told: &mut Spared| told.id == id && req.wrapping_sub(told.req) as i64 > 0;
+        self.spared.take_if(is_later);
     }
 
     fn next(&self) -> Option<Time> {
@@ -164,8 +178,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         cx: &mut Cx<'_, Self>,
         from: Contact,
         req: u64,
-        ready: bool,
+        (ready, holds): (bool, bool),
     ) {
+        if !holds {
+            self.leavers.gives_back(from.id, req);
+        }
         let news = self.leavers.note(from.id, ready, cx.now);
         if news == Some(true) {
             self.replicas_leave(cx);
@@ -181,10 +198,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let goes_before = self.my().id < from.id && self.has_handed_over();
         let is_next =
             !is_here(from.id) || self.leavers.is_next(from.id, cx.now, is_here) && !goes_before;
-        let spared = self.config.has_bug(PlantedBug::CountLeavers)
-            || is_next && self.leavers.since(from.id).is_some_and(is_free);
+        let spared = is_next && self.leavers.since(from.id).is_some_and(is_free);
         if spared {
-            self.leavers.spared = Some((from.id, cx.now));
+            self.leavers.spared = Some(Spared {
+                id: from.id,
+                req,
+                at: cx.now,
+            });
         }
         self.post(cx, from, StoreMessage::MayLeaveTold { req, spared });
     }
@@ -230,7 +250,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// How many of the replicas that stay hold a write of this root durably, and how many stay; none
     /// when nobody leaves.
     pub(crate) fn durable_at_stayers(&self, write: &Coordinated) -> Option<(usize, usize)> {
-        if !self.somebody_leaves() || self.config.has_bug(PlantedBug::CountLeavers) {
+        if !self.somebody_leaves() {
             return None;
         }
         let view = self.views.iter().find(|view| write.is_in(view.arc))?;

@@ -268,8 +268,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::IndexMany(asked) => self.index_asked(cx, from, asked),
             StoreMessage::Indexed { req, result } => self.indexed(cx, from, req, result),
             StoreMessage::NoCopy { key, replica } => self.no_copy_told(cx, key, replica),
-            StoreMessage::MayLeave { req, ready } => self.leave_asked(cx, from, req, ready),
+            StoreMessage::MayLeave { req, ready, holds } => {
+                self.leave_asked(cx, from, req, (ready, holds));
+            }
             StoreMessage::MayLeaveTold { req, spared } => self.excused(from, req, spared),
+            StoreMessage::Gone => self.askers.forget(from.id),
         }
     }
 

@@ -170,6 +170,8 @@ pub enum StoreMessage {
         req: u64,
         /// Whether nothing else keeps it: it has handed over what it is the root of.
         ready: bool,
+        /// Whether it counts on what the root has answered before.
+        holds: bool,
     },
     /// The answer.
     MayLeaveTold {
@@ -178,6 +180,8 @@ pub enum StoreMessage {
         /// Whether those that stay hold everything.
         spared: bool,
     },
+    /// A root to its replicas: I leave now.
+    Gone,
 }
 
 /// A write.

@@ -25,8 +25,6 @@ pub enum PlantedBug {
     ForgetVouched,
     /// A root says that it has stored what was handed to it, and has not.
     SkipHandOver,
-    /// A root counts on replicas that mean to leave, and lets each of them go at once.
-    CountLeavers,
     /// Replicas count as brought together though no record was moved.
     SkipComparison,
     /// A key that nobody asked so far has is called absent.
