@@ -21,6 +21,8 @@ pub(super) struct Standing {
     pub(super) changed: bool,
     /// When it is to be written; the same time is in the queue.
     pub(super) due: Option<Time>,
+    /// It had [`LARGE`](super::LARGE) peers or more when somebody asked last.
+    pub(super) large: bool,
     /// Nodes that had published at the last lookup.
     pub(super) publishers: usize,
 }
@@ -36,6 +38,7 @@ impl Standing {
         writing: false,
         changed: false,
         due: None,
+        large: false,
         publishers: 0,
     };
 
