@@ -6,7 +6,8 @@
 
 use crate::announce::Announce;
 use crate::exchange::{
-    Exchange, Found, Knowledge, Known, Looker, MAX_PUBLISHERS, Summary, Task, Written,
+    Exchange, Found, Knowledge, Known, Looker, MAX_PUBLISHED, MAX_PUBLISHERS, Summary, Task,
+    Written,
 };
 use crate::ids::InfoHash;
 use crate::refusal::Refusal;
@@ -20,6 +21,10 @@ use std::net::{IpAddr, SocketAddr};
 const LEAST_LEASE_S: u32 = 10;
 /// Tasks in a row that come to nothing, before the driver has its turn: each is a look into the table.
 const EMPTY_TASKS: usize = 256;
+
+/// Swarms without clients are published for their count of downloads, for as long as the table keeps
+/// them, while no more than so many are published at all: those with clients come first.
+const MAX_PUBLISHED_EMPTY: usize = MAX_PUBLISHED / 2;
 
 /// The present.
 #[derive(Clone, Copy, Debug)]
@@ -218,9 +223,17 @@ impl Sharing {
             started: self.started,
             wall: clocks.wall,
             now: clocks.now,
+            overdue_ms: self.overdue_ms(),
         };
         let publishers = found.enter(looker, &mut self.tracker.table, &mut self.exchange);
         known.then_some(publishers)
+    }
+
+    /// Half-way from when a client is to come back to when it expires.
+    fn overdue_ms(&self) -> u32 {
+        let config = self.tracker.config();
+        let left = config.expiry_ms.saturating_sub(config.interval_ms);
+        config.expiry_ms - left / 2
     }
 
     /// What brings the overlay up to date; none when there is nothing to be there, and nothing is.
@@ -235,7 +248,8 @@ impl Sharing {
         let expiry_ms = self.tracker.config().expiry_ms;
         let table = &self.tracker.table;
         let counts = table.own_counts(&hash);
-        if counts.complete + counts.incomplete == 0 {
+        let lasts = counts.downloaded > 0 && self.exchange.listed() <= MAX_PUBLISHED_EMPTY;
+        if counts.complete + counts.incomplete == 0 && !lasts {
             let request = Request::Delete {
                 key: hash.into(),
                 holder: Some(self.me),

@@ -38,6 +38,9 @@ pub struct Looker {
     pub wall: WallMs,
     /// The present, since the start.
     pub now: Time,
+    /// The age in milliseconds at which a client has long been due: it has gone, or announces to
+    /// another node, if nothing newer is heard of it.
+    pub overdue_ms: u32,
 }
 
 /// What becomes known while the holders are gone through.
@@ -98,8 +101,9 @@ impl Found<'_> {
         }
     }
 
-    /// What this node has published. Its clients are taken back if it did so before it was started:
-    /// of what it wrote since, whoever is not in the table any more has left.
+    /// What this node has published. Its clients are taken back if it did so before it was started,
+    /// and what it had counted of downloads: of what it wrote since, whoever is not in the table any
+    /// more has left.
     fn take_back(
         &self,
         summary: Summary,
@@ -109,8 +113,8 @@ impl Found<'_> {
         gathered: &mut Gathered,
     ) {
         let earlier = summary.at < looker.started;
-        if earlier {
-            exchange.found_own(self.hash, looker.now);
+        if earlier && exchange.found_own(self.hash, looker.now) {
+            table.recall(self.hash, summary.counts.downloaded, looker.now);
         }
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
@@ -127,18 +131,39 @@ impl Found<'_> {
     fn hear(&self, summary: Summary, looker: Looker, table: &mut Table, gathered: &mut Gathered) {
         gathered.publishers += 1;
         let most = table.bounds().peers.min(MAX_PEERS_PER_SWARM) as u64;
-        let mut counts = summary.counts.at_most(most);
+        let (mut overdue, mut twice) = (Counts::default(), Counts::default());
+        let mut sample = Counts::default();
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
+            sample = sample.plus(one(&peer));
             let age_ms = peer.age_ms.saturating_add(since);
             let heard = Heard { age_ms, ..peer };
             let _ = table.hear(self.hash, &heard, looker.now);
             // Who announces to several nodes is counted at one of them, as far as that is known.
             if !gathered.listed.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
-                counts = counts.minus(one(&peer));
+                twice = twice.plus(one(&peer));
+            } else if age_ms >= looker.overdue_ms {
+                overdue = overdue.plus(one(&peer));
             }
         }
+        let counts = summary.counts.at_most(most);
+        let counts = lasting(counts, sample, overdue).minus(twice);
         gathered.elsewhere = gathered.elsewhere.plus(counts);
+    }
+}
+
+/// Those of what a node counted who are not overdue: of a sample that is not all, as large a part. A
+/// node that died counts its clients for as long as its holder is there, and they announce to others.
+fn lasting(counts: Counts, sample: Counts, overdue: Counts) -> Counts {
+    let of = |count: u64, sample: u64, overdue: u64| match count.max(sample) {
+        0 => 0,
+        all => count.saturating_sub(all * overdue / sample.max(1)),
+    };
+    Counts {
+        complete: of(counts.complete, sample.complete, overdue.complete),
+        incomplete: of(counts.incomplete, sample.incomplete, overdue.incomplete),
+        downloaders: of(counts.downloaders, sample.downloaders, overdue.downloaders),
+        downloaded: counts.downloaded,
     }
 }
 
@@ -235,6 +260,7 @@ mod tests {
                 started: STARTED,
                 wall: WallMs(STARTED.0 + 10_000),
                 now: Time(10_000_000),
+                overdue_ms: 80_000,
             };
             let found = Found {
                 hash: HASH,
@@ -262,6 +288,39 @@ mod tests {
         node.finds(&[present]);
         assert!(!node.table.lists(&HASH, addr(1)));
         assert_eq!(node.table.counts(&HASH), Counts::default());
+    }
+
+    #[test]
+    fn downloads_that_an_earlier_life_counted_are_counted_once() {
+        let mut node = Node::new();
+        let mut said = counts(1, 0);
+        said.downloaded = 7;
+        let earlier = holder(200, STARTED.0 - 1, said, vec![peer(1, true)]);
+        node.finds(std::slice::from_ref(&earlier));
+        // Before it is written anew it may be found again.
+        node.finds(&[earlier]);
+        assert_eq!(node.table.own_counts(&HASH).downloaded, 7);
+    }
+
+    #[test]
+    fn clients_of_a_node_that_has_long_been_silent_are_not_counted_for_ever() {
+        let mut node = Node::new();
+        let long_ago = STARTED.0 + 10_000 - 60_000;
+        let aged = |number: u8, age_ms: u32| Heard {
+            age_ms,
+            ..peer(number, false)
+        };
+        // 30 s and more before it wrote: they are overdue by now.
+        let peers = vec![
+            aged(1, 0),
+            aged(2, 10_000),
+            aged(3, 30_000),
+            aged(4, 35_000),
+        ];
+        node.finds(&[holder(201, long_ago, counts(0, 4), peers.clone())]);
+        assert_eq!(node.table.counts(&HASH).incomplete, 2);
+        node.finds(&[holder(201, long_ago, counts(0, 1_000), peers)]);
+        assert_eq!(node.table.counts(&HASH).incomplete, 500, "by the sample");
     }
 
     #[test]

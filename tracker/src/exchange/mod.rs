@@ -6,8 +6,8 @@
 //!
 //! - a client that announces costs at most one write to the overlay, and one write carries all the
 //!   clients that came since the last one: at most two writes a second for each swarm and node
-//!   ([`PUBLISH_GAP`]), however popular it is. Announces at intervals cost nothing; three times
-//!   within the expiry the ages are refreshed;
+//!   ([`PUBLISH_GAP`]), however popular it is. Who only comes back is written again within a 16th of the
+//!   expiry, with all others who did; if nobody does, ages are refreshed three times within it;
 //! - a node that is asked for a swarm of which it knows little looks it up, once for everybody who
 //!   waits ([`Knowledge::Wait`]), unless it did so less than a second ago ([`FRESH_FOR`]). Of a swarm
 //!   of which it knows plenty it answers at once and looks in the background, the more rarely the
@@ -56,7 +56,7 @@ pub use task::{Knowledge, Known, Task, Written};
 use crate::ids::InfoHash;
 use budget::Budget;
 use overlay::{Duration, Time};
-use pace::{fresh_for, publish_gap, refresh};
+use pace::{fresh_for, publish_gap, refresh, renewed_within};
 use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -77,8 +77,9 @@ pub const LARGE: usize = 1_000;
 pub const SAMPLE_IN_ALL: usize = 400;
 /// Fewest that one node publishes.
 pub const LEAST_SAMPLE: usize = 4;
-/// Most nodes of which a lookup lists what they publish: 256 texts of 1 KiB fit one message.
-pub const MAX_PUBLISHERS: u32 = 256;
+/// Most nodes of which a lookup lists what they publish: as many holders as a key has. Their samples
+/// are small by then; even texts of 1 KiB each would fit one message.
+pub const MAX_PUBLISHERS: u32 = overlay::MAX_HOLDERS_PER_KEY as u32;
 /// Writes under way at a time: enough to keep group commits full.
 pub const MAX_WRITES: usize = 64;
 /// Steps of the queue that one call goes through: whoever waits for longer is put back by the way.
@@ -199,23 +200,33 @@ impl Exchange {
         }
     }
 
-    /// A client of this node announced, and nothing changed: its swarm is published all the same if
-    /// it is not, and there is room for it now. Gives whether that is so.
+    /// A client of this node announced, and nothing changed. Its swarm is published all the same if it
+    /// is not, and there is room for it now; else its age is, soon. Gives whether there may be
+    /// something to do earlier than before.
     pub fn remains(&mut self, hash: InfoHash, now: Time) -> bool {
-        let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
-        let missing = !standing.listed && !standing.changed && self.listed < MAX_PUBLISHED;
+        let within = renewed_within(self.expiry);
+        let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
+        if standing.listed {
+            standing.renewed = true;
+            let at = standing.not_before.max(now + within);
+            return !standing.writing && schedule(&mut self.queue, hash, standing, at);
+        }
+        let missing = !standing.changed && self.listed < MAX_PUBLISHED;
         if missing {
             self.changed(hash, now);
         }
         missing
     }
 
-    /// What an earlier life of this node published is there, and to be written again or removed.
-    pub fn found_own(&mut self, hash: InfoHash, now: Time) {
+    /// What an earlier life of this node published is there, and to be written again or removed; says
+    /// whether that is news.
+    pub fn found_own(&mut self, hash: InfoHash, now: Time) -> bool {
         let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
-        self.listed += usize::from(!standing.listed);
+        let is_news = !standing.listed;
+        self.listed += usize::from(is_news);
         standing.listed = true;
         self.changed(hash, now);
+        is_news
     }
 
     /// The next thing to do, if there is one now.
@@ -270,6 +281,7 @@ impl Exchange {
             self.listed += usize::from(!published);
             standing.writing = true;
             standing.changed = false;
+            standing.renewed = false;
             self.writes += 1;
             let share = SAMPLE_IN_ALL / standing.publishers.max(1);
             return Some(Task::Write {
@@ -323,6 +335,7 @@ impl Exchange {
         standing.not_before = now + publish_gap(standing);
         let at = match written {
             Written::There { .. } if standing.changed => Some(standing.not_before),
+            Written::There { .. } if standing.renewed => Some(now + renewed_within(self.expiry)),
             Written::There { oldest_ms } => Some(now + refresh(self.expiry, oldest_ms)),
             Written::Gone => standing.changed.then_some(now),
             Written::Failed => {
@@ -358,20 +371,21 @@ impl Exchange {
     }
 }
 
-/// Puts a swarm into the queue for `at`, or for earlier if it is there for earlier.
+/// Puts a swarm into the queue for `at`, or for earlier if it is there for earlier; says whether that
+/// changed anything.
 fn schedule(
     queue: &mut BTreeSet<(Time, InfoHash)>,
     hash: InfoHash,
     standing: &mut Standing,
     at: Time,
-) {
+) -> bool {
     match standing.due {
-        Some(due) if due <= at => return,
+        Some(due) if due <= at => return false,
         Some(due) => {
             queue.remove(&(due, hash));
         }
         None => {}
     }
     standing.due = Some(at);
-    queue.insert((at, hash));
+    queue.insert((at, hash))
 }

@@ -23,6 +23,9 @@ pub const CROWD: usize = 50;
 const REFRESH_PER_EXPIRY: u64 = 3;
 /// And at most, for the sake of those who are old: whoever dies is refreshed in vain.
 const REFRESH_PER_EXPIRY_AT_MOST: u64 = 9;
+/// And so soon, in parts of the expiry, after a client has come back: what others know of it would
+/// end before it comes again, if this node died meanwhile and it came to another.
+const RENEWED_WITHIN: u64 = 16;
 /// A refresh comes so much before the oldest would expire elsewhere, in parts of the expiry: the
 /// rounding of an age, and as much again for the write and for the lookups of others.
 const REFRESH_AHEAD: u64 = 32;
@@ -50,6 +53,11 @@ pub(super) fn publish_gap(standing: &Standing) -> Duration {
 /// A pause, when so many others make the same.
 fn shared(alone: Duration, publishers: usize) -> Duration {
     Duration(alone.0 * publishers.max(CROWD) as u64 / CROWD as u64)
+}
+
+/// How long after a client came back the next write is due.
+pub(super) fn renewed_within(expiry: Duration) -> Duration {
+    part(expiry, RENEWED_WITHIN)
 }
 
 /// How long after a write the next is due although nothing changes: before the oldest in it would

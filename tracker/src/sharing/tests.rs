@@ -185,3 +185,19 @@ fn a_lookup_in_the_background_rouses_the_driver() {
     assert!(begun.roused, "and somebody must look");
     finds(&mut one, Vec::new(), 11_000);
 }
+
+#[test]
+fn downloads_are_told_of_when_everybody_has_left() {
+    let mut one = node(1);
+    announce(&mut one, 1, Event::Completed, 0);
+    finds(&mut one, Vec::new(), 0);
+    let (about, _) = publishes(&mut one, 0);
+    one.ended(about, &inserted(), clocks(0));
+    announce(&mut one, 1, Event::Stopped, 600);
+    let (_, holder) = publishes(&mut one, 600);
+    let counts = Summary::decode(&holder.text).unwrap().counts;
+    assert_eq!(
+        (counts.complete + counts.incomplete, counts.downloaded),
+        (0, 1)
+    );
+}

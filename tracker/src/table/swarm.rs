@@ -149,6 +149,12 @@ impl Swarm {
         self.elsewhere = (!nothing).then(|| Box::new(Elsewhere { counts, at }));
     }
 
+    /// So many more were completed before this node was started.
+    pub(crate) fn recall(&mut self, downloaded: u64) {
+        let downloaded = u32::try_from(downloaded).unwrap_or(u32::MAX);
+        self.completed = self.completed.saturating_add(downloaded);
+    }
+
     /// A client announces to this node.
     pub(crate) fn announce(&mut self, presence: &Presence, now: Tick, key: u64) -> Change {
         self.touched = now;

@@ -306,6 +306,23 @@ fn a_million_peers_take_less_than_64_bytes_each() {
     assert!(bytes < 64.0, "IPv6 in one swarm: {bytes:.1}");
 }
 
+/// A large swarm is swept as a whole, and then not again before its turn.
+#[test]
+fn a_large_swarm_is_swept_eight_times_within_the_expiry() {
+    let mut table = Table::new(Bounds::default(), 80_000, &mut Pcg64Mcg::seed_from_u64(1));
+    for number in 0..100_000 {
+        let client = who(four(number), number.into(), false, Event::Started);
+        table.announce(hash(1), &client, ms(0)).unwrap();
+    }
+    let mut swept = 0;
+    for at in 1..=800 {
+        let ahead = table.ahead;
+        table.sweep(ms(at * 100), |_| {});
+        swept += u64::from(table.ahead > ahead);
+    }
+    assert!((7..=9).contains(&swept), "{swept}");
+}
+
 #[test]
 fn empty_swarms_keep_their_count_for_a_day_unless_the_table_is_crowded() {
     let bounds = Bounds {
