@@ -12,6 +12,30 @@ use tracker::sharing::{About, Begun, Clocks, Sharing};
 use tracker::table::Bounds;
 use tracker::{Announce, Answer, Config, Entered, Families, Refusal, Scope, Tracker};
 
+/// A mistake that trackers are given, to see that it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// They list clients for twice as long as they should.
+    ListsTooLong,
+    /// They look for a swarm once, and never again.
+    LooksOnce,
+    /// They take back nothing that they have published.
+    RemovesNothing,
+    /// They publish nothing.
+    PublishesNothing,
+}
+
+impl Bug {
+    /// What a call comes to that is not made.
+    pub(super) fn swallows(self, request: &Request) -> bool {
+        match request {
+            Request::Delete { .. } => self == Self::RemovesNothing,
+            Request::Insert { .. } => self == Self::PublishesNothing,
+            _ => false,
+        }
+    }
+}
+
 /// Who waits for an answer: a client, or the judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
@@ -156,6 +180,14 @@ impl Desk {
     /// When it is to be asked again, by the clock of the world.
     pub(super) fn next_time(&self) -> Option<Time> {
         Some(self.clock.world(self.sharing.next_time()?))
+    }
+
+    /// A call is not made, and taken for failed.
+    pub(super) fn swallowed(&mut self, now: Time, about: About) {
+        let clocks = self.clocks(now);
+        let reply = Reply::Failed(overlay::Failure::NotMember);
+        let looked_up = self.sharing.ended(about, &reply, clocks);
+        debug_assert!(looked_up.is_none(), "lookups are always made");
     }
 
     /// A call has ended; gives who is answered.

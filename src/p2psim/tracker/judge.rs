@@ -39,7 +39,7 @@ impl Range {
         } else {
             self.least
         };
-        (off as f64 / of.max(1) as f64, off > of.div_ceil(PARTS))
+        (off as f64 / of.max(1) as f64, off > (of / PARTS).max(1))
     }
 }
 
@@ -237,7 +237,7 @@ impl Judge {
             let (part, too_far) = range.misses(number);
             if too_far {
                 worst = Some(format!("{number} {what} of swarm {swarm}, not {range:?}"));
-            } else if range.most >= PARTS {
+            } else if range.least >= PARTS {
                 self.worst_total = self.worst_total.max(part);
             }
         }

@@ -14,6 +14,7 @@ mod network;
 mod report;
 mod run;
 
+pub use desk::Bug;
 pub use judge::{FOUND_WITHIN, FOUND_WITHIN_UNDER_FAULTS};
 pub use report::{Failure, LoadReport, SeedReport, TrackerReport};
 
@@ -60,7 +61,7 @@ fn run_with(args: &TrackerArgs) -> Result<(TrackerReport, std::time::Duration), 
                     if seed >= to {
                         return;
                     }
-                    let result = one(args, seed);
+                    let result = run_seed(args, seed, None);
                     if let Ok(mut results) = results.lock() {
                         results.push((seed, result));
                     }
@@ -88,9 +89,13 @@ fn run_with(args: &TrackerArgs) -> Result<(TrackerReport, std::time::Duration), 
     Ok((report::sum(judged), wall))
 }
 
-fn one(args: &TrackerArgs, seed: u64) -> Result<SeedReport, RunError> {
+/// Runs one seed, with trackers that make a mistake if one is given.
+///
+/// # Errors
+/// The promise that was broken, as [`RunError::Violation`].
+pub fn run_seed(args: &TrackerArgs, seed: u64, bug: Option<Bug>) -> Result<SeedReport, RunError> {
     match args.overlay {
-        Overlay::Chord => run::run::<Chord>(args, seed),
-        Overlay::Pastry => run::run::<Pastry>(args, seed),
+        Overlay::Chord => run::run::<Chord>(args, seed, bug),
+        Overlay::Pastry => run::run::<Pastry>(args, seed, bug),
     }
 }

@@ -1,9 +1,10 @@
 //! The nodes: overlay and tracker of each, crashes, and those that come for them.
 
 use super::super::RunError;
+use super::super::cli::TrackerArgs;
 use super::super::overlays::{Pace, Settings, Simulated};
 use super::super::storing::{self, Storing};
-use super::desk::{Desk, Told};
+use super::desk::{Bug, Desk, Told};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
 use overlay::{Duration, Locate, Notice, OpId, Reply, Request, Time};
@@ -45,6 +46,7 @@ pub(super) struct Network<R: Simulated> {
     joins: BTreeMap<OpId, usize>,
     disks: BTreeMap<usize, MemoryStore>,
     config: Config,
+    bug: Option<Bug>,
     dice: Dice,
     pub(super) crashes: u64,
 }
@@ -60,17 +62,15 @@ fn settings() -> Settings {
 }
 
 impl<R: Simulated> Network<R> {
-    pub(super) fn new(
-        seed: u64,
-        count: usize,
-        loss: Chance,
-        config: Config,
-        replay: String,
-    ) -> Self {
+    pub(super) fn new(seed: u64, args: &TrackerArgs, mut config: Config, bug: Option<Bug>) -> Self {
+        let count = args.nodes as usize;
+        if bug == Some(Bug::ListsTooLong) {
+            config.expiry_ms *= 2;
+        }
         let mut world = World::new(sim::Config::new(seed));
-        world.set_replay(replay);
+        world.set_replay(args.replay(seed));
         storing::build(&mut world, count, &DhtConfig::default(), None);
-        world.faults_mut().loss = loss;
+        world.faults_mut().loss = Chance(args.loss.parts_per_million);
         let mut network = Self {
             dice: world.dice(NODES),
             world,
@@ -79,6 +79,7 @@ impl<R: Simulated> Network<R> {
             joins: BTreeMap::new(),
             disks: BTreeMap::new(),
             config,
+            bug,
             crashes: 0,
         };
         for node in 0..count {
@@ -229,6 +230,10 @@ impl<R: Simulated> Network<R> {
             return;
         };
         while let Some((request, about)) = desk.next_call(now) {
+            if self.bug.is_some_and(|bug| bug.swallows(&request)) {
+                desk.swallowed(now, about);
+                continue;
+            }
             let op = self.world.call(node, request);
             desk.called(op, about);
         }
@@ -250,6 +255,7 @@ impl<R: Simulated> Network<R> {
                 .world
                 .node(node)
                 .is_some_and(|node| node.status().peers > 0);
+            let company = company && self.bug != Some(Bug::LooksOnce);
             if let Some(desk) = self.desk(node) {
                 desk.set_company(company);
                 desk.sweep(now);

@@ -4,12 +4,12 @@ use super::super::RunError;
 use super::super::cli::TrackerArgs;
 use super::super::overlays::Simulated;
 use super::clients::{self, Clients, Step};
-use super::desk::{Asker, Desk, Told};
+use super::desk::{Asker, Bug, Desk, Told};
 use super::judge::{Broken, Judge};
 use super::network::Network;
 use super::report::{Loads, SeedReport};
 use overlay::{Duration, Time};
-use sim::{Agenda, Chance, Dice, TraceHash};
+use sim::{Agenda, Dice, TraceHash};
 use tracker::Event;
 use tracker::exchange::PATIENCE;
 
@@ -20,7 +20,7 @@ const EVENTS: u32 = 3;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a swarm is looked at through all nodes, and the same for each million clients in it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const LOOK_EVERY_PER_MILLION: Duration = Duration::from_secs(60);
+const LOOK_EVERY_PER_MILLION: Duration = Duration::from_secs(300);
 /// When a client that got no answer tries again: stock ones wait some fifteen seconds.
 const AGAIN: Duration = Duration::from_secs(15);
 
@@ -57,14 +57,17 @@ struct Run<R: Simulated> {
 }
 
 /// Runs one seed.
-pub(super) fn run<R: Simulated>(args: &TrackerArgs, seed: u64) -> Result<SeedReport, RunError> {
+pub(super) fn run<R: Simulated>(
+    args: &TrackerArgs,
+    seed: u64,
+    bug: Option<Bug>,
+) -> Result<SeedReport, RunError> {
     let interval = Duration(args.interval.as_micros() as u64);
     let config = Desk::config(interval, args.peers as usize);
-    let loss = Chance(args.loss.parts_per_million);
     let expiry = Duration::from_millis(config.expiry_ms.into());
-    let network = Network::<R>::new(seed, args.nodes as usize, loss, config, args.replay(seed));
+    let network = Network::<R>::new(seed, args, config, bug);
     let look = LOOK_EVERY_PER_MILLION.0 * args.peers / 1_000_000;
-    let calm = args.crashes <= 0.0 && loss.0 == 0;
+    let calm = args.crashes <= 0.0 && args.loss.parts_per_million == 0;
     let mut run = Run {
         clients: Clients::new(args, network.world.dice(CLIENTS)),
         judge: Judge::new(calm, expiry),

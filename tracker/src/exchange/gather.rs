@@ -49,6 +49,8 @@ struct Gathered {
     elsewhere: Counts,
     publishers: usize,
     listed: BTreeSet<SocketAddr>,
+    /// Those of them who are counted at some other node.
+    counted: BTreeSet<SocketAddr>,
 }
 
 impl Found<'_> {
@@ -95,7 +97,8 @@ impl Found<'_> {
         };
         // A full table is no reason not to answer.
         let _ = table.hear(self.hash, &heard, now);
-        let is_new = gathered.listed.insert(addr);
+        gathered.listed.insert(addr);
+        let is_new = gathered.counted.insert(addr);
         if is_new && !table.serves(&self.hash, addr) {
             gathered.elsewhere = gathered.elsewhere.plus(one(&heard));
         }
@@ -139,11 +142,12 @@ impl Found<'_> {
             let age_ms = peer.age_ms.saturating_add(since);
             let heard = Heard { age_ms, ..peer };
             let _ = table.hear(self.hash, &heard, looker.now);
-            // Who announces to several nodes is counted at one of them, as far as that is known.
-            if !gathered.listed.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
-                twice = twice.plus(one(&peer));
-            } else if age_ms >= looker.overdue_ms {
+            gathered.listed.insert(peer.addr);
+            if age_ms >= looker.overdue_ms {
                 overdue = overdue.plus(one(&peer));
+            } else if !gathered.counted.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
+                // Who announces to several nodes is counted at one of them, as far as that is known.
+                twice = twice.plus(one(&peer));
             }
         }
         let counts = summary.counts.at_most(most);
@@ -319,8 +323,13 @@ mod tests {
         ];
         node.finds(&[holder(201, long_ago, counts(0, 4), peers.clone())]);
         assert_eq!(node.table.counts(&HASH).incomplete, 2);
-        node.finds(&[holder(201, long_ago, counts(0, 1_000), peers)]);
+        node.finds(&[holder(201, long_ago, counts(0, 1_000), peers.clone())]);
         assert_eq!(node.table.counts(&HASH).incomplete, 500, "by the sample");
+        // One of them has come to another node meanwhile.
+        let silent = holder(201, long_ago, counts(0, 4), peers);
+        let present = holder(202, STARTED.0 + 9_000, counts(0, 1), vec![peer(3, false)]);
+        node.finds(&[silent, present]);
+        assert_eq!(node.table.counts(&HASH).incomplete, 3);
     }
 
     #[test]
