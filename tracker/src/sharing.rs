@@ -267,6 +267,7 @@ impl Sharing {
         let summary = Summary {
             at: clocks.wall,
             counts,
+            place: self.tracker.config().location.clone(),
             peers,
         };
         let request = Request::Insert {

@@ -94,6 +94,7 @@ impl Found<'_> {
             seed: false,
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         // A full table is no reason not to answer.
         let _ = table.hear(self.hash, &heard, now);
@@ -134,13 +135,18 @@ impl Found<'_> {
     fn hear(&self, summary: Summary, looker: Looker, table: &mut Table, gathered: &mut Gathered) {
         gathered.publishers += 1;
         let most = table.bounds().peers.min(MAX_PEERS_PER_SWARM) as u64;
+        let place = table.place_number(summary.place.as_ref());
         let (mut overdue, mut twice) = (Counts::default(), Counts::default());
         let mut sample = Counts::default();
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
             sample = sample.plus(one(&peer));
             let age_ms = peer.age_ms.saturating_add(since);
-            let heard = Heard { age_ms, ..peer };
+            let heard = Heard {
+                age_ms,
+                place,
+                ..peer
+            };
             let _ = table.hear(self.hash, &heard, looker.now);
             gathered.listed.insert(peer.addr);
             if age_ms >= looker.overdue_ms {
@@ -208,12 +214,20 @@ mod tests {
             seed,
             paused: false,
             age_ms: 0,
+            place: 0,
         }
     }
 
     fn holder(number: u8, at: u64, counts: Counts, peers: Vec<Heard>) -> HolderInfo {
         let at = WallMs(at);
-        let text = Summary { at, counts, peers }.encode(EXPIRY_MS);
+        let place = (number >= 210).then(|| "dc1/rack7".parse().unwrap());
+        let text = Summary {
+            at,
+            counts,
+            place,
+            peers,
+        }
+        .encode(EXPIRY_MS);
         HolderInfo {
             addr: addr(number),
             text,
@@ -330,6 +344,26 @@ mod tests {
         let present = holder(202, STARTED.0 + 9_000, counts(0, 1), vec![peer(3, false)]);
         node.finds(&[silent, present]);
         assert_eq!(node.table.counts(&HASH).incomplete, 3);
+    }
+
+    #[test]
+    fn clients_are_where_their_node_says() {
+        let mut node = Node::new();
+        let placed = holder(210, STARTED.0, counts(0, 1), vec![peer(1, false)]);
+        let elsewhere = holder(201, STARTED.0, counts(0, 1), vec![peer(2, false)]);
+        node.finds(&[placed, elsewhere]);
+        let swarm = node.table.swarm(&HASH).unwrap();
+        let entries = swarm.v4.entries().iter();
+        let places = entries.map(|entry| {
+            let place = node.table.names().get(entry.place);
+            (entry.ip[3], place.map(ToString::to_string))
+        });
+        let places: Vec<_> = places.collect();
+        assert!(
+            places.contains(&(1, Some("dc1/rack7".to_owned()))),
+            "{places:?}"
+        );
+        assert!(places.contains(&(2, None)), "{places:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod departed;
 mod entry;
 mod family;
 mod index;
+mod names;
 mod sample;
 mod swarm;
 mod sweep;
@@ -20,6 +21,7 @@ mod sweep;
 mod tests;
 
 pub use counts::Counts;
+pub use names::Names;
 pub use swarm::{Change, Heard, Presence};
 
 pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};
@@ -27,6 +29,7 @@ pub(crate) use swarm::Swarm;
 
 use crate::announce::Event;
 use crate::ids::InfoHash;
+use crate::place::Place;
 use crate::secret::{KeyedBuild, Secret, address_bytes};
 use overlay::Time;
 use rand_core::Rng;
@@ -76,6 +79,7 @@ pub struct Table {
     bounds: Bounds,
     expiry_ms: u32,
     secret: Secret,
+    names: Names,
     /// Mixes endpoints in the indexes.
     key: u64,
     /// The swarm that is swept next.
@@ -98,6 +102,7 @@ impl Table {
             bounds,
             expiry_ms,
             secret,
+            names: Names::default(),
             key: rng.next_u64() | 1,
             cursor: 0,
             ahead: 0,
@@ -177,6 +182,17 @@ impl Table {
     #[must_use]
     pub const fn expiry_ms(&self) -> u32 {
         self.expiry_ms
+    }
+
+    /// The number of a place in [`Heard`]; 0 when there are too many, and for none.
+    pub fn place_number(&mut self, place: Option<&Place>) -> u8 {
+        place.map_or(0, |place| self.names.number(place))
+    }
+
+    /// The places that other nodes have told of.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
     }
 
     /// A client announces to this node.

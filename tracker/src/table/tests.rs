@@ -171,6 +171,7 @@ fn peers_of_other_nodes_count_and_give_way() {
         seed: true,
         paused: false,
         age_ms,
+        place: 0,
     };
     assert_eq!(
         table.hear(hash(1), &heard(1, 500), ms(1_000)),
@@ -222,6 +223,7 @@ fn who_is_listed_nowhere_any_more_is_dropped_unless_it_announces_here() {
             seed: false,
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         table.hear(hash(1), &heard, ms(0)).unwrap();
     }
@@ -304,6 +306,24 @@ fn a_million_peers_take_less_than_64_bytes_each() {
     }
     let bytes = fill(1, &six);
     assert!(bytes < 64.0, "IPv6 in one swarm: {bytes:.1}");
+}
+
+/// aria2 does so over UDP.
+#[test]
+fn a_new_key_at_an_address_that_announces_here_is_no_news() {
+    let mut table = table();
+    let mut announce = |identity, seed, event| {
+        table.announce(hash(1), &who(four(1), identity, seed, event), ms(0))
+    };
+    assert_eq!(announce(1, false, Event::Started), Ok(Change::Joined));
+    assert_eq!(announce(2, false, Event::Regular), Ok(Change::Nothing));
+    assert_eq!(announce(3, true, Event::Completed), Ok(Change::Became));
+    assert_eq!(announce(4, true, Event::Completed), Ok(Change::Nothing));
+    let counts = table.own_counts(&hash(1));
+    assert_eq!(
+        (counts.complete, counts.incomplete, counts.downloaded),
+        (1, 0, 1)
+    );
 }
 
 /// A large swarm is swept as a whole, and then not again before its turn.
