@@ -22,7 +22,7 @@ pub(super) struct Said {
     pub(super) torrent: u64,
     /// By whom.
     pub(super) client: u32,
-    /// Where it takes connections; 0 for somebody who only asks.
+    /// Where it takes connections.
     pub(super) port: u16,
     pub(super) seed: bool,
     pub(super) numwant: u32,

@@ -22,6 +22,8 @@ const SOUGHT: u32 = 100;
 const FIRST_SOUGHT: u64 = 1 << 32;
 /// How often it is looked whether it is there.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Where the seekers take connections: they are clients, too.
+const FIRST_SEEKER: u16 = 6_000;
 /// What is not found by then is a failure.
 const FOUND_WITHIN: Duration = Duration::from_secs(20);
 /// A connection id is used for less than a minute (BEP 15).
@@ -213,7 +215,7 @@ fn seek(trackers: &[SocketAddr], round: u32) -> Result<Vec<Duration>, String> {
         let times = std::thread::scope(|scope| {
             let others = lines.iter().enumerate().filter(|(at, _)| *at != home);
             let seekers: Vec<_> = others
-                .map(|(_, line)| scope.spawn(move || look(line, said, began)))
+                .map(|(at, line)| scope.spawn(move || look(line, at as u16, said, began)))
                 .collect();
             let join = |seeker: std::thread::ScopedJoinHandle<'_, _>| {
                 seeker.join().map_err(|_| "a seeker panicked".to_owned())?
@@ -229,10 +231,10 @@ fn seek(trackers: &[SocketAddr], round: u32) -> Result<Vec<Duration>, String> {
 }
 
 /// Asks one tracker until it knows the client.
-fn look(line: &Line, sought: Said, began: Instant) -> Result<Duration, String> {
+fn look(line: &Line, number: u16, sought: Said, began: Instant) -> Result<Duration, String> {
     let asker = Said {
-        client: u32::MAX - 1,
-        port: 0,
+        client: u32::MAX - 1 - u32::from(number),
+        port: FIRST_SEEKER + number,
         seed: false,
         ..sought
     };
