@@ -50,6 +50,7 @@ struct Run<R: Simulated> {
     trace: TraceHash,
     announces: u64,
     swarms: u32,
+    bug: Option<Bug>,
     look_every: Duration,
     crash_every: Option<Duration>,
     /// How long after a client came back its node may die before others know of that.
@@ -77,6 +78,7 @@ pub(super) fn run<R: Simulated>(
         trace: TraceHash::default(),
         announces: 0,
         swarms: args.swarms as u32,
+        bug,
         look_every: LOOK_EVERY.max(Duration(look)),
         crash_every: (args.crashes > 0.0)
             .then(|| Duration((interval.0 as f64 / args.crashes) as u64)),
@@ -209,6 +211,11 @@ impl<R: Simulated> Run<R> {
                 client.completed = true;
                 self.judge.completed(swarm, home);
             }
+            let is_lost = self.bug == Some(Bug::CountsNoDownloads);
+            let event = match event {
+                Event::Completed if is_lost => Event::Regular,
+                event => event,
+            };
             let announce = clients::announce(number, client, event);
             self.announces += 1;
             self.ask(
