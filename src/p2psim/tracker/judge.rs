@@ -93,10 +93,13 @@ impl Judge {
 
     /// A node crashed: nobody else need know what it counted.
     pub(super) fn crashed(&mut self, node: usize) {
-        let gone = self.completed.extract_if(.., |(_, of), _| *of == node);
-        for ((swarm, _), count) in gone {
-            *self.forgotten.entry(swarm).or_default() += count;
-        }
+        let forgotten = &mut self.forgotten;
+        self.completed.retain(|(swarm, of), count| {
+            if *of == node {
+                *forgotten.entry(*swarm).or_default() += *count;
+            }
+            *of != node
+        });
         self.missing.retain(|(at, _), _| *at != node);
         self.wrong.retain(|(at, _), _| *at != node);
     }
