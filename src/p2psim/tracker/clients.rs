@@ -36,7 +36,9 @@ pub(super) struct Client {
     pub(super) announced: Time,
     completes: Time,
     ends: Time,
-    vanishes: bool,
+    pub(super) vanishes: bool,
+    /// A node died to which it announced: what that one said of it lasts for a while.
+    pub(super) orphaned: bool,
     /// When it went.
     pub(super) gone: Option<Time>,
 }
@@ -102,6 +104,7 @@ impl Clients {
             completes: now + self.dice.exponential(self.session),
             ends: now + self.dice.exponential(self.session),
             vanishes: self.dice.below(VANISHES) == 0,
+            orphaned: false,
             gone: None,
         });
         if let Some(members) = self.members.get_mut(swarm as usize) {

@@ -204,7 +204,12 @@ impl Judge {
     ) -> Result<(), Broken> {
         let within = self.within();
         let (mut seeds, mut others) = (Range::default(), Range::default());
-        for (_, client) in there {
+        // Who left in order is counted no more, unless by what is left of a node that died.
+        let counts_still = |client: &Client| {
+            let lately = client.gone.is_none_or(|at| now.since(at) <= within);
+            lately || client.vanishes || client.orphaned
+        };
+        for (_, client) in there.iter().filter(|(_, client)| counts_still(client)) {
             let settled = client.gone.is_none()
                 && client.visible.is_some_and(|at| now.since(at) > within)
                 && now.since(client.role_since) > within;

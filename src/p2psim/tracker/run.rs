@@ -178,6 +178,7 @@ impl<R: Simulated> Run<R> {
             if client.home as usize != node || client.gone.is_some() {
                 continue;
             }
+            client.orphaned = true;
             if now.since(client.announced) < Duration(renewed.0 + within.0) {
                 client.visible = None;
             }
