@@ -42,7 +42,7 @@ pub use invariant::{Invariant, Violation};
 pub use latency::{Latency, Matrix, MatrixError};
 pub use oracle::{Oracle, Ownership, Verdict};
 pub use report::{Distribution, Summary, Table, peak_memory_bytes};
-pub use slot::Clock;
+pub use slot::{Clock, Load};
 pub use trace::{Trace, TraceHash};
 pub use world::{Crashed, Label, MAX_NODES, Told, World, address_of, index_of};
 

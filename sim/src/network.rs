@@ -115,11 +115,15 @@ impl<M: Machine> World<M> {
             self.recorded.push((label, to));
         }
         self.fold(kind::MESSAGE, to, from as u64);
+        self.slots[from].load.sent += 1;
+        self.slots[to].load.received += 1;
         if self.config.trace == Trace::Full {
             self.buffer.clear();
             overlay::wire::encode_into(&message, &mut self.buffer);
             let bytes = self.buffer.len() as u64;
             self.counters.delivered_bytes += bytes;
+            self.slots[from].load.sent_bytes += bytes;
+            self.slots[to].load.received_bytes += bytes;
             if let Some(kind_of) = self.kind_of {
                 let kind = kind_of(&message).min(MAX_KINDS - 1);
                 self.counters.delivered_bytes_by_kind[kind] += bytes;

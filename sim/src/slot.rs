@@ -42,11 +42,39 @@ impl Clock {
     }
 }
 
+/// What passed between a node and the network, over all its lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages that it sent and that arrived.
+    pub sent: u64,
+    /// Their bytes; zero unless the trace is [`Full`](crate::Trace::Full).
+    pub sent_bytes: u64,
+    /// Messages that arrived at it.
+    pub received: u64,
+    /// Their bytes, likewise.
+    pub received_bytes: u64,
+}
+
+impl Load {
+    /// Messages of both directions.
+    #[must_use]
+    pub const fn messages(self) -> u64 {
+        self.sent + self.received
+    }
+
+    /// Bytes of both directions.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.sent_bytes + self.received_bytes
+    }
+}
+
 pub(crate) struct Slot<M> {
     /// None while the node is down.
     pub(crate) machine: Option<M>,
     pub(crate) contact: Contact,
     pub(crate) rng: Pcg64Mcg,
+    pub(crate) load: Load,
     /// Counts the nodes that have lived here.
     pub(crate) life: u32,
     pub(crate) clock: Clock,

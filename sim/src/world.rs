@@ -2,7 +2,7 @@
 
 use crate::dice::generator;
 use crate::queue::{Due, Queue};
-use crate::slot::{Clock, Slot};
+use crate::slot::{Clock, Load, Slot};
 use crate::{Config, Counters, Dice, Faults, Invariant, TraceHash};
 use overlay::{Contact, Duration, Id, LoadSeq, Machine, OpId, Outbox, Time, WriteSeq};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -156,6 +156,7 @@ impl<M: Machine> World<M> {
             machine: Some(build(contact)),
             contact,
             rng: generator(self.config.seed, NODES + index as u64),
+            load: Load::default(),
             life: 0,
             clock: Clock::default(),
             slow_by: Duration::ZERO,
@@ -313,6 +314,14 @@ impl<M: Machine> World<M> {
     #[must_use]
     pub fn contact(&self, node: usize) -> Option<Contact> {
         self.slots.get(node).map(|slot| slot.contact)
+    }
+
+    /// What has passed between a node and the network so far.
+    #[must_use]
+    pub fn load(&self, node: usize) -> Load {
+        self.slots
+            .get(node)
+            .map_or_else(Load::default, |slot| slot.load)
     }
 
     /// Whether the node is up.

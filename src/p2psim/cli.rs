@@ -1,6 +1,7 @@
 //! The command line of `p2psim`.
 
 mod searches;
+mod swarms;
 
 use super::nearest::NearestArgs;
 use super::repair::RepairArgs;
@@ -10,6 +11,7 @@ pub use searches::{CompareArgs, SearchArgs, WordsArgs};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+pub use swarms::TrackerArgs;
 
 /// Most nodes that a run may have at the start: what an address in 10.0.0.0/8 can name, with room
 /// for those that join later.
@@ -56,6 +58,9 @@ pub enum Experiment {
     /// Compare the techniques to find who has what: flat Gnutella, a directory, full replication,
     /// super-peers, Chord, Pastry.
     Compare(CompareArgs),
+    /// Announce to the trackers of a network while nodes crash and join: who is missing, who is offered
+    /// too long, whether totals are right, and what the busiest node has to do.
+    Tracker(TrackerArgs),
     /// Run an experiment described in a TOML file: `experiment = "lookup"`, and the flags' names
     /// as keys.
     Run {

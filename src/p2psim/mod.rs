@@ -1,9 +1,9 @@
 //! `p2psim`: the protocol machines that ship, in the deterministic world of the crate `sim`.
 //!
-//! Nine experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
+//! Ten experiments: [`lookup`] measures a network that starts with correct tables, [`churn`] one in
 //! which nodes come and go all the time, [`repair`] one of which a part dies at once, [`loss`] what is
 //! left of the records then, [`nearest`] which replica is reached first, [`words`] searches a large
-//! index, [`search`] an unstructured network in each way that there is, [`compare`] the techniques of
+//! index, [`mod@tracker`] the swarms of BitTorrent clients, [`search`] an unstructured network in each way that there is, [`compare`] the techniques of
 //! the lecture, and [`faults`] hunts for seeds under which something that was promised does not hold. All
 //! are functions of their arguments and a seed; the binary only prints what they give.
 
@@ -27,6 +27,7 @@ pub mod scenario;
 pub mod search;
 mod storing;
 mod tally;
+pub mod tracker;
 pub mod words;
 
 use clap::Parser;
@@ -141,6 +142,7 @@ fn run(cli: Cli) -> Result<bool, RunError> {
         Experiment::Loss(args) => loss::command(&args, &mut out),
         Experiment::Repair(args) => repair::command(&args, &mut out),
         Experiment::Nearest(args) => nearest::command(&args, &mut out),
+        Experiment::Tracker(args) => tracker::command(&args, &mut out),
         Experiment::Words(args) => words::command(&args, &mut out),
         Experiment::Search(args) => search::command(&args, &mut out),
         Experiment::Compare(args) => compare::command(&args, &mut out),

@@ -5,8 +5,8 @@ use clap::{CommandFactory, Parser};
 use std::path::Path;
 
 /// The experiments that a scenario may name.
-const EXPERIMENTS: [&str; 7] = [
-    "lookup", "churn", "faults", "loss", "repair", "nearest", "search",
+const EXPERIMENTS: [&str; 8] = [
+    "lookup", "churn", "faults", "loss", "repair", "nearest", "search", "tracker",
 ];
 
 /// Why a scenario cannot be run.
@@ -26,7 +26,7 @@ pub enum ScenarioError {
     NotToml(String),
     /// It names no experiment, or one that there is not.
     #[error(
-        "a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\", \"repair\", \"nearest\" or \"search\""
+        "a scenario needs `experiment = \"lookup\"`, \"churn\", \"faults\", \"loss\", \"repair\", \"nearest\", \"search\" or \"tracker\""
     )]
     NoExperiment,
     /// A key that is no flag of the experiment.

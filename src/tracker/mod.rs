@@ -27,6 +27,7 @@ use crate::runtime::{Command, StartError, transport};
 use mainline::Mainline;
 use overlay::Contact;
 use service::Service;
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
@@ -37,6 +38,10 @@ use tokio::task::LocalSet;
 
 /// How often peers that are too old are dropped, a part at a time.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// Connections that the system keeps until they are taken, or as many as it allows: of one that finds
+/// no room the client tries again after a second.
+const BACKLOG: i32 = 4_096;
 
 /// The sockets, bound before the node joins its network, so that their errors come first.
 #[derive(Debug, Default)]
@@ -89,8 +94,12 @@ pub(crate) fn bind(options: &TrackerOptions) -> Result<Bound, StartError> {
 }
 
 fn bind_tcp(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(listen)?;
-    listener.set_nonblocking(true)?;
+    let socket = Socket::new(Domain::for_address(listen), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&listen.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

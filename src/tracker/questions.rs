@@ -37,13 +37,16 @@ async fn explain(service: &Service, hash: InfoHash, addr: SocketAddr) -> Explain
     let publishers = publishers(service, hash).await;
     let now = service.now();
     let state = &mut *service.state();
-    let refusal = match state.tracker.scrape(&hash, None) {
+    let refusal = match state.sharing.tracker.scrape(&hash, None) {
         // It depends on what the client shows.
         Ok(_) | Err(Refusal::Passkey) => None,
         Err(refusal) => Some(refusal.to_string()),
     };
     Explained {
-        explanation: state.tracker.explain(now, &hash, addr, &mut state.rng),
+        explanation: state
+            .sharing
+            .tracker
+            .explain(now, &hash, addr, &mut state.rng),
         refusal,
         publishers,
     }

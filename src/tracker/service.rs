@@ -4,7 +4,7 @@ use super::lists::Contents;
 use super::metrics::{FrontEnd, TrackerMetrics};
 use super::options::{Lists, TrackerOptions};
 use crate::runtime::{Clock, Command};
-use overlay::{Contact, Time, WallMs};
+use overlay::{Contact, Reply, Time, WallMs};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use std::cell::{RefCell, RefMut};
@@ -15,16 +15,16 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracker::choice::Offer;
-use tracker::exchange::{self, Exchange, Knowledge, Known};
+use tracker::exchange;
 use tracker::proxy::Proxies;
-use tracker::table::{Change, Counts, Table};
+use tracker::sharing::{About, Call, Clocks, Sharing};
+use tracker::table::Counts;
 use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
 
 /// Everything that changes.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) tracker: Tracker,
-    pub(super) exchange: Exchange,
+    pub(super) sharing: Sharing,
     pub(super) rng: ChaCha8Rng,
     /// Of the answer that is being written; used again.
     pub(super) offer: Offer,
@@ -37,8 +37,6 @@ pub(super) struct State {
 pub(super) struct Service {
     state: RefCell<State>,
     clock: Clock,
-    /// When it began: what its node published before is of an earlier life.
-    started: WallMs,
     lists: Lists,
     pub(super) proxies: Proxies,
     pub(super) metrics: TrackerMetrics,
@@ -64,17 +62,14 @@ impl Service {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
         let mut rng = ChaCha8Rng::from_seed(seed);
-        let expiry_ms = options.config.expiry_ms;
         let mut tracker = Tracker::new(options.config, &mut rng);
         tracker.rules = contents.rules;
         tracker.places = contents.places;
         let clock = Clock::start();
         Ok(Self {
-            started: clock.wall(),
             clock,
             state: RefCell::new(State {
-                tracker,
-                exchange: Exchange::new(expiry_ms),
+                sharing: Sharing::new(tracker, me.addr, clock.wall()),
                 rng,
                 offer: Offer::default(),
                 waiting: BTreeMap::new(),
@@ -100,9 +95,11 @@ impl Service {
         self.clock.wall()
     }
 
-    /// When this service began, by the clock of [`Self::wall`].
-    pub(super) const fn started(&self) -> WallMs {
-        self.started
+    pub(super) fn clocks(&self) -> Clocks {
+        Clocks {
+            now: self.now(),
+            wall: self.wall(),
+        }
     }
 
     pub(super) const fn lists(&self) -> &Lists {
@@ -111,7 +108,7 @@ impl Service {
 
     /// Gives the old ones: a million entries take a while to drop.
     pub(super) fn replace_lists(&self, contents: Contents) -> Contents {
-        let tracker = &mut self.state().tracker;
+        let tracker = &mut self.state().sharing.tracker;
         Contents {
             rules: std::mem::replace(&mut tracker.rules, contents.rules),
             places: std::mem::replace(&mut tracker.places, contents.places),
@@ -121,17 +118,17 @@ impl Service {
     /// Drops a part of what is too old.
     pub(super) fn sweep(&self) {
         let now = self.now();
-        let state = &mut *self.state();
-        let exchange = &mut state.exchange;
-        let mut roused = false;
-        state.tracker.table.sweep(now, |hash| {
-            exchange.changed(hash, now);
-            roused = true;
-        });
-        exchange.sweep(now);
+        let sharing = &mut self.state().sharing;
+        let roused = sharing.sweep(now);
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.swarms.set(gauge(state.tracker.table.swarms()));
-        self.metrics.peers.set(gauge(state.tracker.table.peers()));
+        let table = &sharing.tracker.table;
+        self.metrics.swarms.set(gauge(table.swarms()));
+        self.metrics.peers.set(gauge(table.peers()));
+        self.rouse(roused);
+    }
+
+    /// There may be a call to make.
+    fn rouse(&self, roused: bool) {
         if roused {
             self.roused.notify_one();
         }
@@ -147,22 +144,12 @@ impl Service {
     ) -> Result<Begun, Refusal> {
         let now = self.now();
         let state = &mut *self.state();
-        let entered = state.tracker.enter(now, ip, passkey, announce);
-        self.metrics.announced(by, entered.as_ref().err().copied());
-        let entered = entered?;
-        let hash = entered.hash;
-        let mut lookup = None;
-        let known = known_of(&state.tracker.table, &hash);
-        if entered.numwant > 0 && state.exchange.ask(hash, known, now) == Knowledge::Wait {
-            lookup = Some(Rc::clone(state.waiting.entry(hash).or_default()));
-            self.roused.notify_one();
-        }
-        if entered.change != Change::Nothing {
-            state.exchange.changed(hash, now);
-            self.roused.notify_one();
-        } else if known.own && state.exchange.remains(hash, now) {
-            self.roused.notify_one();
-        }
+        let begun = state.sharing.begin(now, ip, passkey, announce);
+        self.metrics.announced(by, begun.as_ref().err().copied());
+        let begun = begun?;
+        self.rouse(begun.roused);
+        let entered = begun.entered;
+        let lookup = begun.waits.then(|| state.lookup(entered.hash));
         Ok(Begun { entered, lookup })
     }
 
@@ -176,7 +163,8 @@ impl Service {
         let now = self.now();
         let state = &mut *self.state();
         let (rng, offer) = (&mut state.rng, &mut state.offer);
-        let answer = state.tracker.answer(now, entered, scope, rng, offer, None);
+        let tracker = &state.sharing.tracker;
+        let answer = tracker.answer(now, entered, scope, rng, offer, None);
         write(&answer, offer)
     }
 
@@ -185,7 +173,7 @@ impl Service {
         hash: &InfoHash,
         passkey: Option<&[u8]>,
     ) -> Result<Counts, Refusal> {
-        self.state().tracker.scrape(hash, passkey)
+        self.state().sharing.tracker.scrape(hash, passkey)
     }
 
     /// Somebody asks without announcing: begins to look up those swarms of which too little is known,
@@ -195,31 +183,38 @@ impl Service {
         let state = &mut *self.state();
         let mut lookups = Vec::new();
         for hash in hashes {
-            if !state.tracker.serves(hash, passkey) {
-                continue;
-            }
-            let known = known_of(&state.tracker.table, hash);
-            if state.exchange.ask(*hash, known, now) == Knowledge::Wait {
-                lookups.push(Rc::clone(state.waiting.entry(*hash).or_default()));
-                self.roused.notify_one();
+            let inquired = state.sharing.inquire(now, *hash, passkey);
+            self.rouse(inquired.roused);
+            if inquired.waits {
+                lookups.push(state.lookup(*hash));
             }
         }
         lookups
     }
 
-    /// A lookup has ended: whoever waits for it goes on.
-    pub(super) fn lookup_ended(&self, hash: &InfoHash) {
-        if let Some(waiting) = self.state().waiting.remove(hash) {
+    /// The next call to the overlay, if there is one to make now.
+    pub(super) fn next_call(&self, clocks: Clocks) -> Option<Call> {
+        let state = &mut *self.state();
+        state.sharing.next_call(clocks, &mut state.rng)
+    }
+
+    /// A call has ended: whoever waits for it goes on, and there may be another to make.
+    pub(super) fn ended(&self, about: About, reply: &Reply) {
+        let clocks = self.clocks();
+        let state = &mut *self.state();
+        let looked_up = state.sharing.ended(about, reply, clocks);
+        let waiting = looked_up.and_then(|hash| state.waiting.remove(&hash));
+        if let Some(waiting) = waiting {
             waiting.notify_waiters();
         }
+        self.rouse(true);
     }
 }
 
-fn known_of(table: &Table, hash: &InfoHash) -> Known {
-    let own = table.own_counts(hash);
-    Known {
-        peers: table.peers_of(hash),
-        own: own.complete + own.incomplete > 0,
+impl State {
+    /// Tells of the end of a lookup that is to be made, or under way.
+    fn lookup(&mut self, hash: InfoHash) -> Rc<Notify> {
+        Rc::clone(self.waiting.entry(hash).or_default())
     }
 }
 

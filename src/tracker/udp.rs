@@ -123,6 +123,7 @@ impl Desk {
             let valid = self
                 .service
                 .state()
+                .sharing
                 .tracker
                 .connection_ids()
                 .is_valid(now, ip, id);
@@ -134,7 +135,13 @@ impl Desk {
         match udp::parse(datagram) {
             Ok(Request::Connect { transaction }) => {
                 let now = self.service.now();
-                let id = self.service.state().tracker.connection_ids().issue(now, ip);
+                let id = self
+                    .service
+                    .state()
+                    .sharing
+                    .tracker
+                    .connection_ids()
+                    .issue(now, ip);
                 udp::write_connect(reply, transaction, id);
             }
             Ok(Request::Announce {

@@ -7,7 +7,7 @@
 
 use crate::place::{Place, Places};
 use crate::stride::Stride;
-use crate::table::{Address, Entry, PAUSED, REMOTE, Swarm, Tick};
+use crate::table::{Address, Entry, Names, PAUSED, REMOTE, Swarm, Tick};
 use rand_core::Rng;
 use std::net::{IpAddr, SocketAddr};
 
@@ -64,13 +64,24 @@ pub struct Wish<'a> {
     pub places: Option<&'a Places>,
     /// Where clients of this node are of whose address nothing is said.
     pub location: Option<&'a Place>,
+    /// Where those of other nodes are, as these say.
+    pub names: Option<&'a Names>,
 }
 
 impl<'a> Wish<'a> {
-    /// Where a client is. What other nodes tell of comes from anywhere: only the table places it.
-    pub(crate) fn place_of(&self, ip: IpAddr, is_own: bool) -> Option<&'a Place> {
+    /// Where a client of this node is.
+    pub(crate) fn place_of_own(&self, ip: IpAddr) -> Option<&'a Place> {
         let said = self.places.and_then(|places| places.of(ip));
-        said.or(self.location.filter(|_| is_own))
+        said.or(self.location)
+    }
+
+    /// Where somebody is who is listed: by the table of places, or by the node that tells of him.
+    pub(crate) fn place_of<A: Address>(&self, entry: &Entry<A>) -> Option<&'a Place> {
+        if !entry.has(REMOTE) {
+            return self.place_of_own(entry.ip.ip());
+        }
+        let said = self.places.and_then(|places| places.of(entry.ip.ip()));
+        said.or_else(|| self.names?.get(entry.place))
     }
 }
 
@@ -255,7 +266,7 @@ impl<A: Address> Draw<'_, A> {
             let looked_at = walk.take(looks(count));
             looked_at.filter(|at| self.is_offered(*at)).take(count)
         };
-        let Some(here) = self.wish.place_of(self.wish.addr.ip(), true) else {
+        let Some(here) = self.wish.place_of_own(self.wish.addr.ip()) else {
             drawn(wanted).for_each(|at| take(at, Reason::Preferred));
             return;
         };
@@ -293,7 +304,7 @@ impl<A: Address> Draw<'_, A> {
     }
 
     fn place_of(&self, entry: &Entry<A>) -> Option<&Place> {
-        self.wish.place_of(entry.ip.ip(), !entry.has(REMOTE))
+        self.wish.place_of(entry)
     }
 }
 

@@ -125,8 +125,9 @@ impl Tracker {
             families: Families::Both,
             places: Some(&self.places).filter(|places| !places.is_empty()),
             location: config.location.as_ref(),
+            names: Some(self.table.names()),
         };
-        let place = wish.place_of(addr.ip(), true).map(|place| Placed {
+        let place = wish.place_of_own(addr.ip()).map(|place| Placed {
             place: place.to_string(),
             range: self.places.around(addr.ip()),
         });

@@ -6,7 +6,7 @@
 //! - [`table`] knows who is in which swarm;
 //! - [`choice`] draws those whom a client is told of, by [`place`] when places are known;
 //! - [`explain`] says how an answer comes about;
-//! - [`exchange`] shares swarms with other nodes;
+//! - [`exchange`] shares swarms with other nodes, and [`sharing`] makes the overlay's calls for it;
 //! - [`metainfo`] reads and makes torrent files (BEP 3, 47, 52);
 //! - [`proxy`] finds the client behind a reverse proxy, [`range`] is a range of addresses;
 //! - [`rules`] and [`limits`] say who is served, and how often;
@@ -28,6 +28,7 @@ pub mod place;
 pub mod proxy;
 pub mod range;
 pub mod rules;
+pub mod sharing;
 pub mod table;
 pub mod udp;
 

@@ -47,7 +47,8 @@ pub struct Config {
     pub new_peers: Rate,
     /// Whether the address in an announce's parameters is believed: only in closed networks.
     pub believe_addresses: bool,
-    /// Where clients that announce to this node are, if the table of places does not say.
+    /// Where clients that announce to this node are, if the table of places does not say. Other nodes
+    /// are told.
     pub location: Option<Place>,
 }
 
@@ -235,6 +236,7 @@ impl Tracker {
             families: scope.families,
             places: Some(&self.places).filter(|places| !places.is_empty()),
             location: self.config.location.as_ref(),
+            names: Some(self.table.names()),
         };
         offer.v4.clear();
         offer.v6.clear();

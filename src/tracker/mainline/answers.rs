@@ -86,7 +86,7 @@ impl Mainline {
     fn sample(&self, asked: &Asked, target: &NodeId) {
         let (samples, num) = {
             let state = &mut *self.service.state();
-            state.tracker.sample_hashes(SAMPLES, &mut state.rng)
+            state.sharing.tracker.sample_hashes(SAMPLES, &mut state.rng)
         };
         let reply = Reply {
             samples: Some(samples),
@@ -184,7 +184,7 @@ impl Mainline {
     /// The peers of a swarm, of the address family of the question; none of a swarm that is not
     /// served to everybody.
     fn peers(&self, client: SocketAddr, hash: InfoHash) -> Vec<SocketAddr> {
-        if !self.service.state().tracker.serves(&hash, None) {
+        if !self.service.state().sharing.tracker.serves(&hash, None) {
             return Vec::new();
         }
         let is_v4 = client.ip().to_canonical().is_ipv4();

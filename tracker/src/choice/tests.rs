@@ -52,6 +52,7 @@ fn wish(number: u32, seed: bool, count: usize) -> Wish<'static> {
         families: Families::Both,
         places: None,
         location: None,
+        names: None,
     }
 }
 
@@ -274,6 +275,7 @@ fn the_location_of_a_node_places_its_own_clients_and_nobody_else() {
             seed: false,
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         table.hear(HASH, &heard, Time(0)).unwrap();
     }

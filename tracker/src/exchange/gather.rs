@@ -38,6 +38,9 @@ pub struct Looker {
     pub wall: WallMs,
     /// The present, since the start.
     pub now: Time,
+    /// The age in milliseconds at which a client has long been due: it has gone, or announces to
+    /// another node, if nothing newer is heard of it.
+    pub overdue_ms: u32,
 }
 
 /// What becomes known while the holders are gone through.
@@ -46,6 +49,8 @@ struct Gathered {
     elsewhere: Counts,
     publishers: usize,
     listed: BTreeSet<SocketAddr>,
+    /// Those of them who are counted at some other node.
+    counted: BTreeSet<SocketAddr>,
 }
 
 impl Found<'_> {
@@ -89,17 +94,20 @@ impl Found<'_> {
             seed: false,
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         // A full table is no reason not to answer.
         let _ = table.hear(self.hash, &heard, now);
-        let is_new = gathered.listed.insert(addr);
+        gathered.listed.insert(addr);
+        let is_new = gathered.counted.insert(addr);
         if is_new && !table.serves(&self.hash, addr) {
             gathered.elsewhere = gathered.elsewhere.plus(one(&heard));
         }
     }
 
-    /// What this node has published. Its clients are taken back if it did so before it was started:
-    /// of what it wrote since, whoever is not in the table any more has left.
+    /// What this node has published. Its clients are taken back if it did so before it was started,
+    /// and what it had counted of downloads: of what it wrote since, whoever is not in the table any
+    /// more has left.
     fn take_back(
         &self,
         summary: Summary,
@@ -109,8 +117,8 @@ impl Found<'_> {
         gathered: &mut Gathered,
     ) {
         let earlier = summary.at < looker.started;
-        if earlier {
-            exchange.found_own(self.hash, looker.now);
+        if earlier && exchange.found_own(self.hash, looker.now) {
+            table.recall(self.hash, summary.counts.downloaded, looker.now);
         }
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
@@ -127,18 +135,45 @@ impl Found<'_> {
     fn hear(&self, summary: Summary, looker: Looker, table: &mut Table, gathered: &mut Gathered) {
         gathered.publishers += 1;
         let most = table.bounds().peers.min(MAX_PEERS_PER_SWARM) as u64;
-        let mut counts = summary.counts.at_most(most);
+        let place = table.place_number(summary.place.as_ref());
+        let (mut overdue, mut twice) = (Counts::default(), Counts::default());
+        let mut sample = Counts::default();
         let since = since(&summary, looker.wall);
         for peer in summary.peers {
+            sample = sample.plus(one(&peer));
             let age_ms = peer.age_ms.saturating_add(since);
-            let heard = Heard { age_ms, ..peer };
+            let heard = Heard {
+                age_ms,
+                place,
+                ..peer
+            };
             let _ = table.hear(self.hash, &heard, looker.now);
-            // Who announces to several nodes is counted at one of them, as far as that is known.
-            if !gathered.listed.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
-                counts = counts.minus(one(&peer));
+            gathered.listed.insert(peer.addr);
+            if age_ms >= looker.overdue_ms {
+                overdue = overdue.plus(one(&peer));
+            } else if !gathered.counted.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
+                // Who announces to several nodes is counted at one of them, as far as that is known.
+                twice = twice.plus(one(&peer));
             }
         }
+        let counts = summary.counts.at_most(most);
+        let counts = lasting(counts, sample, overdue).minus(twice);
         gathered.elsewhere = gathered.elsewhere.plus(counts);
+    }
+}
+
+/// Those of what a node counted who are not overdue: of a sample that is not all, as large a part. A
+/// node that died counts its clients for as long as its holder is there, and they announce to others.
+fn lasting(counts: Counts, sample: Counts, overdue: Counts) -> Counts {
+    let of = |count: u64, sample: u64, overdue: u64| match count.max(sample) {
+        0 => 0,
+        all => count.saturating_sub(all * overdue / sample.max(1)),
+    };
+    Counts {
+        complete: of(counts.complete, sample.complete, overdue.complete),
+        incomplete: of(counts.incomplete, sample.incomplete, overdue.incomplete),
+        downloaders: of(counts.downloaders, sample.downloaders, overdue.downloaders),
+        downloaded: counts.downloaded,
     }
 }
 
@@ -158,159 +193,4 @@ fn one(peer: &Heard) -> Counts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::announce::Event;
-    use crate::table::{Bounds, Presence};
-    use rand_core::SeedableRng;
-    use rand_pcg::Pcg64Mcg;
-
-    const HASH: InfoHash = InfoHash([1; 20]);
-    const EXPIRY_MS: u32 = 100_000;
-    const STARTED: WallMs = WallMs(1_000_000);
-
-    fn addr(number: u8) -> SocketAddr {
-        SocketAddr::from(([10, 0, 0, number], 6881))
-    }
-
-    fn peer(number: u8, seed: bool) -> Heard {
-        Heard {
-            addr: addr(number),
-            seed,
-            paused: false,
-            age_ms: 0,
-        }
-    }
-
-    fn holder(number: u8, at: u64, counts: Counts, peers: Vec<Heard>) -> HolderInfo {
-        let at = WallMs(at);
-        let text = Summary { at, counts, peers }.encode(EXPIRY_MS);
-        HolderInfo {
-            addr: addr(number),
-            text,
-            expires_in_s: 100,
-        }
-    }
-
-    fn counts(complete: u64, incomplete: u64) -> Counts {
-        Counts {
-            complete,
-            incomplete,
-            downloaders: incomplete,
-            downloaded: 0,
-        }
-    }
-
-    struct Node {
-        table: Table,
-        exchange: Exchange,
-    }
-
-    impl Node {
-        fn new() -> Self {
-            let bounds = Bounds {
-                swarms: 10,
-                peers: 1_000,
-            };
-            Self {
-                table: Table::new(bounds, EXPIRY_MS, &mut Pcg64Mcg::seed_from_u64(7)),
-                exchange: Exchange::new(EXPIRY_MS),
-            }
-        }
-
-        fn announces(&mut self, number: u8, seed: bool, event: Event) {
-            let presence = Presence {
-                addr: addr(number),
-                identity: number.into(),
-                seed,
-                event,
-            };
-            self.table.announce(HASH, &presence, Time(0)).unwrap();
-        }
-
-        /// As node 200, ten seconds after its start.
-        fn finds(&mut self, holders: &[HolderInfo]) -> usize {
-            let looker = Looker {
-                me: addr(200),
-                started: STARTED,
-                wall: WallMs(STARTED.0 + 10_000),
-                now: Time(10_000_000),
-            };
-            let found = Found {
-                hash: HASH,
-                holders,
-                whole: true,
-            };
-            found.enter(looker, &mut self.table, &mut self.exchange)
-        }
-    }
-
-    #[test]
-    fn clients_of_an_earlier_life_are_taken_back_and_who_left_in_this_one_is_not() {
-        let mut node = Node::new();
-        let earlier = holder(200, STARTED.0 - 1, counts(1, 0), vec![peer(1, true)]);
-        assert_eq!(node.finds(&[earlier]), 0, "nobody else publishes");
-        assert_eq!(node.table.own_counts(&HASH), counts(1, 0));
-        assert_eq!(
-            node.exchange.listed(),
-            1,
-            "it is to be removed when all leave"
-        );
-        node.announces(1, true, Event::Stopped);
-        // Its holder as it was written in this life: the write without the client has not landed.
-        let present = holder(200, STARTED.0 + 5_000, counts(1, 0), vec![peer(1, true)]);
-        node.finds(&[present]);
-        assert!(!node.table.lists(&HASH, addr(1)));
-        assert_eq!(node.table.counts(&HASH), Counts::default());
-    }
-
-    #[test]
-    fn what_was_written_in_the_future_is_not_believed() {
-        let mut node = Node::new();
-        let now = STARTED.0 + 10_000;
-        let ahead = holder(
-            201,
-            now + MAX_AHEAD_MS + 1,
-            counts(1, 0),
-            vec![peer(1, true)],
-        );
-        assert_eq!(node.finds(std::slice::from_ref(&ahead)), 0);
-        assert_eq!(node.table.peers(), 0);
-        let slightly = holder(202, now + MAX_AHEAD_MS, counts(1, 0), vec![peer(2, true)]);
-        assert_eq!(node.finds(&[slightly]), 1);
-        // The list that it is in is not whole.
-        node.finds(&[ahead]);
-        assert!(node.table.lists(&HASH, addr(2)));
-    }
-
-    #[test]
-    fn one_publisher_counts_no_more_than_a_table_holds() {
-        let mut node = Node::new();
-        let many = u64::from(u32::MAX);
-        let mut said = counts(many, many);
-        said.downloaders = 7;
-        node.finds(&[holder(201, STARTED.0, said, vec![peer(1, true)])]);
-        let counts = node.table.counts(&HASH);
-        assert_eq!((counts.complete, counts.incomplete), (1_000, 1_000));
-        assert_eq!(counts.downloaders, 7);
-    }
-
-    #[test]
-    fn who_announces_here_is_what_it_says_itself_and_counts_once() {
-        let mut node = Node::new();
-        node.announces(1, true, Event::Started);
-        // It was heard of later, as a downloader; and so was another, by two nodes.
-        let one = holder(
-            201,
-            STARTED.0 + 9_999,
-            counts(0, 2),
-            vec![peer(1, false), peer(2, false)],
-        );
-        let two = holder(202, STARTED.0 + 9_999, counts(3, 1), vec![peer(2, false)]);
-        assert_eq!(node.finds(&[one, two]), 2);
-        assert_eq!(node.table.own_counts(&HASH), counts(1, 0));
-        assert_eq!(node.table.counts(&HASH), counts(4, 1));
-        node.finds(&[]);
-        assert!(node.table.lists(&HASH, addr(1)) && !node.table.lists(&HASH, addr(2)));
-    }
-}
+mod tests;

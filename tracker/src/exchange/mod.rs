@@ -6,15 +6,17 @@
 //!
 //! - a client that announces costs at most one write to the overlay, and one write carries all the
 //!   clients that came since the last one: at most two writes a second for each swarm and node
-//!   ([`PUBLISH_GAP`]), however popular it is. Announces at intervals cost nothing; three times
-//!   within the expiry the ages are refreshed;
+//!   ([`PUBLISH_GAP`]), however popular it is. Who only comes back is written again within a 16th of the
+//!   expiry, with all others who did; if nobody does, ages are refreshed three times within it;
 //! - a node that is asked for a swarm of which it knows little looks it up, once for everybody who
 //!   waits ([`Knowledge::Wait`]), unless it did so less than a second ago ([`FRESH_FOR`]). Of a swarm
 //!   of which it knows plenty it answers at once and looks in the background, the more rarely the
 //!   more it knows;
 //! - none of that depends on the number of nodes. What a lookup brings does, so the samples become
 //!   the smaller the more nodes publish ([`SAMPLE_IN_ALL`] peers in all), and no more than
-//!   [`MAX_PUBLISHERS`] are listed.
+//!   [`MAX_PUBLISHERS`] are listed. What all of them write and look up meets at one root, so that
+//!   more than [`CROWD`] nodes share the pace of so many, and in a swarm of [`LARGE`] peers it is a
+//!   tenth.
 //!
 //! A client that announced to one node is in the answers of every other within about two seconds:
 //! half a second until it is published, the write, and a second until others look again. When a node
@@ -36,6 +38,7 @@
 
 mod budget;
 mod gather;
+mod pace;
 mod standing;
 mod summary;
 mod tally;
@@ -45,6 +48,7 @@ mod tests;
 
 pub use budget::{LOOKUPS_PER_S, MAX_LOOKUPS};
 pub use gather::{Found, Looker, MAX_AHEAD_MS};
+pub use pace::{CROWD, FRESH_FOR, FRESH_WHEN_LARGE, PUBLISH_GAP, PUBLISH_GAP_WHEN_LARGE};
 pub use summary::{MAX_SUMMARY_PEERS, Summary, signs_of, unsigned};
 pub use tally::tally;
 pub use task::{Knowledge, Known, Task, Written};
@@ -52,15 +56,10 @@ pub use task::{Knowledge, Known, Task, Written};
 use crate::ids::InfoHash;
 use budget::Budget;
 use overlay::{Duration, Time};
+use pace::{fresh_for, publish_gap, refresh, renewed_within};
 use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Least time between two writes for one swarm. Within it clients are collected.
-pub const PUBLISH_GAP: Duration = Duration::from_millis(500);
-/// For how long what was looked up counts as new.
-pub const FRESH_FOR: Duration = Duration::from_millis(1_000);
-/// For how long it does in swarms of [`LARGE`] peers and more.
-pub const FRESH_WHEN_LARGE: Duration = Duration::from_secs(10);
 /// How long a failed write waits for the next try; twice as long after each more that fails.
 pub const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// So often it is doubled: to about four minutes, after which whatever was full or away may be back.
@@ -78,17 +77,11 @@ pub const LARGE: usize = 1_000;
 pub const SAMPLE_IN_ALL: usize = 400;
 /// Fewest that one node publishes.
 pub const LEAST_SAMPLE: usize = 4;
-/// Most nodes of which a lookup lists what they publish: 256 texts of 1 KiB fit one message.
-pub const MAX_PUBLISHERS: u32 = 256;
+/// Most nodes of which a lookup lists what they publish: as many holders as a key has. Their samples
+/// are small by then; even texts of 1 KiB each would fit one message.
+pub const MAX_PUBLISHERS: u32 = overlay::MAX_HOLDERS_PER_KEY as u32;
 /// Writes under way at a time: enough to keep group commits full.
 pub const MAX_WRITES: usize = 64;
-/// How often what is published is refreshed within the expiry: ages in it grow old.
-const REFRESH_PER_EXPIRY: u64 = 3;
-/// And at most, for the sake of those who are old: whoever dies is refreshed in vain.
-const REFRESH_PER_EXPIRY_AT_MOST: u64 = 9;
-/// A refresh comes so much before the oldest would expire elsewhere, in parts of the expiry: the
-/// rounding of an age, and as much again for the write and for the lookups of others.
-const REFRESH_AHEAD: u64 = 32;
 /// Steps of the queue that one call goes through: whoever waits for longer is put back by the way.
 const STEPS_IN_A_ROW: usize = 256;
 
@@ -150,12 +143,14 @@ impl Exchange {
 
     /// Somebody asks for a swarm. Begins a lookup if one is needed.
     pub fn ask(&mut self, hash: InfoHash, known: Known, now: Time) -> Knowledge {
-        let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
-        let fresh_for = if known.peers >= LARGE {
-            FRESH_WHEN_LARGE
-        } else {
-            FRESH_FOR
+        let standing = match self.swarms.get_mut(&hash) {
+            Some(standing) => {
+                standing.large = known.peers >= LARGE;
+                *standing
+            }
+            None => Standing::NEW,
         };
+        let fresh_for = fresh_for(known.peers, standing.publishers);
         let is_fresh = |at: Time| !self.company || now.since(at) < fresh_for;
         if standing.looked_at.is_some_and(is_fresh) {
             return Knowledge::Good;
@@ -172,6 +167,12 @@ impl Exchange {
         } else {
             Knowledge::Wait
         }
+    }
+
+    /// Whether a lookup is to be made now.
+    #[must_use]
+    pub const fn is_to_look(&self) -> bool {
+        !self.to_look.is_empty()
     }
 
     fn begin_look(&mut self, hash: InfoHash) {
@@ -199,23 +200,33 @@ impl Exchange {
         }
     }
 
-    /// A client of this node announced, and nothing changed: its swarm is published all the same if
-    /// it is not, and there is room for it now. Gives whether that is so.
+    /// A client of this node announced, and nothing changed. Its swarm is published all the same if it
+    /// is not, and there is room for it now; else its age is, soon. Gives whether there may be
+    /// something to do earlier than before.
     pub fn remains(&mut self, hash: InfoHash, now: Time) -> bool {
-        let standing = self.swarms.get(&hash).copied().unwrap_or(Standing::NEW);
-        let missing = !standing.listed && !standing.changed && self.listed < MAX_PUBLISHED;
+        let within = renewed_within(self.expiry);
+        let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
+        if standing.listed {
+            standing.renewed = true;
+            let at = standing.not_before.max(now + within);
+            return !standing.writing && schedule(&mut self.queue, hash, standing, at);
+        }
+        let missing = !standing.changed && self.listed < MAX_PUBLISHED;
         if missing {
             self.changed(hash, now);
         }
         missing
     }
 
-    /// What an earlier life of this node published is there, and to be written again or removed.
-    pub fn found_own(&mut self, hash: InfoHash, now: Time) {
+    /// What an earlier life of this node published is there, and to be written again or removed; says
+    /// whether that is news.
+    pub fn found_own(&mut self, hash: InfoHash, now: Time) -> bool {
         let standing = self.swarms.entry(hash).or_insert(Standing::NEW);
-        self.listed += usize::from(!standing.listed);
+        let is_news = !standing.listed;
+        self.listed += usize::from(is_news);
         standing.listed = true;
         self.changed(hash, now);
+        is_news
     }
 
     /// The next thing to do, if there is one now.
@@ -270,6 +281,7 @@ impl Exchange {
             self.listed += usize::from(!published);
             standing.writing = true;
             standing.changed = false;
+            standing.renewed = false;
             self.writes += 1;
             let share = SAMPLE_IN_ALL / standing.publishers.max(1);
             return Some(Task::Write {
@@ -320,9 +332,10 @@ impl Exchange {
             return;
         };
         standing.writing = false;
-        standing.not_before = now + PUBLISH_GAP;
+        standing.not_before = now + publish_gap(standing);
         let at = match written {
             Written::There { .. } if standing.changed => Some(standing.not_before),
+            Written::There { .. } if standing.renewed => Some(now + renewed_within(self.expiry)),
             Written::There { oldest_ms } => Some(now + refresh(self.expiry, oldest_ms)),
             Written::Gone => standing.changed.then_some(now),
             Written::Failed => {
@@ -358,37 +371,21 @@ impl Exchange {
     }
 }
 
-/// How long after a write the next is due although nothing changes: before the oldest in it would
-/// be too old for others.
-fn refresh(expiry: Duration, oldest_ms: u32) -> Duration {
-    let ahead = part(expiry, REFRESH_AHEAD).0;
-    let left = expiry
-        .0
-        .saturating_sub(u64::from(oldest_ms) * 1_000)
-        .saturating_sub(ahead);
-    let least = part(expiry, REFRESH_PER_EXPIRY_AT_MOST).0;
-    Duration(left.clamp(least, part(expiry, REFRESH_PER_EXPIRY).0))
-}
-
-/// One of so many parts.
-fn part(whole: Duration, parts: u64) -> Duration {
-    Duration((whole.0 / parts).max(1))
-}
-
-/// Puts a swarm into the queue for `at`, or for earlier if it is there for earlier.
+/// Puts a swarm into the queue for `at`, or for earlier if it is there for earlier; says whether that
+/// changed anything.
 fn schedule(
     queue: &mut BTreeSet<(Time, InfoHash)>,
     hash: InfoHash,
     standing: &mut Standing,
     at: Time,
-) {
+) -> bool {
     match standing.due {
-        Some(due) if due <= at => return,
+        Some(due) if due <= at => return false,
         Some(due) => {
             queue.remove(&(due, hash));
         }
         None => {}
     }
     standing.due = Some(at);
-    queue.insert((at, hash));
+    queue.insert((at, hash))
 }

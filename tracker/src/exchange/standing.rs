@@ -19,8 +19,12 @@ pub(super) struct Standing {
     pub(super) writing: bool,
     /// Clients came or went since the last write began.
     pub(super) changed: bool,
+    /// Clients came back since the last write began.
+    pub(super) renewed: bool,
     /// When it is to be written; the same time is in the queue.
     pub(super) due: Option<Time>,
+    /// It had [`LARGE`](super::LARGE) peers or more when somebody asked last.
+    pub(super) large: bool,
     /// Nodes that had published at the last lookup.
     pub(super) publishers: usize,
 }
@@ -35,7 +39,9 @@ impl Standing {
         failures: 0,
         writing: false,
         changed: false,
+        renewed: false,
         due: None,
+        large: false,
         publishers: 0,
     };
 

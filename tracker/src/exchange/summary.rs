@@ -4,14 +4,16 @@
 //! with the 32 signs of ASCII that are neither letters nor digits, five bits each: a text without
 //! words, of at most 1 KiB, for which 640 bytes have room.
 
+use crate::place::Place;
 use crate::table::{Counts, Heard};
 use overlay::{MAX_TEXT_BYTES, WallMs};
 use std::net::{IpAddr, SocketAddr};
 
 /// The signs, in the order of their numbers.
 const SIGNS: &[u8; 32] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-/// Which form the rest has. Anything else is not a summary.
+/// Which form the rest has, without and with a place. Anything else is not a summary.
 const FORM: u8 = 0xb1;
+const FORM_PLACED: u8 = 0xb2;
 /// Most bytes before they are written as signs.
 const MAX_BYTES: usize = MAX_TEXT_BYTES * 5 / 8;
 /// Bytes before the peers: the form, the time, four counts, the unit of ages, the number of IPv4 peers.
@@ -28,6 +30,8 @@ pub struct Summary {
     pub at: WallMs,
     /// How many clients announce to that node.
     pub counts: Counts,
+    /// Where they are, when the node was told.
+    pub place: Option<Place>,
     /// Some of them. Ages are rounded up, to a 63rd of the expiry.
     pub peers: Vec<Heard>,
 }
@@ -37,7 +41,9 @@ impl Summary {
     #[must_use]
     pub fn encode(&self, expiry_ms: u32) -> String {
         let unit = expiry_ms.div_ceil(AGE_STEPS).clamp(1, 0x00ff_ffff);
-        let mut bytes = vec![FORM];
+        let name = self.place.as_ref().map(ToString::to_string);
+        let form = if name.is_some() { FORM_PLACED } else { FORM };
+        let mut bytes = vec![form];
         bytes.extend(self.at.0.to_be_bytes().get(2..).unwrap_or_default());
         let counts = &self.counts;
         for count in [
@@ -49,6 +55,12 @@ impl Summary {
             bytes.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
         }
         bytes.extend(unit.to_be_bytes().get(1..).unwrap_or_default());
+        let mut placed = Vec::new();
+        if let Some(name) = name {
+            // A place has 128 bytes at most.
+            placed.push(name.len() as u8);
+            placed.extend(name.into_bytes());
+        }
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut count = 0_u8;
         for peer in in_turn(&self.peers) {
@@ -57,7 +69,7 @@ impl Summary {
             // Six bits.
             let tail = flags | age as u8;
             let port = peer.addr.port().to_be_bytes();
-            let left = MAX_BYTES - HEAD_BYTES - v4.len() - v6.len();
+            let left = MAX_BYTES - HEAD_BYTES - placed.len() - v4.len() - v6.len();
             match peer.addr.ip() {
                 IpAddr::V4(ip) if left >= 7 => {
                     v4.extend(ip.octets());
@@ -72,6 +84,7 @@ impl Summary {
             }
         }
         bytes.push(count);
+        bytes.extend(placed);
         bytes.extend(v4);
         bytes.extend(v6);
         signs_of(&bytes)
@@ -87,7 +100,8 @@ impl Summary {
             let bytes = fields.by_ref().take(count);
             bytes.fold(0_u64, |number, byte| number << 8 | u64::from(byte))
         };
-        if number(1) != u64::from(FORM) {
+        let form = number(1);
+        if form != u64::from(FORM) && form != u64::from(FORM_PLACED) {
             return None;
         }
         let at = WallMs(number(6));
@@ -99,6 +113,10 @@ impl Summary {
         };
         let unit = u32::try_from(number(3)).ok()?;
         let v4 = usize::try_from(number(1)).ok()?;
+        let (place, rest) = match form == u64::from(FORM_PLACED) {
+            true => place_of(rest)?,
+            false => (None, rest),
+        };
         let (v4, v6) = rest.split_at_checked(v4 * 7)?;
         if v6.len() % 19 != 0 {
             return None;
@@ -112,6 +130,7 @@ impl Summary {
         Some(Self {
             at,
             counts,
+            place,
             peers: four.chain(six).collect(),
         })
     }
@@ -134,6 +153,14 @@ fn in_turn(peers: &[Heard]) -> impl Iterator<Item = &Heard> {
     .flatten()
 }
 
+/// The place at the beginning of these bytes, and the rest. What is no place is nowhere.
+fn place_of(bytes: &[u8]) -> Option<(Option<Place>, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let name = std::str::from_utf8(name).ok();
+    Some((name.and_then(|name| name.parse().ok()), rest))
+}
+
 fn peer_of<const N: usize>(bytes: &[u8], unit: u32) -> Option<Heard>
 where
     IpAddr: From<[u8; N]>,
@@ -148,6 +175,7 @@ where
         seed: tail & 0x80 != 0,
         paused: tail & 0x40 != 0,
         age_ms: u32::from(tail & 0x3f).saturating_mul(unit),
+        place: 0,
     })
 }
 
@@ -217,6 +245,7 @@ mod tests {
                 seed,
                 paused,
                 age_ms,
+                place: 0,
             },
         )
     }
@@ -226,14 +255,15 @@ mod tests {
         fn a_summary_is_read_back_and_has_no_words(
             peers in prop::collection::vec(heard(), 0..200),
             complete in any::<u32>(),
+            place in prop_oneof![Just(None), Just(Some("dc1/rack7"))],
         ) {
             let counts = Counts { complete: complete.into(), incomplete: 7, downloaders: 6, downloaded: 5 };
-            let summary = Summary { at: WallMs(1_790_000_000_000), counts, peers };
+            let summary = Summary { at: WallMs(1_790_000_000_000), counts, place: place.map(|name| name.parse().unwrap()), peers };
             let text = summary.encode(EXPIRY_MS);
             prop_assert!(text.len() <= MAX_TEXT_BYTES);
             prop_assert!(Words::of(&text).is_empty(), "{}", text);
             let read = Summary::decode(&text).expect("a summary");
-            prop_assert_eq!((read.at, read.counts), (summary.at, counts));
+            prop_assert_eq!((read.at, read.counts, &read.place), (summary.at, counts, &summary.place));
             prop_assert!(read.peers.len() >= summary.peers.len().min(30));
             for peer in &read.peers {
                 let same = |of: &&Heard| of.addr == peer.addr && of.seed == peer.seed
@@ -260,12 +290,14 @@ mod tests {
             seed: number.is_multiple_of(2),
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         let four = (0..200).map(|number| peer(number, true));
         let six = (0..20).map(|number| peer(number, false));
         let summary = Summary {
             at: WallMs(0),
             counts: Counts::default(),
+            place: None,
             peers: four.chain(six).collect(),
         };
         let read = Summary::decode(&summary.encode(EXPIRY_MS)).unwrap();
@@ -283,10 +315,12 @@ mod tests {
             seed: number.is_multiple_of(2),
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         let summary = Summary {
             at: WallMs(0),
             counts: Counts::default(),
+            place: None,
             peers: (0..200).map(peer).collect(),
         };
         let read = Summary::decode(&summary.encode(EXPIRY_MS)).unwrap();

@@ -54,10 +54,12 @@ mod tests {
             seed: *seed,
             paused: false,
             age_ms: 0,
+            place: 0,
         });
         let summary = Summary {
             at: WallMs(at),
             counts,
+            place: None,
             peers: peers.collect(),
         };
         HolderInfo {

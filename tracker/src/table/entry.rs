@@ -71,6 +71,8 @@ pub(crate) struct Entry<A> {
     pub(crate) ip: A,
     pub(crate) port: u16,
     pub(crate) flags: u8,
+    /// Where it is, if another node has said so, by its number among the table's names.
+    pub(crate) place: u8,
     /// When it announced last.
     pub(crate) seen: Tick,
     /// A keyed hash of peer id and key, in halves, so that it needs no alignment of eight.
@@ -85,6 +87,7 @@ impl<A: Address> Entry<A> {
             ip,
             port,
             flags,
+            place: 0,
             seen,
             identity: [(identity >> 32) as u32, identity as u32],
         }

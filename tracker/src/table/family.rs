@@ -199,6 +199,13 @@ impl<A: Address> Family<A> {
     }
 
     /// The peer at this place announced again, or was heard of again.
+    pub(crate) fn set_place(&mut self, at: usize, place: u8) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.place = place;
+        }
+    }
+
+    /// Changes what an entry is, and when it was seen.
     pub(crate) fn update(&mut self, at: usize, flags: u8, seen: Tick, seed: u64) {
         let Some(entry) = self.entries.get_mut(at) else {
             return;

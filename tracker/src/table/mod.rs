@@ -13,12 +13,15 @@ mod departed;
 mod entry;
 mod family;
 mod index;
+mod names;
 mod sample;
 mod swarm;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub use counts::Counts;
+pub use names::Names;
 pub use swarm::{Change, Heard, Presence};
 
 pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};
@@ -26,6 +29,7 @@ pub(crate) use swarm::Swarm;
 
 use crate::announce::Event;
 use crate::ids::InfoHash;
+use crate::place::Place;
 use crate::secret::{KeyedBuild, Secret, address_bytes};
 use overlay::Time;
 use rand_core::Rng;
@@ -39,18 +43,6 @@ use std::collections::HashMap;
 /// Most peers in one swarm: more than were ever seen in one, and few enough that places fit the
 /// indexes.
 pub const MAX_PEERS_PER_SWARM: usize = 1 << 23;
-/// How often the sweep goes round within the expiry.
-const ROUNDS_PER_EXPIRY: u64 = 8;
-/// A swarm costs a sweep as much as so many peers.
-const SWARM_WEIGHT: usize = 4;
-/// Least that a call of the sweep looks at.
-const LEAST_SWEEP: usize = 256;
-/// Most, but for one swarm that is larger: some milliseconds, in which nobody is answered.
-const MOST_SWEEP: usize = 1 << 16;
-/// How long a swarm without peers is kept for the sake of its count of completed downloads, unless
-/// swarms take half of the room: one address could fill all of it in a day.
-const KEEP_EMPTY_MS: u32 = 24 * 3_600_000;
-
 /// How much a table may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -87,10 +79,13 @@ pub struct Table {
     bounds: Bounds,
     expiry_ms: u32,
     secret: Secret,
+    names: Names,
     /// Mixes endpoints in the indexes.
     key: u64,
     /// The swarm that is swept next.
     cursor: usize,
+    /// What the last sweeps did beyond their share: a swarm is swept as a whole, however large.
+    ahead: usize,
     swept_at: Time,
 }
 
@@ -107,8 +102,10 @@ impl Table {
             bounds,
             expiry_ms,
             secret,
+            names: Names::default(),
             key: rng.next_u64() | 1,
             cursor: 0,
+            ahead: 0,
             swept_at: Time::ZERO,
         }
     }
@@ -187,6 +184,17 @@ impl Table {
         self.expiry_ms
     }
 
+    /// The number of a place in [`Heard`]; 0 when there are too many, and for none.
+    pub fn place_number(&mut self, place: Option<&Place>) -> u8 {
+        place.map_or(0, |place| self.names.number(place))
+    }
+
+    /// The places that other nodes have told of.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// A client announces to this node.
     ///
     /// # Errors
@@ -242,6 +250,18 @@ impl Table {
         })
     }
 
+    /// An earlier life of this node counted so many completed downloads. Of no effect when there is no
+    /// room for the swarm.
+    pub fn recall(&mut self, hash: InfoHash, downloaded: u64, now: Time) {
+        let has_room = self.knows(&hash) || self.places.len() < self.bounds.swarms;
+        if downloaded > 0
+            && has_room
+            && let Some(swarm) = self.swarm_mut(hash, Tick::of(now))
+        {
+            swarm.recall(downloaded);
+        }
+    }
+
     /// Drops the peers of other nodes that are not in `listed`: they have left. Only for a list that
     /// is known to be whole, for it costs a look at every peer.
     pub fn forget_unlisted(&mut self, hash: &InfoHash, listed: &BTreeSet<SocketAddr>) {
@@ -262,58 +282,6 @@ impl Table {
         if let Some(Some(swarm)) = swarm {
             swarm.set_elsewhere(counts, Tick::of(now));
         }
-    }
-
-    /// Looks at a part of the peers, as large as the time since the last call demands, and drops
-    /// those that are too old. `changed` hears of each swarm that lost a client of this node.
-    pub fn sweep(&mut self, now: Time, mut changed: impl FnMut(InfoHash)) {
-        let elapsed_ms = now.since(self.swept_at).as_millis();
-        self.swept_at = now;
-        let all = (self.peers + SWARM_WEIGHT * self.swarms.len()) as u64;
-        let share = all.saturating_mul(elapsed_ms.saturating_mul(ROUNDS_PER_EXPIRY))
-            / u64::from(self.expiry_ms.max(1));
-        let mut left = usize::try_from(share.min(all))
-            .unwrap_or(usize::MAX)
-            .clamp(LEAST_SWEEP, MOST_SWEEP);
-        let tick = Tick::of(now);
-        // Once round at most.
-        for _ in 0..self.swarms.len() {
-            let at = self.cursor;
-            self.cursor = if at + 1 < self.swarms.len() {
-                at + 1
-            } else {
-                0
-            };
-            let weight = self.sweep_swarm(at, tick, &mut changed);
-            left = left.saturating_sub(weight);
-            if left == 0 {
-                break;
-            }
-        }
-    }
-
-    /// Gives what it cost.
-    fn sweep_swarm(&mut self, at: usize, now: Tick, changed: &mut impl FnMut(InfoHash)) -> usize {
-        let (expiry_ms, key) = (self.expiry_ms, self.key);
-        let Some(Some(swarm)) = self.swarms.get_mut(at) else {
-            return 1;
-        };
-        let weight = swarm.len() + SWARM_WEIGHT;
-        let (dropped, own) = swarm.expire(now, expiry_ms, key);
-        self.peers -= dropped;
-        if own {
-            changed(swarm.hash);
-        }
-        let is_crowded = self.places.len() > self.bounds.swarms / 2;
-        let keep_ms = match swarm.own_counts().downloaded {
-            1.. if !is_crowded => expiry_ms.max(KEEP_EMPTY_MS),
-            _ => expiry_ms,
-        };
-        if swarm.len() == 0 && now.since(swarm.touched) > keep_ms {
-            let hash = swarm.hash;
-            self.remove(&hash);
-        }
-        weight
     }
 
     pub(crate) fn swarm(&self, hash: &InfoHash) -> Option<&Swarm> {

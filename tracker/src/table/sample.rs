@@ -65,6 +65,7 @@ fn sample<A: Address>(
                 seed: entry.has(SEED),
                 paused: entry.has(PAUSED),
                 age_ms,
+                place: 0,
             });
         }
     }

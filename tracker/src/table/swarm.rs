@@ -46,6 +46,8 @@ pub struct Heard {
     pub paused: bool,
     /// How long ago it announced, in milliseconds.
     pub age_ms: u32,
+    /// Where it is: [`Table::place_number`](super::Table::place_number), or 0.
+    pub place: u8,
 }
 
 /// What other nodes say that they have.
@@ -149,17 +151,23 @@ impl Swarm {
         self.elsewhere = (!nothing).then(|| Box::new(Elsewhere { counts, at }));
     }
 
+    /// So many more were completed before this node was started.
+    pub(crate) fn recall(&mut self, downloaded: u64) {
+        let downloaded = u32::try_from(downloaded).unwrap_or(u32::MAX);
+        self.completed = self.completed.saturating_add(downloaded);
+    }
+
     /// A client announces to this node.
     pub(crate) fn announce(&mut self, presence: &Presence, now: Tick, key: u64) -> Change {
         self.touched = now;
         match presence.addr.ip().to_canonical() {
             IpAddr::V4(ip) => {
-                let (change, completed) = enter(&mut self.v4, ip.octets(), presence, 0, now, key);
-                self.completed = self.completed.saturating_add(completed.into());
-                if matches!(change, Change::Joined | Change::Left) {
+                let entered = enter(&mut self.v4, ip.octets(), presence, 0, now, key);
+                self.completed = self.completed.saturating_add(entered.completed.into());
+                if entered.relisted {
                     self.mark_twin(presence.identity, key);
                 }
-                change
+                entered.change
             }
             IpAddr::V6(ip) => {
                 let is_twin = self.v4.find_identity(presence.identity).is_some();
@@ -169,11 +177,11 @@ impl Swarm {
                     return Change::Nothing;
                 }
                 let family = self.v6.get_or_insert_default();
-                let (change, completed) = enter(family, ip.octets(), presence, twin, now, key);
+                let entered = enter(family, ip.octets(), presence, twin, now, key);
                 // A client that announces over both families completes once.
-                let counts = completed && !is_twin;
+                let counts = entered.completed && !is_twin;
                 self.completed = self.completed.saturating_add(counts.into());
-                change
+                entered.change
             }
         }
     }
@@ -248,7 +256,16 @@ impl Swarm {
     }
 }
 
-/// A client announces itself to this node. Gives what changed, and whether it has just completed.
+/// What an announce came to.
+struct Listed {
+    change: Change,
+    /// Whether it has just completed.
+    completed: bool,
+    /// Whether an entry came or went, though it be one in place of another.
+    relisted: bool,
+}
+
+/// A client announces itself to this node.
 fn enter<A: Address>(
     family: &mut Family<A>,
     ip: A,
@@ -256,21 +273,19 @@ fn enter<A: Address>(
     twin: u8,
     now: Tick,
     key: u64,
-) -> (Change, bool) {
+) -> Listed {
     let port = presence.addr.port();
     let found = family
         .find_endpoint(ip, port, key)
         .or_else(|| family.find_identity(presence.identity));
     let before = found.and_then(|at| family.get(at).copied());
     if presence.event == Event::Stopped {
-        let change = match found {
-            Some(at) => {
-                family.remove(at, key);
-                Change::Left
-            }
-            None => Change::Nothing,
+        let left = found.is_some_and(|at| family.remove(at, key).is_some());
+        return Listed {
+            change: if left { Change::Left } else { Change::Nothing },
+            completed: false,
+            relisted: left,
         };
-        return (change, false);
     }
     let known = before.map_or(0, |entry| entry.flags);
     let completes = presence.event == Event::Completed && known & COMPLETED == 0;
@@ -283,33 +298,31 @@ fn enter<A: Address>(
     } else if presence.event == Event::Paused {
         flags |= PAUSED;
     }
-    let stays = before.filter(|entry| {
-        let same = entry.ip == ip && entry.port == port && entry.identity() == presence.identity;
-        same && !entry.has(REMOTE)
-    });
-    let change = match (found, stays) {
-        (Some(at), Some(entry)) => {
-            family.update(at, flags, now, key);
-            let looks = SEED | PAUSED;
-            if entry.flags & looks == flags & looks {
-                Change::Nothing
-            } else {
-                Change::Became
-            }
-        }
-        (found, _) => {
-            if let Some(at) = found {
-                family.remove(at, key);
-            }
-            // Both its old address and this one may have been listed.
-            if let Some(at) = family.find_identity(presence.identity) {
-                family.remove(at, key);
-            }
-            family.insert(Entry::new(ip, port, flags, now, presence.identity), key);
-            Change::Joined
-        }
+    // Whoever answers at an address is one client to others: aria2 has a new key whenever it announces.
+    let stays = before.filter(|entry| entry.ip == ip && entry.port == port && !entry.has(REMOTE));
+    let change = match stays {
+        Some(entry) if (entry.flags ^ flags) & (SEED | PAUSED) == 0 => Change::Nothing,
+        Some(_) => Change::Became,
+        None => Change::Joined,
     };
-    (change, completes)
+    let same = stays.filter(|entry| entry.identity() == presence.identity);
+    if let (Some(at), Some(_)) = (found, same) {
+        family.update(at, flags, now, key);
+    } else {
+        if let Some(at) = found {
+            family.remove(at, key);
+        }
+        // Both its old address and this one may have been listed.
+        if let Some(at) = family.find_identity(presence.identity) {
+            family.remove(at, key);
+        }
+        family.insert(Entry::new(ip, port, flags, now, presence.identity), key);
+    }
+    Listed {
+        change,
+        completed: completes,
+        relisted: same.is_none(),
+    }
 }
 
 /// Another node tells of a peer. Whoever has heard of it later knows it better, and who hears from
@@ -330,10 +343,9 @@ fn learn<A: Address>(
         flags |= PAUSED;
     }
     let Some(at) = family.find_endpoint(ip, heard.addr.port(), key) else {
-        family.insert(
-            Entry::new(ip, heard.addr.port(), flags, seen, identity),
-            key,
-        );
+        let mut entry = Entry::new(ip, heard.addr.port(), flags, seen, identity);
+        entry.place = heard.place;
+        family.insert(entry, key);
         return Change::Joined;
     };
     let Some(entry) = family.get(at).copied() else {
@@ -343,6 +355,7 @@ fn learn<A: Address>(
     if !entry.has(REMOTE) || now.since(entry.seen) <= heard.age_ms {
         return Change::Nothing;
     }
+    family.set_place(at, heard.place);
     family.update(at, flags | (entry.flags & (COMPLETED | TWIN)), seen, key);
     Change::Nothing
 }

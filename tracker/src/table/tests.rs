@@ -171,6 +171,7 @@ fn peers_of_other_nodes_count_and_give_way() {
         seed: true,
         paused: false,
         age_ms,
+        place: 0,
     };
     assert_eq!(
         table.hear(hash(1), &heard(1, 500), ms(1_000)),
@@ -222,6 +223,7 @@ fn who_is_listed_nowhere_any_more_is_dropped_unless_it_announces_here() {
             seed: false,
             paused: false,
             age_ms: 0,
+            place: 0,
         };
         table.hear(hash(1), &heard, ms(0)).unwrap();
     }
@@ -300,10 +302,47 @@ fn a_million_peers_take_less_than_64_bytes_each() {
     };
     for (swarms, most) in [(1, 46.0), (100, 46.0), (10_000, 50.0)] {
         let bytes = fill(swarms, &four);
+        println!("IPv4 in {swarms} swarms: {bytes:.1} bytes a peer");
         assert!(bytes < most, "IPv4 in {swarms} swarms: {bytes:.1}");
     }
     let bytes = fill(1, &six);
+    println!("IPv6 in one swarm: {bytes:.1} bytes a peer");
     assert!(bytes < 64.0, "IPv6 in one swarm: {bytes:.1}");
+}
+
+/// aria2 does so over UDP.
+#[test]
+fn a_new_key_at_an_address_that_announces_here_is_no_news() {
+    let mut table = table();
+    let mut announce = |identity, seed, event| {
+        table.announce(hash(1), &who(four(1), identity, seed, event), ms(0))
+    };
+    assert_eq!(announce(1, false, Event::Started), Ok(Change::Joined));
+    assert_eq!(announce(2, false, Event::Regular), Ok(Change::Nothing));
+    assert_eq!(announce(3, true, Event::Completed), Ok(Change::Became));
+    assert_eq!(announce(4, true, Event::Completed), Ok(Change::Nothing));
+    let counts = table.own_counts(&hash(1));
+    assert_eq!(
+        (counts.complete, counts.incomplete, counts.downloaded),
+        (1, 0, 1)
+    );
+}
+
+/// A large swarm is swept as a whole, and then not again before its turn.
+#[test]
+fn a_large_swarm_is_swept_eight_times_within_the_expiry() {
+    let mut table = Table::new(Bounds::default(), 80_000, &mut Pcg64Mcg::seed_from_u64(1));
+    for number in 0..100_000 {
+        let client = who(four(number), number.into(), false, Event::Started);
+        table.announce(hash(1), &client, ms(0)).unwrap();
+    }
+    let mut swept = 0;
+    for at in 1..=800 {
+        let ahead = table.ahead;
+        table.sweep(ms(at * 100), |_| {});
+        swept += u64::from(table.ahead > ahead);
+    }
+    assert!((7..=9).contains(&swept), "{swept}");
 }
 
 #[test]

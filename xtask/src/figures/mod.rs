@@ -3,12 +3,14 @@
 //! Each figure starts a network of its own in a temporary directory, on free ports, loads it with
 //! `p2pctl` and reads the nodes' own metrics. The network is gone at the end.
 
+mod announces;
 mod groups;
 mod leases;
 mod metrics;
 mod network;
 mod repair;
 mod start;
+mod swarms;
 mod tracker;
 
 use crate::steps::{cargo, root, step};
@@ -18,7 +20,7 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 Measure the store and the tracker with real processes on this machine.
 
-Usage: cargo xtask figures groups|repair|leases|start|tracker [FLAGS]
+Usage: cargo xtask figures groups|repair|leases|start|tracker|swarms [FLAGS]
 
   groups   How puts a second and the size of a commit grow with the puts in flight (16 nodes)
              --in-flight C,…    [1,4,16,64,256]
@@ -37,7 +39,11 @@ Usage: cargo xtask figures groups|repair|leases|start|tracker [FLAGS]
              --seconds N        Of each measurement [10]
              --rounds N         Each tracker in turn, and the fastest of each is shown [3]
 
-  --nodes N    [16; leases: 4]
+  swarms   One tracker of many nodes at 1,000 announces a second: traffic between them for an announce,
+           and how soon a client of one node is found through each other one
+             --seconds N        Of each of two rounds, at least [10]
+
+  --nodes N    [16; leases: 4; swarms: 8]
   --bin DIR    The programs to measure; otherwise the release build is made and taken
   --data DIR   Where the nodes keep their data, for instance /dev/shm to leave the disk out
                [the folder for temporary files]
@@ -122,7 +128,8 @@ fn number(text: &str) -> Result<u64, String> {
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let Some((figure, words)) = words.split_first() else {
         return Err(
-            "name a figure: groups, repair, leases, start or tracker; see --help".to_owned(),
+            "name a figure: groups, repair, leases, start, tracker or swarms; see --help"
+                .to_owned(),
         );
     };
     let measure = match figure.as_str() {
@@ -131,6 +138,7 @@ pub(crate) fn run(words: &[String]) -> Result<bool, String> {
         "leases" => leases::measure,
         "start" => start::measure,
         "tracker" => tracker::measure,
+        "swarms" => swarms::measure,
         unknown => return Err(format!("no figure `{unknown}`; see --help")),
     };
     let flags = Flags::parse(words)?;

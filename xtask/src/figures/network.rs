@@ -19,6 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Node {
     pub(super) listen: SocketAddr,
     pub(super) http: SocketAddr,
+    /// Where its tracker is, by UDP, if it has one.
+    pub(super) tracker: Option<SocketAddr>,
     child: Child,
     /// Kept open: a node that writes to a closed pipe would fail.
     _stdout: BufReader<ChildStdout>,
@@ -30,6 +32,8 @@ pub(super) struct Network {
     pub(super) nodes: Vec<Node>,
     bin: PathBuf,
     directory: PathBuf,
+    /// More words for each node.
+    words: Vec<String>,
 }
 
 #[expect(
@@ -43,6 +47,11 @@ pub(super) fn clock() -> Instant {
 impl Network {
     /// Starts some nodes and waits until the network is at rest.
     pub(super) fn start(place: Place, count: usize) -> Result<Self, String> {
+        Self::start_with(place, count, &[])
+    }
+
+    /// The same, with more words on the command line of each.
+    pub(super) fn start_with(place: Place, count: usize, words: &[&str]) -> Result<Self, String> {
         let Place { bin, data } = place;
         let directory = data.join(format!("p2p-figures-{}", std::process::id()));
         std::fs::create_dir_all(&directory)
@@ -51,6 +60,7 @@ impl Network {
             nodes: Vec::new(),
             bin,
             directory,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
         };
         for number in 0..count {
             let node = network.spawn(number)?;
@@ -74,6 +84,7 @@ impl Network {
         let log = self.directory.join(format!("{number}.log"));
         let mut command = Command::new(self.bin.join("p2pnode"));
         command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        command.args(&self.words);
         command
             .arg("--data-dir")
             .arg(self.directory.join(number.to_string()));
@@ -96,6 +107,7 @@ impl Network {
         Ok(Node {
             listen: field("listen=")?,
             http: field("http=")?,
+            tracker: field("tracker_udp=").ok(),
             child,
             _stdout: stdout,
         })
