@@ -28,6 +28,21 @@ fn everything_is_found_and_no_node_carries_the_index_alone() {
             "{overlay}: the busiest node has {} times the mean",
             report.load_max_over_mean
         );
+        let sent = report
+            .queries
+            .iter()
+            .map(|row| row.queries as f64 * row.messages.mean);
+        let sent = sent.sum::<f64>() / report.nodes as f64;
+        assert!(
+            (1.0..sent).contains(&report.asked_mean),
+            "{overlay}: {} questions a node",
+            report.asked_mean
+        );
+        assert!(
+            (1.0..8.0).contains(&report.asked_max_over_mean),
+            "{overlay}: the node that is asked most has {} times the mean",
+            report.asked_max_over_mean
+        );
         // Queries have one, two and three words in turn.
         let words: Vec<_> = report.queries.iter().map(|row| row.words).collect();
         assert_eq!(words, [1, 2, 3], "{overlay}");

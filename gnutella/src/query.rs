@@ -254,6 +254,9 @@ impl<S: Store> Gnutella<S> {
             child.told = Some(hits);
             asked.reach = asked.reach.and(reach);
         }
+        if hits >= MAX_HITS_PASSED {
+            self.note_cut(guid);
+        }
         self.asked_changed(cx, guid);
     }
 

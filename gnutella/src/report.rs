@@ -150,9 +150,9 @@ impl<S: Store> Gnutella<S> {
 
 /// What is said when somebody may have more.
 fn cut(search: &Search) -> Option<&'static str> {
-    search
-        .is_cut
-        .then_some("there may be more: a node has told as much as one answer may hold")
+    search.is_cut.then_some(
+        "there may be more: a node has told, or passed on, as much as it may for one search",
+    )
 }
 
 fn holder(find: &Find) -> Option<HolderInfo> {

@@ -4,6 +4,7 @@ use crate::config::Way;
 use crate::fetch::Fetching;
 use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
+use crate::query::Parent;
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
     Version,
@@ -251,6 +252,21 @@ impl<S: Store> Gnutella<S> {
             asked.results = search.live().len() as u32;
         }
         self.search_changed(cx, number);
+    }
+
+    /// A neighbour has passed on as many hits of a query as it may: a search of this node, when it is
+    /// one, says so.
+    pub(crate) fn note_cut(&mut self, guid: Guid) {
+        let parent_of = |guid: Guid| self.asked.get(&guid).map(|asked| asked.parent);
+        let mut parent = parent_of(guid);
+        if let Some(Parent::Round(of)) = parent {
+            parent = parent_of(of);
+        }
+        if let Some(Parent::Me(number)) = parent
+            && let Some(search) = self.searches.get_mut(&number)
+        {
+            search.is_cut = true;
+        }
     }
 
     /// More was found: enough, or a reason to wait only a little longer.

@@ -94,6 +94,33 @@ fn what_is_cut_is_said() {
     assert!(!reason.contains("there may be more"), "{reason}");
 }
 
+/// A node passes 512 hits of one query on, and nobody was told that there were more.
+#[test]
+fn what_a_node_on_the_way_leaves_out_is_said() {
+    let key = Id::of(b"key");
+    for (others, is_cut) in [(500, false), (600, true)] {
+        let mut links = vec![vec![1], (0..others + 2).filter(|node| *node != 1).collect()];
+        links.extend((0..others).map(|_| vec![1]));
+        let topology = Topology {
+            roles: vec![Role::Peer; links.len()],
+            links,
+        };
+        let config = GnutellaConfig {
+            way: Way::Flood,
+            ..still()
+        };
+        let of = |node: usize| match node {
+            0 | 1 => Vec::new(),
+            other => vec![holder(key, other as u64, "")],
+        };
+        let mut net = Net::given(1, config, &topology, of);
+        let report = searched(net.ask(0, search(key)));
+        let reason = report.reason.unwrap_or_default();
+        assert_eq!(report.holders.len(), others.min(512));
+        assert_eq!(reason.contains("there may be more"), is_cut, "{reason}");
+    }
+}
+
 /// Who deletes one of many holders finds it at a node that has others under the same key.
 #[test]
 fn one_of_many_holders_can_be_deleted_elsewhere() {

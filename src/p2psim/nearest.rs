@@ -151,7 +151,7 @@ struct Experiment<R: Simulated> {
 }
 
 /// Which key a message reads.
-fn read_key<P>(message: &DhtMessage<P>) -> Option<Id> {
+pub(super) fn read_key<P>(message: &DhtMessage<P>) -> Option<Id> {
     match message {
         DhtMessage::Store(StoreMessage::Read(read)) => Some(read.key),
         _ => None,

@@ -53,6 +53,10 @@ pub struct WordsReport {
     pub load_mean: f64,
     /// Entries of the busiest node over that.
     pub load_max_over_mean: f64,
+    /// Questions of all queries that a node answered, on average.
+    pub asked_mean: f64,
+    /// Those of the node that was asked most over that.
+    pub asked_max_over_mean: f64,
     /// What was found of what should have been, up to the limit of each query; 1 is everything.
     pub recall: f64,
     /// Queries whose answer was not exactly right.
@@ -74,7 +78,10 @@ struct Figures {
 
 /// The sums so far.
 pub(super) struct Counted {
+    /// Entries of each node.
     loads: Vec<u64>,
+    /// Questions that came to each node.
+    asked: Vec<u64>,
     index_nodes: u64,
     should: u64,
     found: u64,
@@ -83,8 +90,9 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) const fn new(loads: Vec<u64>, index_nodes: u64) -> Self {
+    pub(super) fn new(loads: Vec<u64>, index_nodes: u64) -> Self {
         Self {
+            asked: vec![0; loads.len()],
             loads,
             index_nodes,
             should: 0,
@@ -111,10 +119,16 @@ impl Counted {
         figures.took.record(asked.took.as_micros());
     }
 
+    /// A question came to a node.
+    pub(super) fn asked(&mut self, node: usize) {
+        if let Some(asked) = self.asked.get_mut(node) {
+            *asked += 1;
+        }
+    }
+
     pub(super) fn report(self, args: &WordsArgs, texts: &Texts, trace: TraceHash) -> WordsReport {
-        let entries: u64 = self.loads.iter().sum();
-        let mean = entries as f64 / args.nodes as f64;
-        let most = self.loads.iter().max().copied().unwrap_or_default();
+        let (load_mean, load_max_over_mean) = spread(&self.loads);
+        let (asked_mean, asked_max_over_mean) = spread(&self.asked);
         let rows = self.by_words.into_iter().map(|(words, figures)| WordsRow {
             words,
             queries: figures.results.count(),
@@ -129,16 +143,26 @@ impl Counted {
             nodes: args.nodes,
             texts: args.texts,
             words: used.count() as u64,
-            entries,
+            entries: self.loads.iter().sum(),
             index_nodes: self.index_nodes,
-            load_mean: mean,
-            load_max_over_mean: most as f64 / mean.max(1.0),
+            load_mean,
+            load_max_over_mean,
+            asked_mean,
+            asked_max_over_mean,
             recall: self.found as f64 / self.should.max(1) as f64,
             wrong: self.wrong,
             queries: rows.collect(),
             trace_hash: trace.to_string(),
         }
     }
+}
+
+/// The mean of all nodes, and how many times that the most is.
+fn spread(of_nodes: &[u64]) -> (f64, f64) {
+    let sum: u64 = of_nodes.iter().sum();
+    let mean = sum as f64 / of_nodes.len().max(1) as f64;
+    let most = of_nodes.iter().max().copied().unwrap_or_default();
+    (mean, most as f64 / mean.max(f64::MIN_POSITIVE))
 }
 
 pub(super) fn print(
@@ -149,7 +173,7 @@ pub(super) fn print(
     writeln!(
         out,
         "{}: {} nodes, {} texts with {} different words; {} entries in {} nodes of the index, copies included; seed {}\n\
-         load of a node: {:.0} entries on average, the busiest {:.2} times that\n\
+         load of a node: {:.0} entries on average, the busiest {:.2} times that; {:.0} questions, the busiest {:.2} times that\n\
          recall: {:.4} % of what there is, up to {} results a query; {} wrong answers\n",
         args.overlay,
         report.nodes,
@@ -160,6 +184,8 @@ pub(super) fn print(
         args.seed,
         report.load_mean,
         report.load_max_over_mean,
+        report.asked_mean,
+        report.asked_max_over_mean,
         report.recall * 100.0,
         args.limit,
         report.wrong,

@@ -2,6 +2,7 @@
 
 use super::super::RunError;
 use super::super::cli::WordsArgs;
+use super::super::nearest::read_key;
 use super::super::overlays::{Pace, Settings, Simulated};
 use super::super::progress::{Progress, print_cost};
 use super::super::storing::{self, Storing};
@@ -57,6 +58,7 @@ pub(super) fn run<R: Simulated>(args: &WordsArgs) -> Result<WordsReport, RunErro
     let numbers: BTreeMap<Id, u32> = (0..args.texts as u32).map(|it| (key(it), it)).collect();
     world.run_until(Time::ZERO + REST)?;
     let mut counted = Counted::new(loads, index_nodes);
+    world.record(read_key::<R::Message>);
     let mut dice = world.dice(QUERIES);
     let mut progress = Progress::new("queries", args.queries);
     for number in 0..args.queries {
@@ -65,6 +67,9 @@ pub(super) fn run<R: Simulated>(args: &WordsArgs) -> Result<WordsReport, RunErro
         let asked = ask(&mut world, node, &ranks, args.limit)?;
         let wrong = judge(&texts, &numbers, &ranks, args.limit, &asked.report);
         counted.add(ranks.len(), asked, wrong);
+        for (_, at) in world.take_recorded() {
+            counted.asked(at);
+        }
         progress.step();
     }
     print_cost(progress.finish());
