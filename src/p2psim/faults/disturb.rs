@@ -19,8 +19,8 @@ const SLOWEST: Duration = Duration::from_millis(400);
 /// Delay of a disk that does much else, and its longest delay.
 const SLOW_DISK: Duration = Duration::from_millis(1_000);
 const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
-/// When a node comes that was started in place of one that left, or again.
-pub(super) const RESTART_AFTER: Duration = Duration::from_secs(2);
+/// When a node comes in place of one that leaves.
+const REPLACED_AFTER: Duration = Duration::from_secs(2);
 /// Members that a network has before one of them goes, where nodes are away for long: two are left,
 /// who bring the next one up to date before another goes.
 const MEMBERS_WHO_KNOW: usize = 3;
@@ -165,7 +165,7 @@ impl<R: Simulated> Run<R> {
         leaving.truncate(most.max(usize::from(self.can_spare_one())));
         for node in leaving {
             self.swarm.leave(node);
-            self.plan(RESTART_AFTER, Action::Join);
+            self.plan(REPLACED_AFTER, Action::Join);
         }
     }
 

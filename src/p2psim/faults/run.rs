@@ -9,7 +9,6 @@
 
 use super::checks::{Check, End};
 use super::clients::{Asked, Clients};
-use super::disturb::RESTART_AFTER;
 use super::history::{History, Operation};
 use super::machines::Machines;
 use super::report::SeedReport;
@@ -168,8 +167,9 @@ impl<R: Simulated> Run<R> {
                     if let Some(node) = stopped {
                         self.history.orphan(node);
                         self.swarm.world.check(node).map_err(Box::new)?;
+                        // At once, so that nobody takes the network for settled meanwhile.
                         if self.swarm.has_disk(node) {
-                            self.plan(RESTART_AFTER, Action::ComeBack(node));
+                            self.swarm.come_back(node);
                         }
                     }
                     continue;
