@@ -16,9 +16,9 @@ use crate::message::{Leaves, PastryMessage, Standing};
 use crate::node::{Pastry, Phase};
 use crate::planted::PlantedBug;
 use crate::point::Point;
-use crate::probe::{Hint, Probe, Purpose};
+use crate::probe::{Probe, Purpose};
 use crate::table::Entry;
-use overlay::{Contact, Cx, OpId, RingChange, RouterEvent, Time};
+use overlay::{Contact, Cx, OpId, RingChange, RouterEvent};
 
 /// How many of the nodes nearest to a dead one are told by somebody farther: the two beside it.
 const TOLD_BESIDE: usize = 2;
@@ -34,11 +34,7 @@ impl Pastry {
     ) {
         // Taken in before the answer goes out: the answer of a node that lists the asker is what
         // a joining node waits for.
-        let mut told = leaves.members.iter();
-        let is_around = leaves.would_list(from, self.me)
-            || told.any(|contact| self.leaves.contains(contact.id));
-        let is_near = is_around && !self.passes_over(from, leaves, cx.now);
-        self.heard_at(cx, from, leaves.standing, is_near);
+        self.heard(cx, from, leaves.standing);
         let mine = self.my_leaves();
         cx.send(
             from,
@@ -74,8 +70,7 @@ impl Pastry {
         if probe.purpose == Purpose::Enter {
             self.confirmed_by(from.id);
         }
-        // Whoever was asked is taken in, or it would be asked again and again.
-        self.heard_at(cx, from, leaves.standing, true);
+        self.heard(cx, from, leaves.standing);
         if leaves.standing.is_listed() {
             self.history.answered(&self.leaves, leaves);
             self.consider(cx, from, leaves);
@@ -102,18 +97,11 @@ impl Pastry {
         }
     }
 
-    /// Takes a node that spoke to us into the leaf set, when it belongs there. `is_near`: its own
-    /// leaf set shows that it does, or a neighbour's did. Else a member takes nobody in beyond its
-    /// farthest leaves: while a side is short anybody would fit there, and who is in between would
-    /// be passed over.
-    pub(crate) fn take_in(&mut self, cx: &mut Cx<'_, Self>, contact: Contact, is_near: bool) {
-        let fits = self.leaves.wants(contact) || self.leaves.would_show_gap(contact);
-        let may = match self.phase {
-            Phase::Member => is_near || !self.leaves.is_beyond(contact),
-            Phase::Joining(_) => true,
-            _ => false,
-        };
-        if fits && may {
+    /// Takes a node that spoke to us into the leaf set, when it belongs there.
+    pub(crate) fn take_in(&mut self, cx: &mut Cx<'_, Self>, contact: Contact) {
+        if matches!(self.phase, Phase::Member | Phase::Joining(_))
+            && (self.leaves.wants(contact) || self.leaves.would_show_gap(contact))
+        {
             self.change(cx, |leaves| leaves.insert(contact));
         }
     }
@@ -133,14 +121,6 @@ impl Pastry {
         // last that we knew and forgotten, being cut off would have no end.
         self.lost.add_if_room(from, cx.now);
         self.lost_leaf(cx, from);
-    }
-
-    /// Whether a node lists somebody between our farthest leaves and itself.
-    fn passes_over(&self, from: Contact, told: &Leaves, now: Time) -> bool {
-        let passed = |contact: &Contact| {
-            self.leaves.is_between(*contact, from) && !self.lost.is_shunned(contact.id, now)
-        };
-        told.members.iter().any(passed)
     }
 
     /// Asks the nodes that another lists, when they belong into our leaf set.
@@ -169,11 +149,7 @@ impl Pastry {
         for contact in &told.members {
             let is_of_use = would.contains(contact.id)
                 || shows_gap && !self.lost.is_shunned(contact.id, cx.now);
-            // Beyond the farthest leaves one after the other, so that none is passed over.
-            let is_next =
-                purpose != Purpose::Candidate || !self.passes_over(*contact, told, cx.now);
-            let is_new = contact.id != self.me.id && !self.leaves.contains(contact.id);
-            if is_of_use && is_new && is_next {
+            if contact.id != self.me.id && is_of_use && !self.leaves.contains(contact.id) {
                 self.probe(cx, *contact, purpose);
             }
         }
@@ -196,7 +172,7 @@ impl Pastry {
             .collect();
         for leaf in doubtful {
             // As often as any other: it may only not be known there yet.
-            self.probe(cx, leaf, Purpose::Check(Hint::None));
+            self.probe(cx, leaf, Purpose::Check { hinted: false });
         }
     }
 
@@ -258,7 +234,7 @@ impl Pastry {
             return;
         }
         if self.leaves.contains(peer.id) {
-            self.probe(cx, peer, Purpose::Check(Hint::None));
+            self.probe(cx, peer, Purpose::Check { hinted: false });
         } else if self.table.entry_of(peer.id).is_some() {
             self.probe(cx, peer, Purpose::CheckEntry);
         }
@@ -267,21 +243,14 @@ impl Pastry {
     /// A neighbour found a leaf dead.
     pub(crate) fn on_gone(&mut self, cx: &mut Cx<'_, Self>, from: Contact, gone: Contact) {
         if self.is_active() && self.leaves.contains(from.id) && self.leaves.contains(gone.id) {
-            let beside = |side| self.leaves.is_beside(from.id, gone.id, side);
-            let hint = if beside(Side::Larger) || beside(Side::Smaller) {
-                Hint::Beside
-            } else {
-                Hint::Farther
-            };
-            self.probes.hint(gone.id, hint);
-            self.probe(cx, gone, Purpose::Check(hint));
+            self.probe(cx, gone, Purpose::Check { hinted: true });
         }
     }
 
-    /// A leaf did not answer its probes. The first of its two nearest neighbours to find that out
-    /// tells all its leaves, the second the one leaf that the first does not list. Whoever else
-    /// finds it dead tells these two, and each of them the leaves on its own side.
-    pub(crate) fn declare_dead(&mut self, cx: &mut Cx<'_, Self>, dead: Contact, hint: Hint) {
+    /// A leaf did not answer its probes. The first of its nearest neighbours to find that out tells
+    /// all its leaves, the second the one leaf that the first does not list; whoever else finds
+    /// it dead tells the two.
+    pub(crate) fn declare_dead(&mut self, cx: &mut Cx<'_, Self>, dead: Contact, hinted: bool) {
         self.failures.note(cx.now);
         self.history.lost_one();
         if self.remember_lost(cx, dead) {
@@ -290,7 +259,7 @@ impl Pastry {
         if self.config.has_bug(PlantedBug::KeepDead) {
             return;
         }
-        let told = self.whom_to_tell(dead, hint);
+        let told = self.whom_to_tell(dead, hinted);
         self.lost_leaf(cx, dead);
         if self.is_active() {
             for leaf in told {
@@ -299,30 +268,30 @@ impl Pastry {
         }
     }
 
-    fn whom_to_tell(&self, dead: Contact, hint: Hint) -> Vec<Contact> {
-        let is_other = |leaf: &Contact| leaf.id != dead.id;
-        let others = || self.leaves.members().iter().copied().filter(is_other);
-        let is_next = |side: &Side| {
-            self.leaves
-                .nearest(*side)
-                .is_some_and(|leaf| leaf.id == dead.id)
+    fn whom_to_tell(&self, dead: Contact, hinted: bool) -> Vec<Contact> {
+        let members = self.leaves.members();
+        let others = || members.iter().copied().filter(|leaf| leaf.id != dead.id);
+        for side in [Side::Larger, Side::Smaller] {
+            if self
+                .leaves
+                .nearest(side)
+                .is_none_or(|leaf| leaf.id != dead.id)
+            {
+                continue;
+            }
+            if !hinted {
+                return others().collect();
+            }
+            // Of those that list the dead one, who is farthest from the other side of it.
+            let at = self.config.half().checked_sub(2);
+            let far = at.and_then(|at| self.leaves.side(side.opposite()).nth(at));
+            return far.into_iter().copied().collect();
+        }
+        let mut beside: Vec<Contact> = if hinted {
+            Vec::new()
+        } else {
+            others().collect()
         };
-        if let Some(side) = [Side::Larger, Side::Smaller].into_iter().find(is_next) {
-            let mut own_side = self.leaves.side(side.opposite()).copied().filter(is_other);
-            return match hint {
-                Hint::None => others().collect(),
-                Hint::Farther => own_side.collect(),
-                // Of those that list the dead one, who is farthest from the other side of it.
-                Hint::Beside => {
-                    let at = self.config.half().checked_sub(2);
-                    at.and_then(|at| own_side.nth(at)).into_iter().collect()
-                }
-            };
-        }
-        if hint != Hint::None {
-            return Vec::new();
-        }
-        let mut beside: Vec<Contact> = others().collect();
         beside.sort_by_key(|leaf| Point::of(leaf.id).closeness_to(Point::of(dead.id)));
         beside.truncate(TOLD_BESIDE);
         beside
@@ -339,11 +308,6 @@ impl Pastry {
         if self.leaves.is_empty() {
             return self.lost_everybody(cx);
         }
-        self.ask_who_follows(cx);
-    }
-
-    /// Asks somebody on each side that is short who comes next there.
-    pub(crate) fn ask_who_follows(&mut self, cx: &mut Cx<'_, Self>) {
         for side in [Side::Larger, Side::Smaller] {
             let helper = if self.leaves.is_broken(side) {
                 self.quicken(cx);

@@ -129,17 +129,6 @@ impl LeafSet {
         self.side(side).last().copied()
     }
 
-    /// Whether one node comes right before or after another on a side, this node in front of it.
-    #[must_use]
-    pub fn is_beside(&self, one: Id, other: Id, side: Side) -> bool {
-        let ids: Vec<Id> = std::iter::once(&self.me)
-            .chain(self.side(side))
-            .map(|contact| contact.id)
-            .collect();
-        ids.windows(2)
-            .any(|pair| pair == [one, other] || pair == [other, one])
-    }
-
     /// Where a contact stands among the members, clockwise; none for this node and for members.
     fn place(&self, contact: Contact) -> Option<usize> {
         let distance = self.distance(contact);
@@ -193,25 +182,6 @@ impl LeafSet {
     pub fn would_show_gap(&self, contact: Contact) -> bool {
         let full = self.members.len() == 2 * self.half;
         !self.has_gap() && full && self.place(contact).is_some()
-    }
-
-    /// Whether the contact lies beyond the farthest members, so that nobody here knows who is in
-    /// between.
-    #[must_use]
-    pub fn is_beyond(&self, contact: Contact) -> bool {
-        self.gap_at.is_some() && self.place(contact) == self.gap_at
-    }
-
-    /// Whether a contact lies between the farthest members of a side and `far`, which is beyond them.
-    #[must_use]
-    pub fn is_between(&self, contact: Contact, far: Contact) -> bool {
-        let (near, far_at) = (self.distance(contact), self.distance(far));
-        let is_nearer = if far_at <= u128::MAX / 2 {
-            near < far_at
-        } else {
-            near > far_at
-        };
-        is_nearer && self.is_beyond(far) && self.is_beyond(contact)
     }
 
     /// Takes a contact in, and leaves out whoever is then too far; says whether the set changed.

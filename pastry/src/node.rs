@@ -10,7 +10,7 @@ use crate::probe::Probes;
 use crate::reunite::Lost;
 use crate::solitude::History;
 use crate::table::Table;
-use crate::ticker::{AFTER_LOSS, Ticker};
+use crate::ticker::Ticker;
 use overlay::failures::{FailureRate, SHORTEST_PERIOD};
 use overlay::proximity::Search;
 use overlay::{
@@ -194,8 +194,7 @@ impl Pastry {
         }
         self.generation += 1;
         if nearest_changed {
-            let is_loss = self.leaves.members().len() < before.members().len();
-            self.quicken_from(cx, if is_loss { AFTER_LOSS } else { 1 });
+            self.quicken(cx);
         }
         cx.emit(RouterEvent::NeighboursChanged);
         result
@@ -260,17 +259,6 @@ impl Pastry {
 
     /// A peer that is listed, or not, was heard directly.
     pub(crate) fn heard(&mut self, cx: &mut Cx<'_, Self>, from: Contact, standing: Standing) {
-        self.heard_at(cx, from, standing, false);
-    }
-
-    /// The same of a peer whose place is known to be near ours, or not.
-    pub(crate) fn heard_at(
-        &mut self,
-        cx: &mut Cx<'_, Self>,
-        from: Contact,
-        standing: Standing,
-        is_near: bool,
-    ) {
         let rtt = self.rtt.get(from.id).map(overlay::RttEstimator::smoothed);
         if !standing.is_listed() {
             self.not_listed(cx, from, standing);
@@ -289,7 +277,7 @@ impl Pastry {
             if self.config.has_bug(PlantedBug::WrongRow) {
                 self.table.misplace_first();
             }
-            self.take_in(cx, from, is_near);
+            self.take_in(cx, from);
         }
     }
 

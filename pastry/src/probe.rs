@@ -19,24 +19,13 @@ const ENTRY_TRIES: u32 = 2;
 /// Tries for a leaf that a trusted neighbour found dead.
 const HINTED_TRIES: u32 = 2;
 
-/// Who has found a leaf dead already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Hint {
-    /// Nobody that we know of.
-    None,
-    /// A neighbour.
-    Farther,
-    /// A neighbour that is next to it.
-    Beside,
-}
-
 /// Why a question is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The regular exchange with a leaf.
     Exchange,
-    /// A leaf was silent: is it alive?
-    Check(Hint),
+    /// A leaf was silent: is it alive? `hinted`: a neighbour has found it dead.
+    Check { hinted: bool },
     /// Somebody listed this node, and it may belong into the leaf set.
     Candidate,
     /// A joining node looks who is around its place.
@@ -72,7 +61,7 @@ impl Purpose {
     const fn judges_leaf(self) -> bool {
         matches!(
             self,
-            Self::Exchange | Self::Check(_) | Self::Candidate | Self::Enter
+            Self::Exchange | Self::Check { .. } | Self::Candidate | Self::Enter
         )
     }
 }
@@ -114,17 +103,6 @@ impl Probes {
     /// Questions that are out.
     pub(crate) fn len(&self) -> usize {
         self.by_token.len()
-    }
-
-    /// A neighbour has found a leaf dead of whom it is asked already whether it lives.
-    pub(crate) fn hint(&mut self, id: Id, hint: Hint) {
-        for probe in self.by_token.values_mut() {
-            if probe.contact.id == id
-                && let Purpose::Check(known) = &mut probe.purpose
-            {
-                *known = hint.max(*known);
-            }
-        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -239,15 +217,14 @@ impl Pastry {
     fn allowed_tries(&self, purpose: Purpose) -> u32 {
         let tries = self.config.tries.max(1);
         match purpose {
-            // Whoever gave the hint is gone, too.
-            Purpose::Exchange | Purpose::Check(_) if self.leaves.members().len() == 1 => {
-                tries * crate::solitude::LAST_LEAF_ROUNDS
-            }
-            Purpose::Check(Hint::Farther | Hint::Beside) => HINTED_TRIES.min(tries),
+            Purpose::Check { hinted: true } => HINTED_TRIES.min(tries),
             Purpose::CheckEntry | Purpose::Rows { .. } | Purpose::Fill { .. } | Purpose::Nearby => {
                 ENTRY_TRIES
             }
             Purpose::Measure | Purpose::Lost => 1,
+            Purpose::Exchange | Purpose::Check { .. } if self.leaves.members().len() == 1 => {
+                tries * crate::solitude::LAST_LEAF_ROUNDS
+            }
             _ => tries,
         }
     }
@@ -269,17 +246,11 @@ impl Pastry {
         let contact = probe.contact;
         match probe.purpose {
             purpose if purpose.judges_leaf() && self.leaves.contains(contact.id) => {
-                let hint = match purpose {
-                    Purpose::Check(hint) => hint,
-                    _ => Hint::None,
-                };
-                self.declare_dead(cx, contact, hint);
+                let hinted = purpose == Purpose::Check { hinted: true };
+                self.declare_dead(cx, contact, hinted);
             }
             Purpose::Candidate | Purpose::Learn | Purpose::Enter => {
                 self.lost.shun(contact.id, cx.now);
-                if self.is_active() {
-                    self.ask_who_follows(cx);
-                }
             }
             Purpose::CheckEntry | Purpose::Measure => self.entry_gone(cx, contact),
             Purpose::Rejoin => self.rejoin_later(cx),

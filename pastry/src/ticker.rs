@@ -5,10 +5,6 @@ use crate::node::Pastry;
 use overlay::{Cx, Duration, Time};
 use rand_core::Rng;
 
-/// After the loss of a nearest neighbour exchanges begin with so many times the shortest period. Our
-/// choice: who follows is a leaf already, and whoever must be told is told at once.
-pub(crate) const AFTER_LOSS: u64 = 8;
-
 /// The schedule of one node.
 #[derive(Debug)]
 pub(crate) struct Ticker {
@@ -79,14 +75,8 @@ impl Pastry {
 
     /// A nearest neighbour changed: exchange quickly again.
     pub(crate) fn quicken(&mut self, cx: &mut Cx<'_, Self>) {
-        self.quicken_from(cx, 1);
-    }
-
-    /// The same, beginning with so many times the shortest period.
-    pub(crate) fn quicken_from(&mut self, cx: &mut Cx<'_, Self>, factor: u64) {
         self.ticker.changed = true;
-        let period = self.config.exchange_min.times(factor);
-        self.ticker.period = period.min(self.ticker.period);
+        self.ticker.period = self.config.exchange_min;
         self.schedule_period(cx);
     }
 

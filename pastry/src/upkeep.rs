@@ -7,7 +7,7 @@
 use crate::message::{MAX_ROW_NODES, PastryMessage, PastryTimer};
 use crate::node::Pastry;
 use crate::point::{POINT_BITS, Point};
-use crate::probe::{Hint, Probe, Purpose};
+use crate::probe::{Probe, Purpose};
 use crate::table::Entry;
 use crate::ticker::jittered;
 use overlay::failures::SHORTEST_PERIOD;
@@ -232,7 +232,7 @@ impl Pastry {
         }
         if self.leaves.contains(contact.id) {
             // Its death counts when it is no leaf any more.
-            self.probe(cx, contact, Purpose::Check(Hint::None));
+            self.probe(cx, contact, Purpose::Check { hinted: false });
         } else {
             self.failures.note(cx.now);
         }

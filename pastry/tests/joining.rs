@@ -10,7 +10,7 @@ use overlay::{
     Arc, Contact, Cx, Duration, Effect, Id, Input, KeyRouter, Machine, OpId, Outbox, RouterCall,
     RouterEvent, Time, WallMs,
 };
-use pastry::{LeafSet, Leaves, Pastry, PastryConfig, PastryMessage, PastryTimer, Standing, Table};
+use pastry::{LeafSet, Pastry, PastryConfig, PastryMessage, PastryTimer, Standing, Table};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -83,83 +83,6 @@ fn a_node_without_rows_is_not_taken_for_a_member() {
     handle(&mut node, &mut rng, Input::Message { from: hop, message });
     assert!(!node.leaves().contains(hop.id), "it is not listed");
     assert!(node.table().entry_of(hop.id).is_none(), "and no entry");
-}
-
-fn exchange_with(effects: &[Effect<Pastry>], whom: Contact) -> Option<u64> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Send {
-            to,
-            message: PastryMessage::Exchange { token, .. },
-        } if *to == whom => Some(*token),
-        _ => None,
-    })
-}
-
-/// MSPastry, section 3.1: somebody who gets into the leaf set while the others are asked to list the
-/// node must confirm that, too, before it is a member.
-#[test]
-fn a_leaf_that_is_met_last_must_confirm_too() {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let config = PastryConfig {
-        proximity: false,
-        ..PastryConfig::default()
-    };
-    let mut node = Pastry::new(contact(1), config);
-    let (root, late) = (contact(2), contact(3));
-    let effects = call(&mut node, &mut rng, RouterCall::Join { via: root });
-    let token = effects.iter().find_map(|effect| match effect {
-        Effect::Emit(RouterEvent::Lookup { token, .. }) => Some(*token),
-        _ => None,
-    });
-    let found = Located {
-        key: node.me().id,
-        owner: root,
-        arc: Arc::whole(root.id),
-        replicas: vec![root],
-        hops: 1,
-        timeouts: 0,
-        path: vec![root],
-        previous: None,
-        from_cache: false,
-    };
-    let token = token.unwrap();
-    let found = Some(found);
-    let mut effects = call(&mut node, &mut rng, RouterCall::Looked { token, found });
-    let answer = |token: Option<u64>| PastryMessage::Exchanged {
-        token: token.unwrap(),
-        leaves: Leaves {
-            standing: Standing::Active,
-            gap_at: None,
-            members: Vec::new(),
-        },
-    };
-    let from = root;
-    let message = answer(exchange_with(&effects, root));
-    effects = handle(&mut node, &mut rng, Input::Message { from, message });
-    let entering = exchange_with(&effects, root);
-    let (token, standing) = (1, Standing::Active);
-    let message = PastryMessage::Ping { token, standing };
-    handle(
-        &mut node,
-        &mut rng,
-        Input::Message {
-            from: late,
-            message,
-        },
-    );
-    let message = answer(entering);
-    effects = handle(&mut node, &mut rng, Input::Message { from, message });
-    assert!(!node.is_member(), "{late} has not confirmed");
-    let message = answer(exchange_with(&effects, late));
-    handle(
-        &mut node,
-        &mut rng,
-        Input::Message {
-            from: late,
-            message,
-        },
-    );
-    assert!(node.is_member());
 }
 
 /// Whoever is cut off because its last leaf is a new process asks that one: it may be all that is left

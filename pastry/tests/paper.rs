@@ -11,7 +11,7 @@ use overlay::{
     Claim, Contact, Cx, Duration, Effect, Id, Input, KeyRouter, Machine, OpId, Outbox, RouterCall,
     Time, WallMs,
 };
-use pastry::{LeafSet, Pastry, PastryConfig, PastryMessage, PastryTimer, Side, Table, tables};
+use pastry::{LeafSet, Pastry, PastryConfig, Side, Table, tables};
 use sim::Dice;
 use smallvec::SmallVec;
 
@@ -322,47 +322,4 @@ fn a_silent_leaf_is_probed_before_it_is_dead() {
         .drain()
         .any(|effect| matches!(effect, Effect::Send { to, .. } if to == leaf));
     assert!(asked, "it is probed");
-}
-
-/// MSPastry, section 4.1: entries are probed only as often as the measured rate of failures needs. In
-/// ten quiet minutes none is; after four deaths each is that was silent for so long.
-#[test]
-fn entries_are_probed_as_often_as_failures_need() {
-    let entries = ["113da3", "213da3", "313da3", "413da3"];
-    for deaths in [0, 4] {
-        let leaves = ["d462ba", "d46300", "d46400", "d46500", "d471f1", "d47200"];
-        let mut node = knowing("d467c4", &leaves, &entries);
-        let mut at = |now: Time, input: Input<Pastry>| -> Vec<Contact> {
-            let mut out = Outbox::default();
-            let mut cx = Cx {
-                now,
-                wall: WallMs(0),
-                rng: &mut Zero,
-                out: &mut out,
-            };
-            node.handle(&mut cx, input);
-            let asked = |effect| match effect {
-                Effect::Send {
-                    to,
-                    message: PastryMessage::Ping { .. },
-                } => Some(to),
-                _ => None,
-            };
-            out.drain().filter_map(asked).collect()
-        };
-        let quiet = Time::ZERO + Duration::from_secs(600);
-        for dead in &leaves[..deaths] {
-            let call = RouterCall::Silent(contact(dead));
-            at(quiet, Input::Call { op: OpId(0), call });
-        }
-        let mut now = quiet;
-        for _ in 0..5 {
-            now = now + Duration::from_secs(4);
-            at(now, Input::Timer(PastryTimer::Probes));
-        }
-        let mut probed = at(now, Input::Timer(PastryTimer::Upkeep));
-        probed.retain(|asked| entries.map(contact).contains(asked));
-        let expected = if deaths == 0 { 0 } else { entries.len() };
-        assert_eq!(probed.len(), expected, "{deaths} deaths: {probed:?}");
-    }
 }
