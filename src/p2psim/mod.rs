@@ -25,6 +25,7 @@ mod progress;
 pub mod repair;
 pub mod scenario;
 pub mod search;
+mod seeds;
 mod storing;
 mod tally;
 pub mod tracker;

@@ -24,14 +24,13 @@ pub use report::SeedReport;
 pub use rest::{REPLICAS_EQUAL_WITHIN, Rest};
 pub use run::run_seed;
 
-use super::cli::{FaultsArgs, Seeds};
-use super::progress::{Progress, print_cost};
+use super::cli::FaultsArgs;
+use super::progress::print_cost;
+use super::seeds;
 use super::{RunError, write_json};
 use serde::Serialize;
 use sim::{Table, TraceHash, Violation};
 use std::io::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One seed that broke a promise.
 #[derive(Clone, Debug, Serialize)]
@@ -118,36 +117,10 @@ fn run_with(
     args: &FaultsArgs,
     make_checks: &(dyn Fn() -> Vec<Box<dyn checks::Check>> + Sync),
 ) -> (FaultsReport, std::time::Duration) {
-    let Seeds { from, to } = args.seeds;
     let machines = &Machines::default();
-    let progress = Mutex::new(Progress::new("seeds", to - from));
-    let next = AtomicU64::new(from);
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..args.jobs.min(to - from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= to {
-                        return;
-                    }
-                    let result = run_seed(args.overlay, seed, args.nodes, machines, make_checks());
-                    if let Ok(mut results) = results.lock() {
-                        results.push((seed, result));
-                    }
-                    if let Ok(mut progress) = progress.lock() {
-                        progress.step();
-                    }
-                }
-            });
-        }
+    let (results, wall) = seeds::each(args.seeds, args.jobs, |seed| {
+        run_seed(args.overlay, seed, args.nodes, machines, make_checks())
     });
-    let mut results = results.into_inner().unwrap_or_default();
-    results.sort_unstable_by_key(|(seed, _)| *seed);
-    let wall = progress
-        .into_inner()
-        .map(Progress::finish)
-        .unwrap_or_default();
     (sum(args, results), wall)
 }
 

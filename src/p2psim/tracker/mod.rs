@@ -19,14 +19,13 @@ pub use judge::{FOUND_WITHIN, FOUND_WITHIN_UNDER_FAULTS};
 pub use report::{Failure, LoadReport, SeedReport, TrackerReport};
 
 use super::RunError;
-use super::cli::{Overlay, Seeds, TrackerArgs};
-use super::progress::{Progress, print_cost};
+use super::cli::{Overlay, TrackerArgs};
+use super::progress::print_cost;
+use super::seeds;
 use super::write_json;
 use chord::Chord;
 use pastry::Pastry;
 use std::io::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs the seeds, prints the result, and says whether all promises held.
 pub(super) fn command(args: &TrackerArgs, out: &mut dyn Write) -> Result<bool, RunError> {
@@ -49,35 +48,7 @@ pub fn run(args: &TrackerArgs) -> Result<TrackerReport, RunError> {
 }
 
 fn run_with(args: &TrackerArgs) -> Result<(TrackerReport, std::time::Duration), RunError> {
-    let Seeds { from, to } = args.seeds;
-    let progress = Mutex::new(Progress::new("seeds", to - from));
-    let next = AtomicU64::new(from);
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..args.jobs.min(to - from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= to {
-                        return;
-                    }
-                    let result = run_seed(args, seed, None);
-                    if let Ok(mut results) = results.lock() {
-                        results.push((seed, result));
-                    }
-                    if let Ok(mut progress) = progress.lock() {
-                        progress.step();
-                    }
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_default();
-    results.sort_unstable_by_key(|(seed, _)| *seed);
-    let wall = progress
-        .into_inner()
-        .map(Progress::finish)
-        .unwrap_or_default();
+    let (results, wall) = seeds::each(args.seeds, args.jobs, |seed| run_seed(args, seed, None));
     let mut judged = Vec::new();
     for (seed, result) in results {
         judged.push(match result {

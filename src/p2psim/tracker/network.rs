@@ -7,7 +7,7 @@ use super::super::storing::{self, Storing};
 use super::desk::{Bug, Desk, Told};
 use dht::{Dht, DhtConfig, MemoryStore};
 use overlay::lookup::LookupConfig;
-use overlay::{Duration, Locate, Notice, OpId, Reply, Request, Time};
+use overlay::{Contact, Duration, Locate, Notice, OpId, Reply, Request, Time};
 use sim::{Chance, Clock, Dice, World};
 use std::collections::BTreeMap;
 use tracker::Config;
@@ -49,6 +49,17 @@ pub(super) struct Network<R: Simulated> {
     bug: Option<Bug>,
     dice: Dice,
     pub(super) crashes: u64,
+}
+
+/// A machine over a store, as shipped.
+fn machine<R: Simulated>(me: Contact, store: MemoryStore) -> Storing<R> {
+    let lookup = LookupConfig::default();
+    Dht::new(
+        R::fresh(me, &settings()),
+        store,
+        DhtConfig::default(),
+        lookup,
+    )
 }
 
 fn settings() -> Settings {
@@ -162,17 +173,7 @@ impl<R: Simulated> Network<R> {
             self.later.plan(at, Later::Return { node });
         } else {
             let id = self.dice.id();
-            let fresh = |me| {
-                let store = MemoryStore::on_disk();
-                let lookup = LookupConfig::default();
-                Dht::new(
-                    R::fresh(me, &settings()),
-                    store,
-                    DhtConfig::default(),
-                    lookup,
-                )
-            };
-            let node = self.world.add(id, fresh);
+            let node = self.world.add(id, |me| machine(me, MemoryStore::on_disk()));
             self.set_clock(node);
             self.join(node);
         }
@@ -193,15 +194,8 @@ impl<R: Simulated> Network<R> {
         else {
             return;
         };
-        self.world.restart(node, contact.id, |me| {
-            let lookup = LookupConfig::default();
-            Dht::new(
-                R::fresh(me, &settings()),
-                store,
-                DhtConfig::default(),
-                lookup,
-            )
-        });
+        self.world
+            .restart(node, contact.id, |me| machine(me, store));
         self.join(node);
     }
 
