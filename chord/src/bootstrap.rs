@@ -43,7 +43,7 @@ use crate::cession::Part;
 use crate::message::ChordTimer;
 use crate::node::{Chord, Doubt, Phase};
 use crate::step::Purpose;
-use overlay::{Contact, Cx, Duration, OpId, RingChange, RouterEvent};
+use overlay::{Contact, Cx, Duration, OpId, RingChange, RouterEvent, Time};
 
 /// How many times the usual number of tries the last successor gets. Our choice: with the
 /// defaults two seconds on one machine. Giving a live pair up costs more than these two seconds.
@@ -145,7 +145,7 @@ impl Chord {
     /// A node without successors asked the one that notified it.
     pub(crate) fn met(&mut self, cx: &mut Cx<'_, Self>, notifier: Contact, list: &[Contact]) {
         self.back_in_the_ring(cx, notifier);
-        let list = self.without_the_dead(list);
+        let list = self.without_the_dead(list, cx.now);
         self.change(cx, |ring| ring.meet(notifier, &list));
         self.history.successor_answered(&self.ring, &list);
         self.lost.forget(notifier.id);
@@ -155,8 +155,8 @@ impl Chord {
 
     /// A list that is to be the first one after a loss, without the nodes that were just lost:
     /// whoever offers it has not noticed yet, and with them alone we would be cut off again.
-    pub(crate) fn without_the_dead(&self, list: &[Contact]) -> Vec<Contact> {
-        let is_dead = |id| self.departed.contains(&id) || self.lost.is_dead(id);
+    pub(crate) fn without_the_dead(&self, list: &[Contact], now: Time) -> Vec<Contact> {
+        let is_dead = |id| self.has_departed(id, now) || self.lost.is_dead(id);
         list.iter()
             .filter(|entry| !is_dead(entry.id))
             .copied()

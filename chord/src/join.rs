@@ -184,7 +184,7 @@ impl Chord {
         list: &[Contact],
     ) {
         let me = self.me.id;
-        let list = &self.without_the_dead(list)[..];
+        let list = &self.without_the_dead(list, cx.now)[..];
         if let Some(ring) = Ring::join(self.me, self.ring.length(), candidate, list) {
             self.joined(cx, ring, candidate);
             return;

@@ -9,11 +9,14 @@
 use crate::MAX_SUCCESSORS;
 use crate::message::ChordMessage;
 use crate::node::{Chord, Doubt, Phase};
-use overlay::{Contact, Cx, OpId, RouterCall, RouterEvent};
+use overlay::{Contact, Cx, Duration, Id, OpId, RouterCall, RouterEvent, Time};
 
 /// Nodes that said they leave and are still in our tables. Our choice: more leavers at once than
 /// a list is long change nothing but a few time-outs.
 const MAX_DEPARTED: usize = 2 * MAX_SUCCESSORS;
+/// How long they are remembered. Our choice: others have dropped them by then; and one that comes
+/// back under its id is where a neighbour says it is, though it has not spoken to us yet.
+const DEPARTED_FOR: Duration = Duration::from_secs(10);
 
 impl Chord {
     pub(crate) fn leave(&mut self, cx: &mut Cx<'_, Self>, op: OpId) {
@@ -72,12 +75,39 @@ impl Chord {
         {
             self.doubt = Doubt::Dead;
         }
-        self.departed.retain(|departed| *departed != from.id);
+        self.departed.retain(|(departed, _)| *departed != from.id);
         if self.departed.len() >= MAX_DEPARTED {
             self.departed.remove(0);
         }
-        self.departed.push(from.id);
+        self.departed.push((from.id, cx.now));
         self.quicken();
         self.hurry(cx);
+    }
+
+    /// Whether a node said a moment ago that it leaves, and nothing since.
+    pub(crate) fn has_departed(&self, id: Id, now: Time) -> bool {
+        let mut departed = self.departed.iter();
+        departed.any(|(departed, at)| *departed == id && now.since(*at) < DEPARTED_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChordConfig;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn one_that_left_may_be_back_though_it_has_not_said_so_here() {
+        let contact = |number: u64| Contact {
+            id: Id::from_u64(number),
+            addr: SocketAddr::from(([127, 0, 0, 1], 4000 + number as u16)),
+        };
+        let mut node = Chord::new(contact(1), ChordConfig::default());
+        let left = Time::ZERO + DEPARTED_FOR;
+        node.departed.push((contact(2).id, left));
+        assert!(node.has_departed(contact(2).id, left + Duration::from_secs(1)));
+        assert!(!node.has_departed(contact(3).id, left));
+        assert!(!node.has_departed(contact(2).id, left + DEPARTED_FOR));
     }
 }

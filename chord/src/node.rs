@@ -16,7 +16,7 @@ use overlay::failures::FailureRate;
 use overlay::proximity::Search;
 use overlay::{
     Contact, Cx, Duration, Fault, Id, Input, Machine, OpId, RingChange, RouterCall, RouterEvent,
-    RttTable,
+    RttTable, Time,
 };
 
 /// How many successors are so close that a change of one of them makes a node stabilise quickly for
@@ -70,7 +70,7 @@ pub struct Chord {
     pub(crate) tokens: u64,
     pub(crate) ticker: Ticker,
     pub(crate) notified: Vec<Contact>,
-    pub(crate) departed: Vec<Id>,
+    pub(crate) departed: Vec<(Id, Time)>,
     pub(crate) doubt: Doubt,
     pub(crate) part: Part,
     pub(crate) fingers: Fingers,
@@ -211,7 +211,7 @@ impl Chord {
         }
         self.fingers.heard(from.id, None, cx.now);
         if message != ChordMessage::Leaving {
-            self.departed.retain(|departed| *departed != from.id);
+            self.departed.retain(|(departed, _)| *departed != from.id);
         }
         match message {
             ChordMessage::Query { token } => self.on_query(cx, from, token),

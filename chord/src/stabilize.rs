@@ -43,7 +43,7 @@ impl Chord {
             return;
         }
         while let Some(first) = self.ring.first() {
-            if !self.departed.contains(&first.id) {
+            if !self.has_departed(first.id, cx.now) {
                 self.start_step(cx, first, Purpose::Successor);
                 break;
             }
@@ -72,7 +72,9 @@ impl Chord {
             {
                 self.change(cx, |ring| ring.from_predecessor(candidate, &[candidate]));
             }
-            AfterSuccessor::AskPredecessor(candidate) if !self.departed.contains(&candidate.id) => {
+            AfterSuccessor::AskPredecessor(candidate)
+                if !self.has_departed(candidate.id, cx.now) =>
+            {
                 let purpose = Purpose::Predecessor { reunion: false };
                 self.start_step(cx, candidate, purpose);
                 return;

@@ -239,6 +239,12 @@ impl Covers {
         self.list.iter().filter(counts).map(|cover| cover.arc)
     }
 
+    /// The arcs of a root of which this node keeps copies, full ones or not yet.
+    pub(crate) fn kept_for(&self, root: Id, now: Time) -> impl Iterator<Item = Arc> {
+        let is_kept = move |cover: &&Cover| cover.root == root && now < cover.until;
+        self.list.iter().filter(is_kept).map(|cover| cover.arc)
+    }
+
     /// Whether a node is the root, as far as known here, of an arc around a key.
     pub(crate) fn has_root(&self, root: Id, key: Id) -> bool {
         self.list
