@@ -209,6 +209,11 @@ impl Covers {
         }
     }
 
+    /// This node has nothing for a root any more.
+    pub(crate) fn forget(&mut self, root: Id) {
+        self.list.retain(|cover| cover.root != root);
+    }
+
     /// Drops what was not confirmed in time; says whether anything was.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let before = self.list.len();
@@ -239,9 +244,12 @@ impl Covers {
         self.list.iter().filter(counts).map(|cover| cover.arc)
     }
 
-    /// The arcs of a root of which this node keeps copies, full ones or not yet.
+    /// The arcs of a root of which this node keeps copies, full ones or not yet, that the root has not
+    /// said are over.
     pub(crate) fn kept_for(&self, root: Id, now: Time) -> impl Iterator<Item = Arc> {
-        let is_kept = move |cover: &&Cover| cover.root == root && now < cover.until;
+        let is_kept = move |cover: &&Cover| {
+            cover.root == root && now < cover.until && !self.is_retired(root, cover.view)
+        };
         self.list.iter().filter(is_kept).map(|cover| cover.arc)
     }
 

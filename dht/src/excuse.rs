@@ -14,6 +14,9 @@ const ASK_EVERY: Duration = Duration::from_millis(300);
 /// How long a root that has not begun to compare itself with this node may have counted on what this
 /// node acknowledged to it: longer than the question takes with which it begins at once.
 const RECENT: Duration = Duration::from_secs(3);
+/// After how long without any answer a root counts as dead: a dozen questions. Routers notice a death
+/// within this time, and the new root asks for what the copies know.
+const SILENT_FOR: Duration = Duration::from_secs(5);
 
 /// A root that has asked this node to hold records.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,8 @@ struct Asker {
     heard: Time,
     /// When it was last asked the question to which it answered that it can do without this node.
     spared: Option<Time>,
+    /// When the first question was asked that it has not answered, nor any later one.
+    waits_since: Option<Time>,
 }
 
 /// All of them, the one that was silent longest first.
@@ -41,17 +46,39 @@ impl Askers {
     /// A root has this node hold something.
     pub(crate) fn heard(&mut self, root: Contact, now: Time) {
         let known = self.list.iter().position(|asker| asker.root.id == root.id);
-        let spared = known
-            .and_then(|at| self.list.remove(at))
-            .and_then(|asker| asker.spared);
+        let known = known.and_then(|at| self.list.remove(at));
         if self.list.len() >= MAX_ASKERS {
             self.list.pop_front();
         }
         self.list.push_back(Asker {
             root,
             heard: now,
-            spared,
+            spared: known.and_then(|asker| asker.spared),
+            waits_since: known.and_then(|asker| asker.waits_since),
         });
+    }
+
+    /// A root has said, asked at a time, whether it can do without this node.
+    fn answered(&mut self, root: Id, spared: Option<Time>) {
+        let mut list = self.list.iter_mut();
+        if let Some(asker) = list.find(|asker| asker.root.id == root) {
+            (asker.spared, asker.waits_since) = (spared, None);
+        }
+    }
+
+    /// Notes that some are asked; gives those that have been silent for too long.
+    fn ask(&mut self, roots: &[Id], now: Time) -> Vec<Id> {
+        let mut silent = Vec::new();
+        for asker in &mut self.list {
+            if !roots.contains(&asker.root.id) {
+                continue;
+            }
+            let since = *asker.waits_since.get_or_insert(now);
+            if now.since(since) >= SILENT_FOR {
+                silent.push(asker.root.id);
+            }
+        }
+        silent
     }
 }
 
@@ -79,6 +106,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.leaving.is_none() {
             return;
         }
+        self.forget_silent_roots(cx);
         let ready = self.has_handed_over();
         let req = self.draw_number(cx);
         self.askers.asked = Some((req, cx.now));
@@ -90,15 +118,26 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.deadlines.set(Due::Excuse, cx.now + ASK_EVERY);
     }
 
+    /// Roots that do not answer are dead: what this node has of them goes to those that are roots in
+    /// their place by now, as any record that does not belong here.
+    fn forget_silent_roots(&mut self, cx: &Cx<'_, Self>) {
+        let asked: Vec<Id> = self.counting(cx.now).map(|(root, _)| root.id).collect();
+        let silent = self.askers.ask(&asked, cx.now);
+        for root in &silent {
+            self.askers.forget(*root);
+            self.covers.forget(*root);
+        }
+        if !silent.is_empty() {
+            self.strays_changed(cx);
+        }
+    }
+
     /// A root has answered.
     pub(crate) fn excused(&mut self, from: Contact, req: u64, spared: bool) {
         let Some((_, at)) = self.askers.asked.filter(|(asked, _)| *asked == req) else {
             return;
         };
-        let mut list = self.askers.list.iter_mut();
-        if let Some(asker) = list.find(|asker| asker.root.id == from.id) {
-            asker.spared = spared.then_some(at);
-        }
+        self.askers.answered(from.id, spared.then_some(at));
     }
 
     /// The roots for which a node that leaves waits, to show.
@@ -120,5 +159,33 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             waits_for: WaitsFor::Peer,
         };
         waiting.map(movement).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn a_root_that_never_answers_is_given_up_and_one_that_says_no_is_not() {
+        let contact = |number: u64| Contact {
+            id: Id::from_u64(number),
+            addr: SocketAddr::from(([127, 0, 0, 1], 4000 + number as u16)),
+        };
+        let (silent, slow) = (contact(1), contact(2));
+        let ids = [silent.id, slow.id];
+        let mut askers = Askers::default();
+        askers.heard(silent, Time::ZERO);
+        askers.heard(slow, Time::ZERO);
+        let mut now = Time::ZERO;
+        while now < Time::ZERO + SILENT_FOR {
+            assert_eq!(askers.ask(&ids, now), []);
+            askers.answered(slow.id, None);
+            // Whatever it had us hold before it died proves nothing about now.
+            askers.heard(silent, now);
+            now = now + ASK_EVERY;
+        }
+        assert_eq!(askers.ask(&ids, now), [silent.id]);
     }
 }

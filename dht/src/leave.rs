@@ -10,12 +10,14 @@
 //! has no records: then it ends, and whatever it has stays on its disk.
 
 use crate::due::Due;
+use crate::earlier::Earlier;
 use crate::view::View;
 use crate::{Dht, Store, StoreMessage};
 use overlay::lookup::RoutingCall;
 use overlay::{
     Contact, Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time,
 };
+use std::collections::BTreeSet;
 
 /// Most calls to leave that wait for the end together: users who ask again.
 const MAX_LEAVE_CALLS: usize = 64;
@@ -117,16 +119,25 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             leaving.told = true;
             leaving.handed = handed;
         }
-        let members = self.views.iter().flat_map(|view| &view.members);
-        let members: Vec<Contact> = members.map(|member| member.contact).collect();
-        for member in members {
-            self.post(cx, member, StoreMessage::Gone);
+        if handed {
+            for copy in self.copies() {
+                self.post(cx, copy, StoreMessage::Gone);
+            }
         }
         let input = Input::Call {
             op,
             call: RoutingCall::Leave,
         };
         self.with_routing(cx, |routing, cx| routing.handle(cx, input));
+    }
+
+    /// Who may have copies for this root, also under views that have ended.
+    fn copies(&self) -> BTreeSet<Contact> {
+        let members = self.views.iter().flat_map(|view| &view.members);
+        let members = members.map(|member| member.contact);
+        let of_views = self.views.iter().flat_map(|view| &view.earlier);
+        let earlier = of_views.chain(&self.homeless).flat_map(Earlier::copies);
+        members.chain(earlier.copied()).collect()
     }
 
     /// Whether the router knows nobody else.
