@@ -28,11 +28,8 @@ const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
 
 impl Write {
     /// The version that its origin gave it.
-    pub(crate) const fn given(&self, origin: Id) -> Version {
-        Version {
-            clock: self.clock,
-            writer: origin,
-        }
+    pub(crate) fn given(&self, origin: Id) -> Version {
+        Version::given(self.clock, origin, self.number)
     }
 }
 
@@ -210,7 +207,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// version of this root. Leases are renewed, and always newer.
     fn version_for(
         &mut self,
-        cx: &Cx<'_, Self>,
+        cx: &mut Cx<'_, Self>,
         given: Version,
         write: &Write,
         newer: Option<Version>,
@@ -227,10 +224,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Some(by) if write.slot == Slot::Value && !write.over => return Err(by.clock),
             _ => {}
         }
-        Ok(Version {
-            clock: self.clock.next(cx.wall, known.map(|known| known.clock)),
-            writer: self.my().id,
-        })
+        let clock = self.clock.next(cx.wall, known.map(|known| known.clock));
+        Ok(self.version(cx, clock))
     }
 
     /// A write that another root gave a version and had replicated here goes on under this one.

@@ -90,7 +90,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// one. Any other may just not have it: none.
     fn renewed_version(
         &mut self,
-        cx: &Cx<'_, Self>,
+        cx: &mut Cx<'_, Self>,
         renewal: &Renewal,
         known: Option<&Meta>,
     ) -> Option<Version> {
@@ -102,7 +102,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             false if self.is_complete_for(renewal.key) => self.clock.next(cx.wall, last),
             false => return None,
         };
-        let writer = self.my().id;
-        Some(Version { clock, writer })
+        Some(self.version(cx, clock))
     }
 }

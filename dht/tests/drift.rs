@@ -2,13 +2,15 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::{World, contact, key};
 use dht::{
-    Body, Read, ReadData, ReadReply, Replicate, Seen, Standing, Store, StoreMessage, Wanted, Write,
-    WriteResult,
+    Body, MemoryStore, Read, ReadData, ReadReply, Replicate, Seen, Standing, Store, StoreMessage,
+    Wanted, Write, WriteResult,
 };
 use overlay::{
-    Condition, Consistency, Failure, Fault, Hlc, Item, Locate, Record, Reply, Slot, Version, WallMs,
+    Condition, Consistency, Failure, Fault, Hlc, Id, Item, Locate, Record, Reply, Slot, Version,
+    WallMs,
 };
 
 /// A version from so many seconds in the future.
@@ -157,4 +159,32 @@ fn answers_of_a_root_that_is_ahead_do_not_count() {
         panic!()
     };
     assert_ne!(report.version, Some(version));
+}
+
+/// What was being committed when a node lost its power may be with others under a clock value that
+/// the node gives again, since its disk does not know it.
+#[test]
+fn a_clock_value_that_is_given_in_two_lives_makes_two_versions() {
+    let life = |seed| {
+        let mut world = World::new(seed);
+        let version = Version {
+            clock: Hlc::at(WallMs(world.wall().0 + 30_000)),
+            writer: Id::ZERO,
+        };
+        let record = Record {
+            version,
+            body: Some(Bytes::from_static(b"from a node whose clock is ahead")),
+            expires: None,
+        };
+        let mut disk = MemoryStore::new();
+        let (key, slot) = (key(1), Slot::Value);
+        let seq = disk.write(Item { key, slot, record });
+        disk.durable(seq);
+        world.lay_disk(0, disk);
+        let node = world.join(0).id;
+        world.put(node, key, b"written in this life").version
+    };
+    let (first, second) = (life(80), life(81));
+    assert_eq!(first.clock, second.clock);
+    assert_ne!(first, second, "equal versions of two values never converge");
 }

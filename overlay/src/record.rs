@@ -1,6 +1,6 @@
 //! What the network stores: values and holders, with versions and ends of life.
 
-use crate::{Id, WallMs};
+use crate::{ID_BYTES, Id, WallMs};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -72,8 +72,23 @@ impl Hlc {
 pub struct Version {
     /// When it was written.
     pub clock: Hlc,
-    /// The node that gave the version: for a value, the one that was asked to write.
+    /// The node that gave the version (for a value, the one that was asked to write), and a number
+    /// that it does not use again: see [`Version::given`].
     pub writer: Id,
+}
+
+impl Version {
+    /// The version that a node gives. A number takes the place of the last eight bytes of its id, one
+    /// that it begins at random each time it starts. For a clock value that did not outlive a crash
+    /// may be given once more, and others may have what was written under it at first: two records
+    /// of one version would never become the same one.
+    #[must_use]
+    pub fn given(clock: Hlc, node: Id, number: u64) -> Self {
+        let mut writer = node;
+        let (_, last) = writer.0.split_at_mut(ID_BYTES - size_of::<u64>());
+        last.copy_from_slice(&number.to_be_bytes());
+        Self { clock, writer }
+    }
 }
 
 impl fmt::Display for Version {

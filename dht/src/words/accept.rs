@@ -92,7 +92,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     /// Decides about each entry of a batch.
-    fn sort_entries(&mut self, cx: &Cx<'_, Self>, first: Id, items: Vec<IndexItem>) -> Sorted {
+    fn sort_entries(&mut self, cx: &mut Cx<'_, Self>, first: Id, items: Vec<IndexItem>) -> Sorted {
         let mut sorted = Sorted::default();
         let view = self.views.iter().find(|view| view.arc.contains(first));
         let Some(arc) = view.map(|view| view.arc) else {
@@ -151,17 +151,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     fn going_on(
         &mut self,
-        cx: &Cx<'_, Self>,
+        cx: &mut Cx<'_, Self>,
         known: Option<Meta>,
         until: WallMs,
         body: Bytes,
     ) -> Record {
         let known = known.map(|known| known.version.clock);
+        let clock = self.clock.next(cx.wall, known);
+        let version = self.version(cx, clock);
         Record {
-            version: Version {
-                clock: self.clock.next(cx.wall, known),
-                writer: self.my().id,
-            },
+            version,
             body: Some(body),
             expires: Some(until),
         }
@@ -169,13 +168,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// An entry that is removed. It leaves a tombstone as a holder does: an ended lease is collected
     /// without a wait, and then a replica that was away could bring the entry back.
-    fn removed(&mut self, cx: &Cx<'_, Self>, known: Option<Meta>) -> Record {
+    fn removed(&mut self, cx: &mut Cx<'_, Self>, known: Option<Meta>) -> Record {
         let known = known.map(|known| known.version.clock);
+        let clock = self.clock.next(cx.wall, known);
+        let version = self.version(cx, clock);
         Record {
-            version: Version {
-                clock: self.clock.next(cx.wall, known),
-                writer: self.my().id,
-            },
+            version,
             body: None,
             expires: None,
         }
