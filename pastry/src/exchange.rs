@@ -134,10 +134,8 @@ impl Pastry {
         if !self.config.maintain {
             return;
         }
-        if let Some(next) = told.members.first() {
-            let next = next.id;
-            self.change(cx, |leaves| leaves.note_next(from.id, next));
-        }
+        let (before, after) = told.beside();
+        self.change(cx, |leaves| leaves.note_beside(from.id, before, after));
         // Of all that would fit, only those that stay when all are taken in.
         let mut would = self.leaves.clone();
         for contact in &told.members {

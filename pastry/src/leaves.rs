@@ -245,11 +245,16 @@ impl LeafSet {
         self.gap_at = Some(from);
     }
 
-    /// The farthest larger member said who comes after it: when that is the farthest smaller
-    /// member, nobody is between them, and the set goes round the whole circle.
-    pub fn note_next(&mut self, member: Id, next: Id) {
-        let joins = |side, id| self.farthest(side).is_some_and(|far| far.id == id);
-        if joins(Side::Larger, member) && joins(Side::Smaller, next) {
+    /// A member said who comes before it and who after it: when the farthest members of the two sides
+    /// are next to each other, nobody is between them, and the set goes round the whole circle.
+    pub fn note_beside(&mut self, member: Id, before: Option<Id>, after: Option<Id>) {
+        let is_farthest = |side, id| self.farthest(side).map(|far| far.id) == Some(id);
+        let joins = |larger, smaller| {
+            is_farthest(Side::Larger, larger) && is_farthest(Side::Smaller, smaller)
+        };
+        if after.is_some_and(|after| joins(member, after))
+            || before.is_some_and(|before| joins(before, member))
+        {
             self.gap_at = None;
         }
     }
@@ -332,7 +337,14 @@ mod tests {
             "no wrapping over the gap"
         );
         assert!(set.is_short(Side::Larger) && set.wants(contact(200)));
-        set.note_next(contact(120).id, contact(80).id);
+        let (larger, smaller) = (contact(120).id, contact(80).id);
+        let mut other = set.clone();
+        set.note_beside(larger, Some(smaller), None);
+        assert!(set.has_gap(), "that is the way round this node");
+        set.note_beside(larger, None, Some(smaller));
+        // Whoever is asked for a side that is short is the farthest there.
+        other.note_beside(smaller, Some(larger), None);
+        assert!(!other.has_gap());
         assert_eq!(sides(&set), (vec![120, 80], vec![90, 80]));
     }
 

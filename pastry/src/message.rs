@@ -2,7 +2,7 @@
 
 use crate::config::{MAX_LEAVES, MAX_NEIGHBOURHOOD};
 use crate::point::Point;
-use overlay::Contact;
+use overlay::{Contact, Id};
 use serde::{Deserialize, Serialize};
 
 /// Most nodes in one answer about a routing table: the rows that a joining node shares with a node
@@ -52,6 +52,17 @@ impl Leaves {
     #[must_use]
     pub const fn has_gap(&self) -> bool {
         self.gap_at.is_some()
+    }
+
+    /// Who comes before and after whoever tells this; none on a side where everybody is gone.
+    pub(crate) fn beside(&self) -> (Option<Id>, Option<Id>) {
+        let lost_at = |place: usize| self.gap_at.is_some_and(|at| usize::from(at) == place);
+        let before = self.members.last().map(|member| member.id);
+        let after = self.members.first().map(|member| member.id);
+        (
+            before.filter(|_| !lost_at(self.members.len())),
+            after.filter(|_| !lost_at(0)),
+        )
     }
 
     /// Whether `from`, who tells this, would list a node there if it knew it to be alive.

@@ -24,6 +24,9 @@ const REPLACED_AFTER: Duration = Duration::from_secs(2);
 /// Members that a network has before one of them goes, where nodes are away for long: two are left,
 /// who bring the next one up to date before another goes.
 const MEMBERS_WHO_KNOW: usize = 3;
+/// Members that stay when others leave: the last one of all, whom the farewell does not reach, cannot
+/// tell whether it is cut off, and waits for the others for ever.
+const WHO_SEE_A_LEAVE: usize = 2;
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
 
@@ -155,14 +158,14 @@ impl<R: Simulated> Run<R> {
         let stays = if self.swarm.grace.is_some() {
             MEMBERS_WHO_KNOW
         } else {
-            1
+            WHO_SEE_A_LEAVE
         };
         let most = self.swarm.members().len().saturating_sub(stays);
         let mut leaving = vec![node];
         if self.swarm.dice.below(2) == 0 {
             leaving = self.some_members(2);
         }
-        leaving.truncate(most.max(usize::from(self.can_spare_one())));
+        leaving.truncate(most);
         for node in leaving {
             self.swarm.leave(node);
             self.plan(REPLACED_AFTER, Action::Join);
