@@ -1,7 +1,7 @@
 //! The part of a root: replicating, and answering when enough replicas are safe.
 
-use crate::due::Due;
 use crate::durable::Then;
+use crate::machine::Due;
 use crate::message::{HandOffResult, IndexResult, RenewResult, Replicate, WriteResult};
 use crate::planted::PlantedBug;
 use crate::{Dht, DhtConfig, Store, StoreMessage};
@@ -224,17 +224,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let key = self.coordinated.get(&number).and_then(|write| write.key());
         let is_complete = key.is_some_and(|key| self.is_complete_for(key));
         let is_seated = key.is_some_and(|key| self.is_seated(key, cx.now));
-        let Some(write) = self.coordinated.get(&number) else {
-            return;
-        };
-        let is_safe = write.durable.len() >= write.needed(quorum, is_complete)
-            && self.is_safe_without_leavers(write);
         let Some(write) = self.coordinated.get_mut(&number) else {
             return;
         };
         // The view may have changed since the condition was judged.
         let is_decided = !write.conditional || is_seated;
-        if !write.answered && is_decided && is_safe {
+        if !write.answered && is_decided && write.durable.len() >= write.needed(quorum, is_complete)
+        {
             write.answered = true;
             let (asker, result) = (write.asker, write.written(&self.config));
             match asker {
@@ -333,9 +329,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
         let needed = write.needed(self.config.write_quorum, is_complete) as u32;
-        let all = (write.durable.len(), write.total);
-        let (durable, replicas) = self.durable_at_stayers(write).unwrap_or(all);
-        let (durable, replicas) = (durable as u32, replicas as u32);
+        let (durable, replicas) = (write.durable.len() as u32, write.total as u32);
         let (asker, version) = (write.asker, write.version);
         self.forget_coordinated(number);
         match asker {

@@ -209,11 +209,6 @@ impl Covers {
         }
     }
 
-    /// This node has nothing for a root any more.
-    pub(crate) fn forget(&mut self, root: Id) {
-        self.list.retain(|cover| cover.root != root);
-    }
-
     /// Drops what was not confirmed in time; says whether anything was.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let before = self.list.len();
@@ -242,15 +237,6 @@ impl Covers {
     pub(crate) fn testified(&self, now: Time) -> impl Iterator<Item = Arc> {
         let counts = move |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
         self.list.iter().filter(counts).map(|cover| cover.arc)
-    }
-
-    /// The arcs of a root of which this node keeps copies, full ones or not yet, that the root has not
-    /// said are over.
-    pub(crate) fn kept_for(&self, root: Id, now: Time) -> impl Iterator<Item = Arc> {
-        let is_kept = move |cover: &&Cover| {
-            cover.root == root && now < cover.until && !self.is_retired(root, cover.view)
-        };
-        self.list.iter().filter(is_kept).map(|cover| cover.arc)
     }
 
     /// Whether a node is the root, as far as known here, of an arc around a key.

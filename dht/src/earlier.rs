@@ -106,11 +106,6 @@ impl Earlier {
         })
     }
 
-    /// Members that may be full copies under it.
-    pub(crate) fn copies(&self) -> &[Contact] {
-        &self.copies
-    }
-
     fn is_over(&self, now: Time) -> bool {
         self.silent.len() >= self.needed || now >= self.until.lost
     }

@@ -49,7 +49,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         let collected = self.collected_in(cx, done.arc);
         if !witness && !is_late {
-            self.askers.heard(from, cx.now);
             self.covers.begin(from.id, done, cx.now);
         }
         if *first && !witness && !is_late && answers.first() == Some(&RangeAnswer::Same) {
@@ -183,7 +182,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.heard.is_late(from.id, (done.view, done.arc), done.req) {
             return;
         }
-        self.askers.heard(from, cx.now);
         self.full_copy(cx, from, done);
         self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
     }

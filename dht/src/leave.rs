@@ -1,23 +1,19 @@
 //! Leaving: everything is handed over first, then the router is told.
 //!
 //! Until then the node answers as before, and one replica more than usual is brought up to date for
-//! each of its arcs, so that there are enough without it. Of records that it has as a copy, the root
-//! is asked to make another one first (`excuse`, `leavers`). How long all that takes depends on how
-//! much there is and on the pace of repairs, and so there is no limit but the one that the user
-//! sets: at its end the node leaves in any case, and says that it did not hand everything over.
+//! each of its arcs, so that there are enough without it. How long that takes depends on how much
+//! there is and on the pace of repairs, and so there is no limit but the one that the user sets:
+//! at its end the node leaves in any case, and says that it did not hand everything over. Records
+//! that it has as a copy only need no hand-over: their roots find out and make another copy.
 //!
 //! The last node of a network has nobody to hand over to. It stays, unless a limit was set or it
 //! has no records: then it ends, and whatever it has stays on its disk.
 
-use crate::due::Due;
-use crate::earlier::Earlier;
+use crate::machine::Due;
 use crate::view::View;
-use crate::{Dht, Store, StoreMessage};
+use crate::{Dht, Store};
 use overlay::lookup::RoutingCall;
-use overlay::{
-    Contact, Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time,
-};
-use std::collections::BTreeSet;
+use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
 
 /// Most calls to leave that wait for the end together: users who ask again.
 const MAX_LEAVE_CALLS: usize = 64;
@@ -27,8 +23,6 @@ const MAX_LEAVE_CALLS: usize = 64;
 pub(crate) struct Leaving {
     /// Who asked; all are answered at the end.
     ops: Vec<OpId>,
-    /// When the first of them did.
-    since: Time,
     /// When it leaves in any case.
     until: Option<Time>,
     /// Whether that time is over.
@@ -64,20 +58,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.leaving = Some(Leaving {
             ops: vec![op],
-            since: cx.now,
             until,
             late: false,
             told: false,
             handed: false,
         });
-        self.replicas_leave(cx);
+        self.generation = None;
+        self.refresh_views(cx);
+        for member in self.views.iter_mut().flat_map(|view| &mut view.members) {
+            member.next_at = cx.now;
+        }
         self.strays_changed(cx);
-        self.excuse_due(cx);
-    }
-
-    /// Since when this node has been leaving.
-    pub(crate) fn leaving_since(&self) -> Option<Time> {
-        self.leaving.as_ref().map(|leaving| leaving.since)
+        self.sync_due(cx);
     }
 
     pub(crate) fn leave_due(&mut self, cx: &mut Cx<'_, Self>) {
@@ -109,9 +101,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.stay(cx);
         }
         // A newcomer may have no arc yet; with nothing to hand over it need not wait for one.
-        let handed = alone
-            || counts.is_empty() && self.views.is_empty()
-            || self.has_handed_over() && self.is_excused(cx.now) && !self.has_just_spared(cx.now);
+        let handed = alone || counts.is_empty() && self.views.is_empty() || self.has_handed_over();
         if !(late || handed) {
             return;
         }
@@ -119,25 +109,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             leaving.told = true;
             leaving.handed = handed;
         }
-        if handed {
-            for copy in self.copies() {
-                self.post(cx, copy, StoreMessage::Gone);
-            }
-        }
         let input = Input::Call {
             op,
             call: RoutingCall::Leave,
         };
         self.with_routing(cx, |routing, cx| routing.handle(cx, input));
-    }
-
-    /// Who may have copies for this root, also under views that have ended.
-    fn copies(&self) -> BTreeSet<Contact> {
-        let members = self.views.iter().flat_map(|view| &view.members);
-        let members = members.map(|member| member.contact);
-        let of_views = self.views.iter().flat_map(|view| &view.earlier);
-        let earlier = of_views.chain(&self.homeless).flat_map(Earlier::copies);
-        members.chain(earlier.copied()).collect()
     }
 
     /// Whether the router knows nobody else.
@@ -150,12 +126,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether somebody else has everything that belongs to this root, and nothing is here that
     /// belongs elsewhere. An arc without replicas is handed to nobody.
-    pub(crate) fn has_handed_over(&self) -> bool {
-        let Some(since) = self.leaving_since() else {
-            return false;
-        };
-        let me = self.my().id;
-        let copied = |view: &View| !view.members.is_empty() && self.is_spared(view, me, since);
+    fn has_handed_over(&self) -> bool {
+        let copied =
+            |view: &View| !view.members.is_empty() && view.replicas().all(|member| member.covered);
         self.strays.idle && self.views.iter().all(copied)
     }
 

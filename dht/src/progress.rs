@@ -64,7 +64,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 });
             }
         }
-        all.extend(self.waits_for_roots());
         all.truncate(MAX_MOVEMENTS);
         all
     }

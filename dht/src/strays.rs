@@ -5,7 +5,7 @@
 
 use crate::arcs::subtract_all;
 use crate::checks::batch_cost;
-use crate::due::Due;
+use crate::machine::Due;
 use crate::message::HandOffResult;
 use crate::parked::Parked;
 use crate::progress::Tally;

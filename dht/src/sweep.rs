@@ -5,8 +5,8 @@
 
 use crate::checks::is_garbage;
 use crate::collect::{BATCH, Batch, MAX_BATCHES};
-use crate::due::Due;
 use crate::horizon::hides_others;
+use crate::machine::Due;
 use crate::planted::PlantedBug;
 use crate::{Dht, Position, Store};
 use overlay::{Arc, Cx, Duration, Hlc, Id, KeyRouter, Version};

@@ -1,10 +1,10 @@
 //! The arcs of which this node is the root: their replicas, and what is proven about them.
 
 use crate::arcs::{intersect, subtract_all, subtract_from};
-use crate::due::Due;
 use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
+use crate::machine::Due;
 use crate::message::{Claim, Evidence, Horizon, Proof};
 use crate::proof::{Testimony, unproven_after};
 use crate::replica::set_mark;
@@ -239,7 +239,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return false;
         }
         self.generation = Some(generation);
-        let owned = self.replica_sets();
+        // A node that leaves brings one more replica up to date: after it there are N again.
+        let extra = usize::from(self.leaving.is_some());
+        let owned = self.routing.router().owned(self.config.replicas + extra);
         let unchanged = owned.len() == self.views.len()
             && owned
                 .iter()

@@ -66,7 +66,7 @@ fn write_of(number: u64, value: &'static str) -> Write {
         body: Some(value.into()),
         life_s: None,
         consistency: Consistency::Quorum,
-        clock: overlay::Hlc(0),
+        clock: Hlc(0),
         condition: overlay::Condition::Always,
         until: overlay::WallMs(u64::MAX),
         text: None,
@@ -131,7 +131,7 @@ fn a_write_has_the_version_of_its_origin_and_is_not_done_over_newer_ones_unasked
     let (root, origin) = root_and_outsider(&world);
     let write = |clock, number, value, over| {
         StoreMessage::Write(Box::new(Write {
-            clock: overlay::Hlc(clock),
+            clock: Hlc(clock),
             over,
             ..write_of(number, value)
         }))
@@ -163,7 +163,7 @@ fn an_origin_whose_clock_is_behind_gives_its_write_a_later_version() {
     let (root, origin) = root_and_outsider(&world);
     let ahead = world.put(contact(0).id, key(1), b"first").version.clock.0 + (20_000 << 16);
     let newer = Write {
-        clock: overlay::Hlc(ahead),
+        clock: Hlc(ahead),
         ..write_of(77, "of a clock that is ahead")
     };
     world.deliver(origin, root, StoreMessage::Write(Box::new(newer)));

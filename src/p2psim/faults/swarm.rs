@@ -325,23 +325,12 @@ impl<R: Simulated> Swarm<R> {
                 Some(None)
             }
             Some(Stage::Leaving(of)) if of == op => {
-                // The process ends, however the leave went. What was not handed over is on its disk,
-                // and whoever is told so keeps that.
-                if let Some((mut store, durable)) = self.stop(node)
-                    && matches!(reply, Reply::Failed(_))
-                {
-                    store.crash(durable);
-                    self.disks.insert(node, store);
-                }
+                // The process ends, however the leave went.
+                self.stop(node);
                 Some(Some(node))
             }
             _ => None,
         }
-    }
-
-    /// Whether a node that is down can come back with its disk.
-    pub(super) fn has_disk(&self, node: usize) -> bool {
-        self.disks.contains_key(&node)
     }
 
     /// Whether two nodes that are up take themselves for the root of a key.
