@@ -22,7 +22,7 @@ impl<S: Store> Gnutella<S> {
             .collect();
         let found = search.newest(key, slot).is_some_and(|it| !it.hit.gone);
         let newest = finds.iter().map(|find| find.hit.version.clock).max();
-        let version = self.next_version(cx.wall, newest);
+        let version = self.next_version(cx, newest);
         let item = Item {
             key,
             slot,

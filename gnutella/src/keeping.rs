@@ -4,16 +4,13 @@ use crate::message::{Guid, Message};
 use crate::node::Gnutella;
 use crate::parked::Then;
 use bytes::Bytes;
-use overlay::{Contact, Cx, Hlc, Item, Record, Slot, Store, Version, WallMs};
+use overlay::{Contact, Cx, Hlc, Item, Record, Slot, Store, Version};
 
 impl<S: Store> Gnutella<S> {
     /// A version after all that were seen.
-    pub(crate) fn next_version(&mut self, wall: WallMs, after: Option<Hlc>) -> Version {
+    pub(crate) fn next_version(&mut self, cx: &mut Cx<'_, Self>, after: Option<Hlc>) -> Version {
         self.clock = self.clock.max(after.unwrap_or_default());
-        Version {
-            clock: self.tick_clock(wall),
-            writer: self.me.id,
-        }
+        Version::given(self.tick_clock(cx.wall), self.me.id, cx.rng.next_u64())
     }
 
     /// Keeps a record here, if it is newer than what is here.

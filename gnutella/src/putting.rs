@@ -89,7 +89,7 @@ impl<S: Store> Gnutella<S> {
         consistency: Consistency,
     ) {
         let known = self.store.meta(key, Slot::Value);
-        let version = self.next_version(cx.wall, known.map(|known| known.version.clock));
+        let version = self.next_version(cx, known.map(|known| known.version.clock));
         let item = Item {
             key,
             slot: Slot::Value,
@@ -111,7 +111,7 @@ impl<S: Store> Gnutella<S> {
     ) {
         let slot = Slot::Holder(holder);
         let known = self.store.meta(key, slot);
-        let version = self.next_version(cx.wall, known.map(|known| known.version.clock));
+        let version = self.next_version(cx, known.map(|known| known.version.clock));
         let item = Item {
             key,
             slot,

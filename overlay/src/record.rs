@@ -64,7 +64,7 @@ impl Hlc {
     }
 }
 
-/// The version of a record: the newer clock wins, then the larger writer id, so that two nodes
+/// The version of a record: the newer clock wins, then the larger writer, so that two nodes
 /// always agree which of two versions is newer.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -79,7 +79,7 @@ pub struct Version {
 
 impl Version {
     /// The version that a node gives. A number takes the place of the last eight bytes of its id, one
-    /// that it begins at random each time it starts. For a clock value that did not outlive a crash
+    /// that it draws at random, or counts from where it began at random when it started. For a clock value that did not outlive a crash
     /// may be given once more, and others may have what was written under it at first: two records
     /// of one version would never become the same one.
     #[must_use]
