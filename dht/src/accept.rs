@@ -224,8 +224,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Some(by) if write.slot == Slot::Value && !write.over => return Err(by.clock),
             _ => {}
         }
-        let clock = self.clock.next(cx.wall, known.map(|known| known.clock));
-        Ok(self.version(cx, clock))
+        Ok(self.next_version(cx, known.map(|known| known.clock)))
     }
 
     /// A write that another root gave a version and had replicated here goes on under this one.

@@ -1,6 +1,7 @@
-//! The hybrid logical clock of one node.
+//! The hybrid logical clock of one node, and the versions that it gives.
 
-use overlay::{Hlc, WallMs};
+use crate::{Dht, Store};
+use overlay::{Cx, Hlc, KeyRouter, Version, WallMs};
 
 /// How far ahead of our wall clock a version may be. A peer whose clock is further off would push
 /// the versions of everybody into its future; it is refused. One minute: far above what time
@@ -42,5 +43,19 @@ impl Clock {
     /// Whether a peer's clock value is near enough to be believed.
     pub(crate) fn believes(clock: Hlc, wall: WallMs) -> bool {
         clock.wall().0 <= wall.0.saturating_add(MAX_CLOCK_DRIFT_MS)
+    }
+}
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// The next version of a record that this node writes as its root.
+    pub(crate) fn next_version(&mut self, cx: &mut Cx<'_, Self>, after: Option<Hlc>) -> Version {
+        let clock = self.clock.next(cx.wall, after);
+        self.version(cx, clock)
+    }
+
+    /// The version of such a record at a clock value.
+    pub(crate) fn version(&mut self, cx: &mut Cx<'_, Self>, clock: Hlc) -> Version {
+        let number = self.draw_number(cx);
+        Version::given(clock, self.my().id, number)
     }
 }

@@ -25,8 +25,8 @@ use crate::vouched::Vouched;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
-    Contact, Cx, Deadlines, Effect, Hlc, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox,
-    Request, Time, Version, WriteSeq,
+    Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
+    Time, WriteSeq,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -209,12 +209,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let number = self.next_number.unwrap_or_else(|| cx.rng.next_u64());
         self.next_number = Some(number.wrapping_add(1));
         number
-    }
-
-    /// The version of a record that this node writes as its root.
-    pub(crate) fn version(&mut self, cx: &mut Cx<'_, Self>, clock: Hlc) -> Version {
-        let number = self.draw_number(cx);
-        Version::given(clock, self.my().id, number)
     }
 
     /// Sends a message, to this node itself too.

@@ -156,11 +156,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         until: WallMs,
         body: Bytes,
     ) -> Record {
-        let known = known.map(|known| known.version.clock);
-        let clock = self.clock.next(cx.wall, known);
-        let version = self.version(cx, clock);
         Record {
-            version,
+            version: self.next_version(cx, known.map(|known| known.version.clock)),
             body: Some(body),
             expires: Some(until),
         }
@@ -169,11 +166,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// An entry that is removed. It leaves a tombstone as a holder does: an ended lease is collected
     /// without a wait, and then a replica that was away could bring the entry back.
     fn removed(&mut self, cx: &mut Cx<'_, Self>, known: Option<Meta>) -> Record {
-        let known = known.map(|known| known.version.clock);
-        let clock = self.clock.next(cx.wall, known);
-        let version = self.version(cx, clock);
         Record {
-            version,
+            version: self.next_version(cx, known.map(|known| known.version.clock)),
             body: None,
             expires: None,
         }
