@@ -4,6 +4,7 @@ pub mod compute;
 pub mod control;
 pub mod ctl;
 pub mod demo;
+mod documents;
 pub mod tls;
 
 pub mod config;
