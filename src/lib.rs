@@ -5,6 +5,7 @@ pub mod control;
 pub mod ctl;
 pub mod demo;
 mod documents;
+mod feed;
 pub mod tls;
 
 pub mod config;
