@@ -3,6 +3,40 @@
 use super::problem::{Kind, Problem};
 use axum::http::{HeaderMap, HeaderName, header};
 use overlay::{Condition, Version};
+use utoipa::IntoParams;
+
+/// When a value is sent.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes headers")]
+pub(super) struct ReadIf {
+    /// Versions that the client has, in quotation marks: then the answer is 304.
+    #[param(rename = "If-None-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
+    unknown: Option<String>,
+}
+
+/// When a value is written.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes headers")]
+pub(super) struct WriteIf {
+    /// Only if this version is there, in quotation marks.
+    #[param(rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    present: Option<String>,
+    /// `*`: only if there is no value. Give this or `If-Match`, not both.
+    #[param(rename = "If-None-Match", pattern = "^\\*$")]
+    absent: Option<String>,
+}
+
+/// When a value is deleted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes headers")]
+pub(super) struct DeleteIf {
+    /// Only if this version is there, in quotation marks.
+    #[param(rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    present: Option<String>,
+}
 
 /// A version as an entity tag.
 pub(super) fn tag_of(version: Version) -> String {

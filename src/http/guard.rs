@@ -27,6 +27,11 @@ impl Guard {
         Self(Arc::new(token))
     }
 
+    /// Whether it wants a token.
+    pub(super) fn wants_token(&self) -> bool {
+        self.0.is_some()
+    }
+
     fn objection(&self, method: &Method, headers: &HeaderMap) -> Option<Problem> {
         match &*self.0 {
             Some(token) => (!bears(token, headers)).then(no_token),

@@ -1,6 +1,6 @@
 //! Holders: who has a resource.
 
-use super::asked::{Asked, Body, KeyPath, Named, Wanted, check_text, within};
+use super::asked::{AddressText, Asked, Body, KeyPath, Named, Wanted, check_text, within};
 use super::context::Context;
 use super::evidence::{Evidence, deletion};
 use super::problem::{Problem, Reads, Removes, Usual, Writes};
@@ -47,8 +47,7 @@ pub(super) struct Inserting {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct NewHolder {
     /// IP and port of who holds it; the node that is asked, when nothing is said.
-    #[schema(value_type = Option<String>, example = "127.0.0.1:9000",
-        pattern = "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\\[[0-9a-fA-F:.]{2,45}\\]):[0-9]{1,5}$")]
+    #[schema(value_type = Option<AddressText>, inline)]
     holder: Option<SocketAddr>,
     /// Length of the lease in seconds, 1,800 unless said otherwise; the node renews it.
     #[schema(minimum = 1, maximum = 604_800)]
@@ -70,8 +69,7 @@ pub(super) struct Removing {
     /// The key is 40 hexadecimal digits, taken as they are.
     hex: bool,
     /// IP and port of who holds it; the node that is asked, when nothing is said.
-    #[param(value_type = Option<String>, example = "127.0.0.1:9000",
-        pattern = "^(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}:[0-9]{1,4}$")]
+    #[param(value_type = Option<AddressText>, inline)]
     holder: Option<SocketAddr>,
 }
 

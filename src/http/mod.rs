@@ -42,6 +42,7 @@ use problem::{Kind, Problem};
 use std::io;
 use std::net::TcpListener;
 use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -106,7 +107,10 @@ fn paths() -> OpenApiRouter<Context> {
 }
 
 fn router(context: Context, guard: Guard) -> Router {
-    let (router, description) = paths().split_for_parts();
+    let (router, mut description) = paths().split_for_parts();
+    if guard.wants_token() {
+        demand_token(&mut description);
+    }
     // Strings and numbers are always written.
     let text = serde_json::to_vec(&description).unwrap_or_default();
     // Nobody else sets it.
@@ -118,6 +122,16 @@ fn router(context: Context, guard: Guard) -> Router {
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .layer(middleware::from_fn(harden))
         .with_state(context)
+}
+
+/// Says that a token is wanted, wherever a path does not say that it is open.
+fn demand_token(description: &mut utoipa::openapi::OpenApi) {
+    let name = "token";
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme(name, bearer);
+    let scopes: [&str; 0] = [];
+    description.security = Some(vec![SecurityRequirement::new(name, scopes)]);
 }
 
 async fn no_such_path() -> Problem {

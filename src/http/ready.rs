@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use overlay::{Consistency, Id, Outcome, Promise, Reply, Request};
+use overlay::{Consistency, Id, Neighbours, Outcome, Promise, Reply, Request};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -60,7 +60,7 @@ struct Sample {
 }
 
 /// Whether the process serves
-#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health",
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health", security(()),
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"),
         (status = 503, description = "Its machine does not answer", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn healthz(State(context): State<Context>) -> Response {
@@ -71,7 +71,7 @@ pub(super) async fn healthz(State(context): State<Context>) -> Response {
 }
 
 /// Whether the node is in its network and reaches it
-#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health",
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", security(()),
     responses((status = 200, description = "It is", body = Verdict),
         (status = 503, description = "It is not, and why", body = Verdict)))]
 pub(super) async fn readyz(State(context): State<Context>) -> Response {
@@ -108,8 +108,11 @@ async fn look(context: &Context) -> Verdict {
         let text = "the node is in no network: it is joining, or cut off from all its neighbours";
         reasons.push(text.to_owned());
     }
-    if status.promise == Promise::BestEffort && status.peers > 0 && report.connections == 0 {
-        reasons.push("no neighbour is connected".to_owned());
+    if status.peers > 0 && has_no_link(&status.neighbours) {
+        let known = status.peers;
+        reasons.push(format!(
+            "the node has no neighbour: of {known} hosts that it knows none answers"
+        ));
     }
     if !reasons.is_empty() || status.promise == Promise::BestEffort {
         // Without structure keys have no replica sets, and a look at one would flood the network.
@@ -130,6 +133,15 @@ async fn look(context: &Context) -> Verdict {
         ));
     }
     Verdict::of(status.member, status.peers, reasons, samples)
+}
+
+/// Whether a node of an overlay without structure has lost all its neighbours. A silent one is given
+/// up after a quarter of a minute; its connection may stand for longer, and proves nothing.
+const fn has_no_link(neighbours: &Neighbours) -> bool {
+    match neighbours {
+        Neighbours::Links { equals, leaves, .. } => equals.is_empty() && leaves.is_empty(),
+        _ => false,
+    }
 }
 
 impl Verdict {

@@ -1,7 +1,7 @@
 //! Values: bytes in, bytes out, with the version in `ETag` and the evidence in headers.
 
-use super::asked::{Asked, Body, KeyPath, Named, Wanted, check_text, within};
-use super::conditions::{condition, is_known, tag_of};
+use super::asked::{Asked, Body, KeyPath, Named, Octets, Wanted, check_text, within};
+use super::conditions::{DeleteIf, ReadIf, WriteIf, condition, is_known, tag_of};
 use super::context::Context;
 use super::evidence::{Evidence, deletion};
 use super::problem::{Conditional, Kind, Problem, Reads, Removes, Usual, Writes};
@@ -66,11 +66,9 @@ pub(super) struct Deleting {
 /// 404 is said only when enough replicas that hold the whole arc have answered to prove that there
 /// is no value; anything less is 503.
 #[utoipa::path(get, path = "/v1/kv/{key}", operation_id = "get", tag = "values",
-    params(KeyPath, Reading, ("If-None-Match" = Option<String>, Header,
-        description = "Versions that the client has, in quotation marks",
-        pattern = "^(\\*|\"[!#-~]{0,80}\")$")),
+    params(KeyPath, Reading, ReadIf),
     responses(
-        (status = 200, description = "The value", body = Vec<u8>, content_type = "application/octet-stream",
+        (status = 200, description = "The value", body = inline(Octets), content_type = "application/octet-stream",
             headers(("ETag" = String, description = "Its version, in quotation marks"),
                 ("P2p-Outcome" = String, description = "found"),
                 ("P2p-Replicas-Answered" = u32, description = "Replicas that answered"),
@@ -125,11 +123,8 @@ fn found(report: GetReport, headers: &HeaderMap, evidence: &Evidence) -> Result<
 
 /// Store a value
 #[utoipa::path(put, path = "/v1/kv/{key}", operation_id = "put", tag = "values",
-    params(KeyPath, Writing,
-        ("If-Match" = Option<String>, Header, description = "Only if this version is there, in quotation marks",
-            pattern = "^\"[!#-~]{0,80}\"$"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no value", pattern = "^\\*$")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "At most 1 MiB"),
+    params(KeyPath, Writing, WriteIf),
+    request_body(content = inline(Octets), content_type = "application/octet-stream", description = "At most 1 MiB"),
     responses(
         (status = 200, description = "Stored", body = Stored,
             headers(("ETag" = String, description = "Its version, in quotation marks"),
@@ -183,9 +178,7 @@ pub(super) async fn put(
 /// 404 says that it is proven that there was nothing to delete. Where nobody knows whether there was
 /// something the deletion holds all the same, and `outcome` is `unknown`.
 #[utoipa::path(delete, path = "/v1/kv/{key}", operation_id = "delete", tag = "values",
-    params(KeyPath, Deleting,
-        ("If-Match" = Option<String>, Header, description = "Only if this version is there, in quotation marks",
-            pattern = "^\"[!#-~]{0,80}\"$")),
+    params(KeyPath, Deleting, DeleteIf),
     responses((status = 200, description = "Deleted", body = Deleted), Usual, Removes, Conditional))]
 pub(super) async fn delete(
     State(context): State<Context>,

@@ -75,6 +75,8 @@ pub(crate) fn schemathesis_finds_nothing(overlay: &str) {
     let file = token_file(directory.path());
     let one = Served::start(overlay, None, &["--http-token-file", &file]);
     let mut command = bare(installed("schemathesis"));
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/schemathesis.toml");
+    command.arg("--config-file").arg(config);
     command
         .arg("run")
         .arg(format!("http://{}/v1/openapi.json", one.api.at));

@@ -89,7 +89,8 @@ pub(crate) fn lookups_and_operations_are_told(overlay: &str) {
     for name in ["hops", "path", "replicas"] {
         assert_eq!(told[name], located[name], "{told}");
     }
-    assert!(told["seconds"].as_f64() > Some(0.0), "{told}");
+    // Without a hop it takes less than the clock tells.
+    assert!(told["seconds"].as_f64() >= Some(0.0), "{told}");
     // What p2pctl asks is told as well.
     nodes[0].json(["get", "fox"]).exits(0);
     wait_for(&seen, "operation", |data| data["kind"] == "get");
