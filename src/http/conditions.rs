@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 #[allow(dead_code, reason = "it describes headers")]
 pub(super) struct ReadIf {
     /// Versions that the client has, in quotation marks: then the answer is 304.
-    #[param(rename = "If-None-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
+    #[param(value_type = String, required = false, rename = "If-None-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
     unknown: Option<String>,
 }
 
@@ -21,10 +21,10 @@ pub(super) struct ReadIf {
 #[allow(dead_code, reason = "it describes headers")]
 pub(super) struct WriteIf {
     /// Only if this version is there, in quotation marks.
-    #[param(rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
     present: Option<String>,
     /// `*`: only if there is no value. Give this or `If-Match`, not both.
-    #[param(rename = "If-None-Match", pattern = "^\\*$")]
+    #[param(value_type = String, required = false, rename = "If-None-Match", pattern = "^\\*$")]
     absent: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct WriteIf {
 #[allow(dead_code, reason = "it describes headers")]
 pub(super) struct DeleteIf {
     /// Only if this version is there, in quotation marks.
-    #[param(rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
     present: Option<String>,
 }
 

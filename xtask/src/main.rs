@@ -6,6 +6,7 @@
 mod chores;
 mod figures;
 mod packages;
+mod python;
 mod steps;
 mod survive;
 mod tally;
