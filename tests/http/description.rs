@@ -75,8 +75,13 @@ pub(crate) fn schemathesis_finds_nothing(overlay: &str) {
     let file = token_file(directory.path());
     let one = Served::start(overlay, None, &["--http-token-file", &file]);
     let mut command = bare(installed("schemathesis"));
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/schemathesis.toml");
-    command.arg("--config-file").arg(config);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http");
+    command
+        .env("PYTHONPATH", &own)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+        .arg("--config-file")
+        .arg(own.join("schemathesis.toml"));
     command
         .arg("run")
         .arg(format!("http://{}/v1/openapi.json", one.api.at));
