@@ -9,7 +9,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use overlay::{Condition, MAX_HOLDERS_PER_KEY, MAX_LEASE_S, Outcome, Reply, Request};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::net::SocketAddr;
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,11 +52,27 @@ pub(super) struct NewHolder {
     holder: Option<SocketAddr>,
     /// Length of the lease in seconds, 1,800 unless said otherwise; the node renews it.
     #[schema(minimum = 1, maximum = 604_800)]
+    #[serde(deserialize_with = "whole")]
     ttl_s: Option<u32>,
     /// Words to find it by, at most 1,024 bytes and 64 different ones.
     text: String,
     /// Let it be found by the beginning of its key.
     indexed: bool,
+}
+
+/// A whole number, however it is written: to JSON Schema 300.0 is one.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let plain = number.as_u64().and_then(|plain| u32::try_from(plain).ok());
+    let broken = || {
+        let point = number.as_f64()?;
+        let fits = point.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&point);
+        fits.then_some(point as u32)
+    };
+    let wrong = || Error::custom(format!("{number} is no whole number, or too large"));
+    plain.or_else(broken).map(Some).ok_or_else(wrong)
 }
 
 /// Which holder is removed.

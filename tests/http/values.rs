@@ -265,4 +265,11 @@ pub(crate) fn what_makes_no_sense_is_refused(overlay: &str) {
     one.api
         .post("/v1/holders/k", &serde_json::json!({ "other": 1 }))
         .is(400);
+    // JSON Schema calls a number whole by its value, however it is written.
+    for (ttl, status) in [("300.0", 200), ("300.5", 400), ("-1", 400), ("1e12", 400)] {
+        let text = format!("{{\"ttl_s\": {ttl}}}");
+        let kind = ["Content-Type: application/json"];
+        let asked = one.api.ask("POST", "/v1/holders/k", &kind, text.as_bytes());
+        asked.is(status);
+    }
 }

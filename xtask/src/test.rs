@@ -40,7 +40,8 @@ impl Flags {
 /// Runs the verb. Later steps run even when earlier tests fail, so that one run tells all.
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let flags = Flags::parse(words)?;
-    if !flags.no_install && !(packages::install()? && python::install()?) {
+    let is_equipped = flags.no_install || packages::install()? && python::install()?;
+    if !is_equipped {
         return Ok(false);
     }
     // The same call builds for both runners, so that nothing is built twice.
