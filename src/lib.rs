@@ -8,6 +8,7 @@ mod documents;
 mod feed;
 pub mod tls;
 
+pub mod command_line;
 pub mod config;
 pub mod data_dir;
 mod datagrams;
@@ -16,6 +17,7 @@ pub mod logging;
 pub mod metrics;
 pub mod p2psim;
 pub mod runtime;
+pub mod service_manager;
 pub mod store;
 pub mod tracker;
 pub mod usage;

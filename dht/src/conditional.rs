@@ -27,7 +27,7 @@
 //! conditional write that ends without an answer may still appear.
 
 use crate::coordinate::{FIRST_CHECK, LAST_CHECK};
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::{Claim, Confirm, Confirmation, Write, WriteResult};
 use crate::planted::PlantedBug;
 use crate::{Dht, Store, StoreMessage};

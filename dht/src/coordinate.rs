@@ -1,7 +1,7 @@
 //! The part of a root: replicating, and answering when enough replicas are safe.
 
+use crate::due::Due;
 use crate::durable::Then;
-use crate::machine::Due;
 use crate::message::{HandOffResult, IndexResult, RenewResult, Replicate, WriteResult};
 use crate::planted::PlantedBug;
 use crate::{Dht, DhtConfig, Store, StoreMessage};
@@ -76,20 +76,30 @@ pub(crate) enum Asker {
 }
 
 impl Coordinated {
-    /// How many replicas must hold it. A replica set may be smaller than W because the network is
-    /// that small, as its root knows when it knows that it holds everything. A root that does not
+    /// How many replicas of those that stay hold it durably, and how many stay. A root that leaves
+    /// does not count itself, unless it is alone.
+    pub(crate) fn staying(&self, leaver: Option<Id>) -> (usize, usize) {
+        let Some(leaver) = leaver.filter(|_| self.total > 1) else {
+            return (self.durable.len(), self.total);
+        };
+        let durable = self.durable.iter().filter(|id| **id != leaver).count();
+        (durable, self.total - 1)
+    }
+
+    /// How many replicas of so many must hold it. A replica set may be smaller than W because the
+    /// network is that small, as its root knows when it knows that it holds everything. A root that does not
     /// know may be the last one that is up of a larger network, and to acknowledge alone would be
     /// to promise what the others, when they are back, may outvote.
-    pub(crate) fn needed(&self, write_quorum: usize, is_complete: bool) -> usize {
+    pub(crate) fn needed(&self, write_quorum: usize, total: usize, is_complete: bool) -> usize {
         let quorum = if is_complete {
-            write_quorum.min(self.total)
+            write_quorum.min(total)
         } else {
             write_quorum
         };
         match self.consistency {
             Consistency::One => 1,
             Consistency::Quorum => quorum,
-            Consistency::All => self.total.max(quorum),
+            Consistency::All => total.max(quorum),
         }
     }
 
@@ -224,13 +234,15 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let key = self.coordinated.get(&number).and_then(|write| write.key());
         let is_complete = key.is_some_and(|key| self.is_complete_for(key));
         let is_seated = key.is_some_and(|key| self.is_seated(key, cx.now));
+        let leaver = self.leaver();
         let Some(write) = self.coordinated.get_mut(&number) else {
             return;
         };
+        let (durable, total) = write.staying(leaver);
+        let is_safe = durable >= write.needed(quorum, total, is_complete);
         // The view may have changed since the condition was judged.
         let is_decided = !write.conditional || is_seated;
-        if !write.answered && is_decided && write.durable.len() >= write.needed(quorum, is_complete)
-        {
+        if !write.answered && is_decided && is_safe {
             write.answered = true;
             let (asker, result) = (write.asker, write.written(&self.config));
             match asker {
@@ -328,8 +340,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
-        let needed = write.needed(self.config.write_quorum, is_complete) as u32;
-        let (durable, replicas) = (write.durable.len() as u32, write.total as u32);
+        let (durable, total) = write.staying(self.leaver());
+        let needed = write.needed(self.config.write_quorum, total, is_complete) as u32;
+        let (durable, replicas) = (durable as u32, total as u32);
         let (asker, version) = (write.asker, write.version);
         self.forget_coordinated(number);
         match asker {

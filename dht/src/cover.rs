@@ -135,6 +135,25 @@ impl Covers {
         });
     }
 
+    /// What this node was a copy of in an arc proves nothing any more: it is the root itself and
+    /// holds everything there, so that its copy would speak against those who are roots after it; or
+    /// it has handed its records over.
+    pub(crate) fn outlived(&mut self, arc: Arc) {
+        let before = std::mem::take(&mut self.list);
+        for cover in before {
+            let left = subtract(cover.arc, arc).into_iter();
+            self.list.extend(left.map(|arc| Cover { arc, ..cover }));
+            let over = intersect(cover.arc, arc).into_iter();
+            self.list.extend(over.map(|arc| Cover {
+                arc,
+                full: false,
+                ..cover
+            }));
+        }
+        let excess = self.list.len().saturating_sub(MAX_COVERS);
+        self.list.drain(..excess);
+    }
+
     /// Under this view of its root this node is no full copy any more, whatever still comes; the
     /// records stay for now. Says whether it knows that root at all.
     pub(crate) fn retire(&mut self, root: Id, view: u64) -> bool {
@@ -209,6 +228,11 @@ impl Covers {
         }
     }
 
+    /// This node has nothing for a root any more.
+    pub(crate) fn forget(&mut self, root: Id) {
+        self.list.retain(|cover| cover.root != root);
+    }
+
     /// Drops what was not confirmed in time; says whether anything was.
     pub(crate) fn expire(&mut self, now: Time) -> bool {
         let before = self.list.len();
@@ -237,6 +261,18 @@ impl Covers {
     pub(crate) fn testified(&self, now: Time) -> impl Iterator<Item = Arc> {
         let counts = move |cover: &&Cover| cover.full && cover.quorum > 0 && now < cover.until;
         self.list.iter().filter(counts).map(|cover| cover.arc)
+    }
+
+    /// The arcs of a root of which this node has records, also of views that are over.
+    pub(crate) fn of_root(&self, root: Id) -> impl Iterator<Item = Arc> {
+        let covers = self.list.iter().filter(move |cover| cover.root == root);
+        covers.map(|cover| cover.arc)
+    }
+
+    /// The arcs that others have claimed from a root.
+    pub(crate) fn claimed_from(&self, root: Id) -> impl Iterator<Item = Arc> {
+        let claimed = self.fences.iter().filter(move |fence| fence.root == root);
+        claimed.map(|fence| fence.arc)
     }
 
     /// Whether a node is the root, as far as known here, of an arc around a key.
@@ -291,6 +327,7 @@ const fn valid_for(seconds: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arcs::subtract_all;
 
     fn done(view: u64, from: u64, to: u64) -> SyncDone {
         SyncDone {
@@ -336,5 +373,18 @@ mod tests {
         let mut left = covers.list.iter().filter(|cover| cover.root == other);
         assert!(left.all(|cover| !cover.arc.contains(key)));
         assert!(covers.full_arc(root, 2, Time::ZERO).is_some());
+    }
+
+    #[test]
+    fn who_is_the_root_itself_testifies_only_to_the_rest() {
+        let (mut covers, root) = (Covers::default(), Id::from_u64(50));
+        covers.complete(root, &done(1, 10, 20), Time::ZERO);
+        let whole = done(1, 10, 20).arc;
+        covers.outlived(done(2, 14, 30).arc);
+        let known = covers.evidence(Id::from_u64(70), whole, Time::ZERO);
+        let arcs: Vec<Arc> = known.iter().map(|evidence| evidence.arc).collect();
+        assert_eq!(arcs, [done(1, 10, 14).arc]);
+        // The records stay for now.
+        assert_eq!(subtract_all(vec![whole], covers.arcs()), []);
     }
 }

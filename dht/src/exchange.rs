@@ -48,6 +48,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Vec::new()
         };
         let collected = self.collected_in(cx, done.arc);
+        if !witness || self.leaving.is_some() {
+            self.askers.heard(from, cx.now);
+        }
         if !witness && !is_late {
             self.covers.begin(from.id, done, cx.now);
         }
@@ -182,6 +185,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if self.heard.is_late(from.id, (done.view, done.arc), done.req) {
             return;
         }
+        self.askers.heard(from, cx.now);
         self.full_copy(cx, from, done);
         self.post(cx, from, StoreMessage::SyncDoneAck { req: done.req });
     }

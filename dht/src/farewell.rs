@@ -11,8 +11,8 @@
 //! What is left: a root that dies before, and all who know its later views with it, within seconds.
 
 use crate::arcs::subtract_all;
+use crate::due::Due;
 use crate::earlier::Earlier;
-use crate::machine::Due;
 use crate::{Dht, Store};
 use overlay::{Arc, Cx, KeyRouter, Time};
 use std::collections::BTreeSet;

@@ -102,7 +102,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         write.waiting.swap_remove(at);
         let own = usize::from(!write.durable.contains(&me));
         let possible = write.durable.len() + write.waiting.len() + own;
-        let needed = write.needed(quorum, true);
+        let needed = write.needed(quorum, write.total, true);
         let (answered, durable, asker) = (write.answered, write.durable.len(), write.asker);
         let version = write.version;
         if answered || possible >= needed {

@@ -2,10 +2,10 @@
 
 use crate::checks::{BATCH_BYTES, batch_cost};
 use crate::horizon::is_dead;
+use crate::member::Member;
 use crate::message::SyncDone;
 use crate::parked::Parked;
 use crate::sync::Stage;
-use crate::view::Member;
 use crate::{Dht, DhtConfig, Meta, Position, Store, StoreMessage};
 use overlay::{Contact, Cx, Duration, Fault, Hlc, Item, KeyRouter};
 

@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 use crate::horizon::is_dead;
+use crate::member::Member;
 use crate::message::{Evidence, PartSum, Proof, RangeAnswer, SyncTold};
 use crate::planted::PlantedBug;
 use crate::ranges::{FAN_OUT, LIST_RECORDS, Range, order};
-use crate::view::{Member, View};
+use crate::view::View;
 use crate::{Dht, Position, Store};
 use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, Version, WallMs};
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ mod words;
 
 use crate::arcs::clockwise;
 use crate::checks::BATCH_BYTES;
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::{RenewMany, RenewResult, Renewal};
 use crate::planted::PlantedBug;
 use crate::read::WRITE_PATIENCE;

@@ -1,19 +1,20 @@
 //! Leaving: everything is handed over first, then the router is told.
 //!
 //! Until then the node answers as before, and one replica more than usual is brought up to date for
-//! each of its arcs, so that there are enough without it. How long that takes depends on how much
-//! there is and on the pace of repairs, and so there is no limit but the one that the user sets:
-//! at its end the node leaves in any case, and says that it did not hand everything over. Records
-//! that it has as a copy only need no hand-over: their roots find out and make another copy.
+//! each of its arcs, so that there are enough without it. Of records that it has as a copy, the root
+//! is asked to make another one first (`excuse`, `leavers`). How long all that takes depends on how
+//! much there is and on the pace of repairs, and so there is no limit but the one that the user
+//! sets: at its end the node leaves in any case, and says that it did not hand everything over.
 //!
 //! The last node of a network has nobody to hand over to. It stays, unless a limit was set or it
 //! has no records: then it ends, and whatever it has stays on its disk.
 
-use crate::machine::Due;
+use crate::due::Due;
+use crate::member::Member;
 use crate::view::View;
-use crate::{Dht, Store};
+use crate::{Dht, Store, StoreMessage};
 use overlay::lookup::RoutingCall;
-use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
+use overlay::{Cx, Duration, Failure, Id, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
 
 /// Most calls to leave that wait for the end together: users who ask again.
 const MAX_LEAVE_CALLS: usize = 64;
@@ -23,6 +24,8 @@ const MAX_LEAVE_CALLS: usize = 64;
 pub(crate) struct Leaving {
     /// Who asked; all are answered at the end.
     ops: Vec<OpId>,
+    /// When the first of them did.
+    since: Time,
     /// When it leaves in any case.
     until: Option<Time>,
     /// Whether that time is over.
@@ -58,18 +61,25 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.leaving = Some(Leaving {
             ops: vec![op],
+            since: cx.now,
             until,
             late: false,
             told: false,
             handed: false,
         });
-        self.generation = None;
-        self.refresh_views(cx);
+        self.askers.begin();
+        self.stayers_changed(cx);
         for member in self.views.iter_mut().flat_map(|view| &mut view.members) {
             member.next_at = cx.now;
         }
-        self.strays_changed(cx);
         self.sync_due(cx);
+        self.strays_changed(cx);
+        self.excuse_due(cx);
+    }
+
+    /// Since when this node has been leaving.
+    pub(crate) fn leaving_since(&self) -> Option<Time> {
+        self.leaving.as_ref().map(|leaving| leaving.since)
     }
 
     pub(crate) fn leave_due(&mut self, cx: &mut Cx<'_, Self>) {
@@ -101,13 +111,20 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.stay(cx);
         }
         // A newcomer may have no arc yet; with nothing to hand over it need not wait for one.
-        let handed = alone || counts.is_empty() && self.views.is_empty() || self.has_handed_over();
+        let handed = alone
+            || counts.is_empty() && self.views.is_empty()
+            || self.has_handed_over() && self.is_excused(cx.now) && self.is_my_turn(cx.now);
         if !(late || handed) {
             return;
         }
         if let Some(leaving) = &mut self.leaving {
             leaving.told = true;
             leaving.handed = handed;
+        }
+        if handed {
+            for peer in self.spared() {
+                self.post(cx, peer, StoreMessage::Gone);
+            }
         }
         let input = Input::Call {
             op,
@@ -118,7 +135,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether the router knows nobody else.
     fn is_alone(&self) -> bool {
-        let alone = |view: &View| view.members.is_empty();
+        let alone = |view: &View| view.replicas().next().is_none();
         !self.views.is_empty()
             && self.views.iter().all(alone)
             && self.routing.router().contacts().is_empty()
@@ -126,10 +143,18 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Whether somebody else has everything that belongs to this root, and nothing is here that
     /// belongs elsewhere. An arc without replicas is handed to nobody.
-    fn has_handed_over(&self) -> bool {
-        let copied =
-            |view: &View| !view.members.is_empty() && view.replicas().all(|member| member.covered);
+    pub(crate) fn has_handed_over(&self) -> bool {
+        let Some(since) = self.leaving_since() else {
+            return false;
+        };
+        let is_copy = |member: &Member| member.covered && member.since >= Some(since);
+        let copied = |view: &View| view.replicas().next().is_some() && view.replicas().all(is_copy);
         self.strays.idle && self.views.iter().all(copied)
+    }
+
+    /// This node, while it means to leave: it does not count itself then.
+    pub(crate) fn leaver(&self) -> Option<Id> {
+        self.leaving.is_some().then(|| self.my().id)
     }
 
     /// Nobody is left to take anything: the node stays.
@@ -138,7 +163,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         self.deadlines.clear(Due::Leave);
-        self.generation = None;
+        self.stayers_changed(cx);
         let counts = self.store.counts();
         let failure = Failure::LastNode {
             values: counts.values,

@@ -29,9 +29,11 @@ mod config;
 mod coordinate;
 mod cover;
 mod drift;
+mod due;
 mod durable;
 mod earlier;
 mod exchange;
+mod excuse;
 mod farewell;
 mod fingerprint;
 mod former;
@@ -44,8 +46,10 @@ mod judge;
 mod kept;
 mod leases;
 mod leave;
+mod leavers;
 mod locate;
 mod machine;
+mod member;
 mod membership;
 mod message;
 mod op;
@@ -70,6 +74,7 @@ mod sync;
 mod tenure;
 mod view;
 mod vouched;
+mod witnesses;
 pub mod words;
 mod write;
 
@@ -81,7 +86,7 @@ pub use leases::MAX_RENEWED_LEASES;
 pub use machine::{Dht, DhtTimer};
 pub use message::{
     ArcNews, Body, Claim, Confirm, Confirmation, DhtMessage, EntriesSeen, EntrySeen, Evidence,
-    Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, Missing,
+    Filter, HandOffResult, HolderSeen, Horizon, IndexItem, IndexMany, IndexResult, Intent, Missing,
     PartSum, Position, Proof, RangeAnswer, RangeSum, Read, ReadData, ReadReply, RenewMany,
     RenewResult, Renewal, Replicate, Retire, Retired, Seen, Standing, StoreMessage, SyncAsk,
     SyncCollect, SyncDone, SyncTold, Wanted, Write, WriteResult,

@@ -4,14 +4,17 @@ use crate::collect::Batch;
 use crate::conditional::Deciding;
 use crate::coordinate::Coordinated;
 use crate::cover::Covers;
+use crate::due::Due;
 use crate::durable::Waiting;
 use crate::earlier::Earlier;
+use crate::excuse::Askers;
 use crate::former::Former;
 use crate::heard::LastHeard;
 use crate::horizon::Horizons;
 use crate::kept::Kept;
 use crate::leases::Leases;
 use crate::leave::Leaving;
+use crate::leavers::Leavers;
 use crate::message::{DhtMessage, RenewResult, StoreMessage};
 use crate::op::Op;
 use crate::parked::Parked;
@@ -91,6 +94,10 @@ pub struct Dht<R: KeyRouter, S: Store> {
     /// What is under way about the index.
     pub(crate) index: crate::words::Index,
     pub(crate) leaving: Option<Leaving>,
+    /// Nodes that mean to leave, and have asked this root.
+    pub(crate) leavers: Leavers,
+    /// The roots that have this node hold records.
+    pub(crate) askers: Askers,
     /// What was moved in the background.
     pub(crate) moved: Tally,
     /// The time of the last input, for what is said of progress.
@@ -99,43 +106,6 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) left: bool,
     /// Whether the sweep has begun.
     pub(crate) sweeping: bool,
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Due {
-    /// A call of this node.
-    Op(u64),
-    /// A write that this node coordinates.
-    Coordinated(u64),
-    /// A conditional write that this node has to decide about.
-    Deciding(u64),
-    /// The next step of some comparison with a replica.
-    Sync,
-    /// Records that do not belong here.
-    Strays,
-    /// To tell the root of a part that this node was its root.
-    Notice,
-    /// To tell copies under earlier views that they are over.
-    Retire,
-    /// Records that have ended.
-    Sweep,
-    /// Leases to renew.
-    Leases,
-    /// A batch of renewals under way.
-    Renewals(u64),
-    /// The end of the time for leaving.
-    Leave,
-    /// The end of a search by words.
-    Search(u64),
-    /// Entries of the index that are to be tried again.
-    Publisher,
-    /// A batch of entries under way.
-    IndexBatch(u64),
-    /// A call that waits for its entries.
-    Held(u64),
-    /// Texts of values whose entries are to be renewed.
-    Keeper,
 }
 
 /// Timers: those of the routing and one for all deadlines of the store.
@@ -194,6 +164,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             leases: Leases::default(),
             index: crate::words::Index::default(),
             leaving: None,
+            leavers: Leavers::default(),
+            askers: Askers::default(),
             moved: Tally::default(),
             seen: Time::ZERO,
             left: false,
@@ -296,6 +268,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::IndexMany(asked) => self.index_asked(cx, from, asked),
             StoreMessage::Indexed { req, result } => self.indexed(cx, from, req, result),
             StoreMessage::NoCopy { key, replica } => self.no_copy_told(cx, key, replica),
+            StoreMessage::MayLeave(said) => self.leave_asked(cx, from, &said),
+            StoreMessage::MayLeaveTold { req, spared } => self.excused(from, req, spared),
+            StoreMessage::Gone => self.askers.gone(from.id),
         }
     }
 
@@ -314,6 +289,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 Due::Leases => self.leases_due(cx),
                 Due::Renewals(number) => self.renewals_due(cx, number),
                 Due::Leave => self.leave_due(cx),
+                Due::Excuse => self.excuse_due(cx),
+                Due::Leavers => self.leavers_due(cx),
                 Due::Search(number) => self.search_due(cx, number),
                 Due::Publisher => self.publisher_due(cx),
                 Due::IndexBatch(number) => self.index_batch_due(cx, number),

@@ -1,6 +1,6 @@
 //! Joining and having left, and what the router reports.
 
-use crate::machine::Due;
+use crate::due::Due;
 use crate::op::Work;
 use crate::{Dht, Store};
 use overlay::lookup::RoutingCall;
@@ -78,6 +78,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         self.left = true;
         self.leaving = None;
+        self.leavers = crate::leavers::Leavers::default();
+        self.askers = crate::excuse::Askers::default();
         self.founding = false;
         self.views.clear();
         self.former.clear();

@@ -1,6 +1,6 @@
 //! Calls under way at their origin: finding the root, waiting, and the one final answer.
 
-use crate::machine::Due;
+use crate::due::Due;
 use crate::planted::PlantedBug;
 use crate::read::ReadWork;
 use crate::write::WriteWork;

@@ -5,9 +5,10 @@
 //! more than the other counts as known; once versions were exchanged, every record does. So the
 //! number of records to be moved grows, and is exact when the last range has been looked at.
 
+use crate::member::Member;
 use crate::parked::Parked;
 use crate::sync::{Stage, Walk};
-use crate::view::{Member, View};
+use crate::view::View;
 use crate::{Dht, Store};
 use overlay::{KeyRouter, MAX_MOVEMENTS, Movement, Purpose, Time, WaitsFor};
 
@@ -64,6 +65,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 });
             }
         }
+        all.extend(self.waits_for_roots());
         all.truncate(MAX_MOVEMENTS);
         all
     }

@@ -1,6 +1,6 @@
 //! Reads at their origin: whom to ask, how long to wait, and the report.
 
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::{Body, Read, ReadData, ReadReply, Standing, Wanted};
 use crate::op::Work;
 use crate::planted::PlantedBug;

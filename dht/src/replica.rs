@@ -191,6 +191,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                     .meta(first.key, first.slot)
                     .is_some_and(|known| known.is_live(cx.wall))
         });
+        self.askers.heard(from, cx.now);
         let mut seq = self.durable;
         for item in items {
             self.clock.observe(item.record.version.clock, cx.wall);

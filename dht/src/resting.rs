@@ -1,7 +1,7 @@
 //! How much a node has under way, and what it holds: for those who check that nothing leaks, and
 //! that replicas are equal.
 
-use crate::machine::Due;
+use crate::due::Due;
 use crate::{Dht, Store, Sum};
 use overlay::{Arc, Contact, KeyRouter};
 

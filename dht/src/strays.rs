@@ -5,7 +5,7 @@
 
 use crate::arcs::subtract_all;
 use crate::checks::batch_cost;
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::HandOffResult;
 use crate::parked::Parked;
 use crate::progress::Tally;
@@ -35,6 +35,9 @@ pub(crate) struct Strays {
     stage: Stage,
     /// Records whose hand-over failed: the next look begins after as many.
     passed: usize,
+    /// How many times in a row it failed and was tried with half as many: one root may keep them
+    /// under several views, of which it takes records of one at a time.
+    halved: u32,
     /// What was handed over since there were none, and since when.
     tally: Tally,
     began: Time,
@@ -89,7 +92,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             Stage::Looking { .. } | Stage::Handing { .. } => return self.stray_failed(cx),
             Stage::Resting => {}
         }
-        self.covers.expire(cx.now);
+        if self.leaving.is_none() {
+            self.covers.expire(cx.now);
+        }
         let rest = if self.leaving.is_some() { RETRY } else { IDLE };
         if !self.routing.router().is_member() || self.views.is_empty() {
             return self.deadlines.set(Due::Strays, cx.now + rest);
@@ -117,12 +122,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.look_up(cx, number, LookupRequest::new(key));
     }
 
-    /// The arcs that this node has nothing to do with.
+    /// The arcs that this node has nothing to do with, or will not have once it has left.
     fn elsewhere(&self) -> Vec<Arc> {
-        let mut parts = vec![Arc::whole(Id::MAX)];
-        let roots = self.views.iter().map(|view| view.arc);
-        parts = subtract_all(parts, roots.chain(self.covers.arcs()));
-        parts
+        let whole = vec![Arc::whole(Id::MAX)];
+        let rest = subtract_all(whole, self.views.iter().map(|view| view.arc));
+        if self.leaving.is_some() {
+            return subtract_all(rest, self.accounted_for());
+        }
+        subtract_all(rest, self.covers.arcs())
     }
 
     /// What is being handed over.
@@ -133,6 +140,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             passed,
             tally,
             began,
+            ..
         } = &self.strays;
         let resting = matches!(stage, Stage::Resting);
         if *idle || resting && tally.records() == 0 && *passed == 0 {
@@ -173,7 +181,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                         found.push((key, slot));
                     }
                 }
-                found.len() < MAX_HANDED
+                found.len() < (MAX_HANDED >> self.strays.halved)
             });
             if !found.is_empty() {
                 break;
@@ -255,7 +263,13 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             if let Some(((key, _), _)) = items.first() {
                 self.routing.forget(*key);
             }
-            self.strays.passed += items.len();
+            if items.len() > 1 {
+                let fewer = MAX_HANDED / (items.len() / 2);
+                self.strays.halved = fewer.ilog2();
+            } else {
+                self.strays.passed += items.len();
+                self.strays.halved = 0;
+            }
         } else {
             self.strays.passed += 1;
         }
@@ -281,16 +295,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 let items = std::mem::take(items);
                 self.strays.stage = Stage::Resting;
+                self.strays.halved = self.strays.halved.saturating_sub(1);
                 let (count, mut bytes) = (items.len(), 0);
                 let mut left = self.elsewhere();
                 left.retain(|part| items.iter().any(|((key, _), _)| part.contains(*key)));
                 self.stop_vouching(&left);
+                left.iter().for_each(|part| self.covers.outlived(*part));
                 for ((key, slot), version) in items {
                     let known = self.store.meta(key, slot);
                     bytes += known.as_ref().map_or(0, batch_cost);
                     // It may have become ours again in the meantime, or changed.
-                    let needed = self.views.iter().any(|view| view.arc.contains(key))
-                        || self.covers.arcs().any(|arc| arc.contains(key));
+                    let needed = !left.iter().any(|part| part.contains(key));
                     let same = known.is_some_and(|known| known.version == version);
                     if same && !needed {
                         self.store.remove(key, slot);

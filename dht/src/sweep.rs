@@ -5,8 +5,8 @@
 
 use crate::checks::is_garbage;
 use crate::collect::{BATCH, Batch, MAX_BATCHES};
+use crate::due::Due;
 use crate::horizon::hides_others;
-use crate::machine::Due;
 use crate::planted::PlantedBug;
 use crate::{Dht, Position, Store};
 use overlay::{Arc, Cx, Duration, Hlc, Id, KeyRouter, Version};
@@ -36,7 +36,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     pub(crate) fn sweep_due(&mut self, cx: &mut Cx<'_, Self>) {
-        if self.covers.expire(cx.now) {
+        if self.leaving.is_none() && self.covers.expire(cx.now) {
             self.strays_changed(cx);
         }
         // What a root has learnt about the past of its arc.

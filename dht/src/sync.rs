@@ -6,20 +6,17 @@
 //! comparison is one round trip, however many records there are, and so its period is always the
 //! same, but for the first few.
 
-use crate::arcs::intersect;
+use crate::due::Due;
 use crate::full::ROOM_PAUSE;
-use crate::machine::Due;
+use crate::member::Member;
 use crate::pauses::{FIRST_RETRY, LAST_RETRY, repeat_pause, retry_pause};
 use crate::progress::Tally;
 use crate::ranges::Range;
-use crate::view::{Member, View};
+use crate::view::View;
 use crate::{Dht, Position, Store, StoreMessage};
 use overlay::{Arc, Contact, Cx, Duration, Hlc, Id, KeyRouter, Time};
 use std::collections::VecDeque;
 
-/// Most nodes beyond the replicas that are asked for what they know of an arc: its next neighbours,
-/// among whom is the former root even when several nodes have joined at the same time.
-pub(crate) const MAX_WITNESSES: usize = 8;
 /// The least time that an answer may take; the replica may have to flush its disk first.
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How often one question is asked before the comparison is given up.
@@ -77,22 +74,6 @@ pub(crate) enum Stage {
     Done,
 }
 
-impl View {
-    /// A complete view needs nobody's word any more: a witness that is dead would be asked for ever.
-    fn dismiss_witnesses(&mut self, is_new: bool, now: Time) {
-        self.members.retain(|member| member.replica);
-        if !is_new {
-            return;
-        }
-        // The copies must learn that they count, and what came from the others.
-        for member in &mut self.members {
-            member.covered = false;
-            member.next_at = now;
-            member.failures = 0;
-        }
-    }
-}
-
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn member(&self, (view, member): (usize, usize)) -> Option<(&View, &Member)> {
         let view = self.views.get(view)?;
@@ -126,9 +107,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let was_complete = view.is_complete();
             for (arc, horizon) in view.prove(&proving) {
                 self.horizons.set(arc, horizon);
+                self.covers.outlived(arc);
             }
             if view.is_complete() {
-                view.dismiss_witnesses(!was_complete, cx.now);
+                view.dismiss_witnesses(!was_complete, &self.leavers, cx.now);
             }
         }
         self.call_witnesses(cx);
@@ -149,42 +131,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             }
         }
         self.schedule_sync(cx);
-    }
-
-    /// Where the replicas have said what they know and some part is still unproven, others are
-    /// asked too.
-    pub(crate) fn call_witnesses(&mut self, cx: &Cx<'_, Self>) {
-        let open = |view: &View| {
-            !view.is_complete()
-                && view.replicas().all(|member| member.compared)
-                && view.members.iter().all(|member| member.replica)
-        };
-        if !self.views.iter().any(open) {
-            return;
-        }
-        let owned = self
-            .routing
-            .router()
-            .owned(self.config.replicas + MAX_WITNESSES);
-        for view in self.views.iter_mut().filter(|view| open(view)) {
-            // An overlay may divide its arcs at other points for so many neighbours.
-            let parts = owned
-                .iter()
-                .filter(|part| !intersect(part.arc, view.arc).is_empty());
-            let mut near: Vec<(usize, Contact)> = parts
-                .flat_map(|part| part.replicas.iter().copied().enumerate())
-                .filter(|(_, peer)| !view.replicas.iter().any(|known| known.id == peer.id))
-                .collect();
-            near.sort_unstable();
-            for (_, peer) in near {
-                let witnesses = view.members.len() + 1 - view.replicas.len();
-                let is_known = view.members.iter().any(|known| known.contact.id == peer.id);
-                if witnesses < MAX_WITNESSES && !is_known {
-                    view.members.push(Member::new(peer, false, cx.now));
-                }
-            }
-            view.called_witnesses = true;
-        }
     }
 
     pub(crate) fn schedule_sync(&mut self, cx: &Cx<'_, Self>) {
@@ -321,6 +267,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// The replica is a full copy now, and what it knew counts.
     pub(crate) fn finish_walk(&mut self, cx: &mut Cx<'_, Self>, at: (usize, usize)) {
         let (proving, period) = (self.proving(cx), self.config.anti_entropy);
+        let leaving = self.leaving_since();
         let jitter = Duration(cx.rng.next_u64() % (period.0 / 4).max(1));
         let Some(view) = self.views.get_mut(at.0) else {
             return;
@@ -340,6 +287,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         }
         for (arc, horizon) in view.prove(&proving) {
             self.horizons.set(arc, horizon);
+            self.covers.outlived(arc);
         }
         let is_complete = view.is_complete();
         let Some(member) = view.members.get_mut(at.1) else {
@@ -362,8 +310,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             member.next_at = cx.now + retry_pause(member.failures);
             member.failures += 1;
         }
+        view.pass_on(at.1, walk.began, (&self.leavers, leaving), cx.now);
         if is_complete {
-            view.dismiss_witnesses(!was_complete, cx.now);
+            view.dismiss_witnesses(!was_complete, &self.leavers, cx.now);
         }
         if walk.quorum > 0 && walk.no_room().is_none() {
             self.ask_member_to_retire(cx, at);

@@ -9,11 +9,12 @@
 //! what they had in common for unproven, and brings its records together with those of the other.
 
 use crate::arcs::{intersect, subtract_all};
+use crate::due::Due;
 use crate::former::Former;
-use crate::machine::Due;
+use crate::member::Member;
 use crate::message::{Evidence, Proof};
-use crate::sync::MAX_WITNESSES;
-use crate::view::{Member, Unproven, View};
+use crate::view::{Unproven, View};
+use crate::witnesses::MAX_WITNESSES;
 use crate::{Dht, Store, StoreMessage};
 use overlay::lookup::{Located, LookupRequest};
 use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time};

@@ -1,16 +1,16 @@
 //! The arcs of which this node is the root: their replicas, and what is proven about them.
 
 use crate::arcs::{intersect, subtract_all, subtract_from};
+use crate::due::Due;
 use crate::earlier::Earlier;
 use crate::former::Former;
 use crate::horizon::Horizons;
-use crate::machine::Due;
+use crate::member::Member;
 use crate::message::{Claim, Evidence, Horizon, Proof};
 use crate::proof::{Testimony, unproven_after};
 use crate::replica::set_mark;
-use crate::sync::Walk;
 use crate::{Dht, Store};
-use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WaitsFor, WallMs};
+use overlay::{Arc, Contact, Cx, Duration, Id, KeyRouter, Time, WallMs};
 
 /// Most pieces of evidence taken from one peer.
 pub(crate) const MAX_EVIDENCE: usize = 64;
@@ -35,6 +35,8 @@ pub(crate) struct View {
     pub(crate) members: Vec<Member>,
     /// Whether those have been asked for.
     pub(crate) called_witnesses: bool,
+    /// Whether this node means to leave, so that only the others count for what it acknowledges.
+    pub(crate) root_leaves: bool,
     /// Parts for which this node may lack acknowledged writes.
     pub(crate) unproven: Vec<Unproven>,
     /// What this node's own copies proved when it took over.
@@ -51,32 +53,6 @@ pub(crate) struct Unproven {
     pub(crate) arc: Arc,
     /// Since this node took over.
     pub(crate) since: Time,
-}
-
-/// A replica as its root sees it.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) contact: Contact,
-    /// Whether it is a replica, or only asked for what it knows.
-    pub(crate) replica: bool,
-    /// Whether it has confirmed that it is a full copy under this view.
-    pub(crate) covered: bool,
-    /// Whether its records have been compared with ours under this view.
-    pub(crate) compared: bool,
-    /// What it knew before it was compared.
-    pub(crate) evidence: Vec<Evidence>,
-    /// The comparison under way.
-    pub(crate) walk: Option<Box<Walk>>,
-    /// When the last comparison that succeeded under this view began: it has what the root had then.
-    pub(crate) since: Option<Time>,
-    /// When the next one begins.
-    pub(crate) next_at: Time,
-    /// Whose store had no room for all in the last comparison, if one had none.
-    pub(crate) no_room: Option<WaitsFor>,
-    /// Comparisons in a row that ended without success, or without proof.
-    pub(crate) failures: u32,
-    /// Comparisons with the complete view that succeeded.
-    pub(crate) repeats: u32,
 }
 
 /// What it takes to judge what is proven.
@@ -132,7 +108,8 @@ impl View {
 
     /// How many members apart from the root together hold every acknowledged write.
     pub(crate) fn copies_needed(&self, write_quorum: usize) -> u8 {
-        let members = self.replicas.len();
+        let root_leaves = usize::from(self.root_leaves && self.replicas.len() > 1);
+        let members = self.replicas.len() - root_leaves;
         (members - write_quorum.min(members) + 1) as u8
     }
 
@@ -239,9 +216,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return false;
         }
         self.generation = Some(generation);
-        // A node that leaves brings one more replica up to date: after it there are N again.
-        let extra = usize::from(self.leaving.is_some());
-        let owned = self.routing.router().owned(self.config.replicas + extra);
+        let owned = self.replica_sets();
         let unchanged = owned.len() == self.views.len()
             && owned
                 .iter()
@@ -349,6 +324,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             mark: set_mark(&replicas),
             members: members.collect(),
             called_witnesses: false,
+            root_leaves: self.leaving.is_some(),
             replicas,
             unproven: parts,
             own_evidence,
@@ -360,8 +336,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             view.inherit_claims(old, cx.now);
         }
         self.call_rivals(cx, &mut view);
+        self.call_leavers(cx, &mut view);
         for (arc, horizon) in view.prove(&self.proving(cx)) {
             self.horizons.set(arc, horizon);
+            self.covers.outlived(arc);
         }
         view
     }
@@ -374,23 +352,5 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.strays_changed(cx);
         self.start_sweeping(cx);
         self.start_keeping(cx);
-    }
-}
-
-impl Member {
-    pub(crate) const fn new(contact: Contact, replica: bool, now: Time) -> Self {
-        Self {
-            contact,
-            replica,
-            covered: false,
-            compared: false,
-            evidence: Vec::new(),
-            walk: None,
-            since: None,
-            next_at: now,
-            no_room: None,
-            failures: 0,
-            repeats: 0,
-        }
     }
 }

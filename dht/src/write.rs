@@ -2,7 +2,7 @@
 
 mod report;
 
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::{Write, WriteResult};
 use crate::op::Work;
 use crate::read::WRITE_PATIENCE;

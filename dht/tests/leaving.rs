@@ -284,3 +284,96 @@ fn a_slow_copy_of_large_values_is_not_handed_back() {
     let moved = |number| world.node(contact(number).id).status().moved_records;
     assert!(moved(0) + moved(1) < 450, "{} and {}", moved(0), moved(1));
 }
+
+/// Five nodes, a key whose third replica does not hear from its root, and a value that root and
+/// second replica have acknowledged.
+fn acknowledged_by_two(seed: u64) -> (World, Vec<Id>) {
+    let mut world = World::of(5, seed);
+    let replicas = world.replicas_of(key(1));
+    let (root, third) = (replicas[0], replicas[2]);
+    world.cut.insert((root, third));
+    let report = world.put(root, key(1), b"precious");
+    assert_eq!(report.replicas_durable, 2, "{report:?}");
+    (world, replicas)
+}
+
+#[test]
+fn a_copy_stays_until_another_node_has_what_it_acknowledged() {
+    let (mut world, replicas) = acknowledged_by_two(74);
+    let [root, copy, third] = replicas[..] else {
+        panic!("{replicas:?}");
+    };
+    let leave = world.call(copy, Request::Leave);
+    world.run_for(Duration::from_secs(3));
+    assert!(
+        !world.answers.contains_key(&leave),
+        "only two nodes hold it: {:?}",
+        world.holding(key(1))
+    );
+    // It says for whom it waits.
+    let moving = moving(&world, copy);
+    let mut peers = moving.iter().filter_map(|movement| movement.peer);
+    assert!(peers.any(|peer| peer.id == root), "{moving:?}");
+    world.cut.remove(&(root, third));
+    assert_eq!(world.reply(leave), Reply::Left);
+    world.kill(copy);
+    world.kill(root);
+    world.bury(copy);
+    world.bury(root);
+    world.run_for(Duration::from_secs(5));
+    world.expect(third, key(1), b"precious");
+}
+
+#[test]
+fn one_that_means_to_leave_does_not_count_among_those_that_hold_a_write() {
+    let (mut world, replicas) = acknowledged_by_two(75);
+    let [root, copy, third] = replicas[..] else {
+        panic!("{replicas:?}");
+    };
+    // The fourth replica, in place of the one that leaves, does not hear from the root either.
+    let fourth = world.replicas(key(1), 4)[3];
+    world.cut.insert((root, fourth));
+    let leave = world.call(copy, Request::Leave);
+    world.run_for(Duration::from_secs(1));
+    let reply = world.ask(root, put(key(1), b"newer"));
+    let Reply::Failed(Failure::TooFewReplicas { durable, .. }) = reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(durable, 1, "the root alone stays");
+    assert!(!world.answers.contains_key(&leave));
+    world.cut.remove(&(root, third));
+    let report = world.put(root, key(1), b"newest");
+    assert!(report.replicas_durable >= 2, "{report:?}");
+    world.cut.remove(&(root, fourth));
+    assert_eq!(world.reply(leave), Reply::Left);
+}
+
+#[test]
+fn of_nodes_that_all_leave_at_once_one_stays_with_everything() {
+    let mut world = World::of(4, 76);
+    for number in 0..50 {
+        world.put(world.ids()[0], key(number), b"kept");
+    }
+    let ids = world.ids();
+    let calls: Vec<_> = ids
+        .iter()
+        .map(|id| (*id, world.call(*id, Request::Leave)))
+        .collect();
+    let mut stays = Vec::new();
+    for (id, call) in calls {
+        match world.reply(call) {
+            Reply::Left => {
+                world.kill(id);
+                world.touch_all();
+            }
+            Reply::Failed(Failure::LastNode { values: 50, .. }) => stays.push(id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let [last] = stays[..] else {
+        panic!("these stay: {stays:?}");
+    };
+    for number in 0..50 {
+        world.expect(last, key(number), b"kept");
+    }
+}

@@ -41,6 +41,11 @@ fn shared_key(number: u64) -> Id {
     Id::of(format!("shared {number}").as_bytes())
 }
 
+/// The key number `number` of those that all clients write, with conditions only.
+fn guarded_key(number: u64) -> Id {
+    Id::of(format!("guarded {number}").as_bytes())
+}
+
 /// The resource number `number`.
 fn resource(number: u64) -> Id {
     Id::of(format!("resource {number}").as_bytes())
@@ -50,6 +55,8 @@ fn resource(number: u64) -> Id {
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     Put(Id),
+    /// Only if what is there is what this client saw there last, or nothing is.
+    PutIf(Id),
     Get(Id),
     Delete(Id),
     Insert(Id, u32),
@@ -132,6 +139,7 @@ impl Client {
 
     fn wish(&mut self) -> (Wish, Option<usize>) {
         let shared = shared_key(self.dice.below(SHARED));
+        let guarded = guarded_key(self.dice.below(SHARED));
         let resource = resource(self.dice.below(SHARED));
         let wish = match self.dice.below(100) {
             0..=29 => {
@@ -149,7 +157,9 @@ impl Client {
             }
             65..=74 => Wish::Put(shared),
             75..=77 => Wish::Delete(shared),
-            78..=87 => Wish::Get(shared),
+            78..=83 => Wish::Get(shared),
+            84..=85 => Wish::Get(guarded),
+            86..=87 => Wish::PutIf(guarded),
             88..=92 => Wish::Insert(resource, LEASES_S[self.dice.index(LEASES_S.len())]),
             93..=94 if !self.holders.is_empty() => {
                 let at = self.dice.index(self.holders.len());
@@ -171,25 +181,11 @@ impl Client {
             condition,
         };
         match wish {
-            Wish::Put(key) => {
-                self.written += 1;
-                // One in eight is kept apart from its record in the store.
-                let length = if self.dice.below(8) == 0 { 400 } else { 0 };
-                let text = format!(
-                    "client {} write {} {:.<length$}",
-                    self.number, self.written, ""
-                );
-                let value = Bytes::from(text);
-                Request::Put {
-                    key,
-                    value,
-                    ttl_s: None,
-                    consistency,
-                    condition,
-                    text: String::new(),
-                    indexed: None,
-                }
+            Wish::PutIf(key) => {
+                let condition = self.condition(key);
+                self.put(key, condition)
             }
+            Wish::Put(key) => self.put(key, Condition::Always),
             Wish::Get(key) => Request::Get {
                 key,
                 consistency,
@@ -217,12 +213,41 @@ impl Client {
         }
     }
 
-    /// What every second client carries along: the answer must not be older.
-    fn newest_seen(&self, key: Id) -> Option<Version> {
+    fn put(&mut self, key: Id, condition: Condition) -> Request {
+        self.written += 1;
+        // One in eight is kept apart from its record in the store.
+        let length = if self.dice.below(8) == 0 { 400 } else { 0 };
+        let text = format!(
+            "client {} write {} {:.<length$}",
+            self.number, self.written, ""
+        );
+        Request::Put {
+            key,
+            value: Bytes::from(text),
+            ttl_s: None,
+            consistency: Consistency::Quorum,
+            condition,
+            text: String::new(),
+            indexed: None,
+        }
+    }
+
+    /// What this client takes to be there.
+    fn condition(&mut self, key: Id) -> Condition {
+        let seen = self.seen(key).filter(|_| self.dice.below(3) > 0);
+        seen.map_or(Condition::Absent, Condition::Version)
+    }
+
+    /// The newest version that this client was told of.
+    fn seen(&self, key: Id) -> Option<Version> {
         let record = self.cluster.record.borrow();
         let client = u32::try_from(self.number).ok()?;
-        let seen = record.history.newest_seen(client, key, record.now());
-        seen.filter(|_| client.is_multiple_of(2))
+        record.history.newest_seen(client, key, record.now())
+    }
+
+    /// What every second client carries along: the answer must not be older.
+    fn newest_seen(&self, key: Id) -> Option<Version> {
+        self.seen(key).filter(|_| self.number.is_multiple_of(2))
     }
 
     fn fulfilled(&mut self, node: usize, request: &Request, reply: &Reply) {

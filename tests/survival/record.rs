@@ -224,6 +224,8 @@ pub(crate) const fn outcome_of(reply: &Reply) -> &'static str {
         Reply::Searched(report) => outcome_name(report.outcome),
         Reply::Failed(Failure::TooFewReplicas { .. }) => "too few replicas",
         Reply::Failed(Failure::NoAnswer { .. }) => "no answer",
+        Reply::Conflict(_) => "conflict",
+        Reply::Failed(Failure::Undecided { .. }) => "undecided",
         Reply::Failed(Failure::NotMember) => "not a member",
         Reply::Failed(Failure::NoRoute { .. }) => "no route",
         Reply::Failed(_) => "failed otherwise",
@@ -241,5 +243,8 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
 
 /// Whether the client has what it asked for, and need not ask again.
 pub(crate) fn is_final(reply: &Reply) -> bool {
-    matches!(outcome_of(reply), "acknowledged" | "found" | "absent")
+    matches!(
+        outcome_of(reply),
+        "acknowledged" | "conflict" | "found" | "absent"
+    )
 }

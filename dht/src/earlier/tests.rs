@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::arcs::arc_of;
-use crate::view::Member;
+use crate::member::Member;
 
 fn view(claims: &[(Claim, Time)]) -> View {
     View {
@@ -12,6 +12,7 @@ fn view(claims: &[(Claim, Time)]) -> View {
         mark: 0,
         members: Vec::new(),
         called_witnesses: false,
+        root_leaves: false,
         unproven: Vec::new(),
         own_evidence: Vec::new(),
         earlier: Vec::new(),

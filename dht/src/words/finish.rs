@@ -1,7 +1,7 @@
 //! The reads of which a search is made: how they end.
 
 use super::search::PartRead;
-use crate::machine::Due;
+use crate::due::Due;
 use crate::op::Work;
 use crate::{Dht, Store};
 use overlay::{Cx, Failure, KeyRouter, Outcome, Reply};

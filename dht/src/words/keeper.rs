@@ -6,7 +6,7 @@
 
 use super::document::Described;
 use super::publish::{VALUE_LEASE_S, moment};
-use crate::machine::Due;
+use crate::due::Due;
 use crate::parked::Parked;
 use crate::{Dht, Position, Store};
 use overlay::{Arc, Cx, Duration, Id, KeyRouter, Slot, Time};

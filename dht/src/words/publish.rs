@@ -4,7 +4,7 @@ use super::document::{Described, Document, Subject};
 use super::place::base_of;
 use super::publisher::{Batch, Held, Job, Moment};
 use crate::checks::BATCH_BYTES;
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::{IndexItem, IndexMany, IndexResult};
 use crate::op::Op;
 use crate::read::WRITE_PATIENCE;

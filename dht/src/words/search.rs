@@ -13,7 +13,7 @@ pub(crate) use steps::PartRead;
 
 use super::document::Subject;
 use super::place::{Node, Tree, ordered};
-use crate::machine::Due;
+use crate::due::Due;
 use crate::message::Filter;
 use crate::op::Work;
 use crate::read::ReadWork;

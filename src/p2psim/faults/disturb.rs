@@ -19,9 +19,14 @@ const SLOWEST: Duration = Duration::from_millis(400);
 /// Delay of a disk that does much else, and its longest delay.
 const SLOW_DISK: Duration = Duration::from_millis(1_000);
 const SLOWEST_DISK: Duration = Duration::from_millis(2_500);
+/// When a node comes in place of one that leaves.
+const REPLACED_AFTER: Duration = Duration::from_secs(2);
 /// Members that a network has before one of them goes, where nodes are away for long: two are left,
 /// who bring the next one up to date before another goes.
 const MEMBERS_WHO_KNOW: usize = 3;
+/// Members that stay when others leave: the last one of all, whom the farewell does not reach, cannot
+/// tell whether it is cut off, and waits for the others for ever.
+const WHO_SEE_A_LEAVE: usize = 2;
 /// Nodes that may come beyond the number asked for.
 const EXTRA_NODES: usize = 4;
 
@@ -122,12 +127,8 @@ impl<R: Simulated> Run<R> {
                 self.crash(node, keeps_disk)?;
             }
             Trouble::PowerCut => self.crash_many()?,
-            Trouble::Leave => {
-                if self.can_spare_one() && !self.must_stay() {
-                    self.swarm.leave(node);
-                    self.plan(Duration::from_secs(2), Action::Join);
-                }
-            }
+            Trouble::Leave if self.must_stay() => {}
+            Trouble::Leave => self.leave(node),
             Trouble::Join => {
                 if self.swarm.members().len() < self.nodes + EXTRA_NODES {
                     self.swarm.join();
@@ -149,6 +150,26 @@ impl<R: Simulated> Run<R> {
     fn must_stay(&self) -> bool {
         let outstayed = self.swarm.grace.is_some_and(|grace| grace.is_outstayed);
         outstayed && self.swarm.members().len() < MEMBERS_WHO_KNOW
+    }
+
+    /// A node leaves, or several do at the same instant: a root, say, and a copy of it. As many come
+    /// instead.
+    fn leave(&mut self, node: usize) {
+        let stays = if self.swarm.grace.is_some() {
+            MEMBERS_WHO_KNOW
+        } else {
+            WHO_SEE_A_LEAVE
+        };
+        let most = self.swarm.members().len().saturating_sub(stays);
+        let mut leaving = vec![node];
+        if self.swarm.dice.below(2) == 0 {
+            leaving = self.some_members(2);
+        }
+        leaving.truncate(most);
+        for node in leaving {
+            self.swarm.leave(node);
+            self.plan(REPLACED_AFTER, Action::Join);
+        }
     }
 
     /// A node crashes and comes back.

@@ -167,6 +167,10 @@ impl<R: Simulated> Run<R> {
                     if let Some(node) = stopped {
                         self.history.orphan(node);
                         self.swarm.world.check(node).map_err(Box::new)?;
+                        // At once, so that nobody takes the network for settled meanwhile.
+                        if self.swarm.has_disk(node) {
+                            self.swarm.come_back(node);
+                        }
                     }
                     continue;
                 }

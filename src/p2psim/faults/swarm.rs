@@ -9,7 +9,7 @@ use super::weather::Weather;
 use crate::p2psim::invariants::{Coverage, SharedOracle, Track};
 use crate::p2psim::overlays::{HasRouter, Scope, Simulated};
 use dht::{Dht, MemoryStore, Store};
-use overlay::{Duration, Id, Locate, OpId, Reply, Request, Time, WriteSeq};
+use overlay::{Duration, Failure, Id, Locate, OpId, Reply, Request, Time, WriteSeq};
 use sim::{Clock, Config, Dice, Oracle, World};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub(super) type Node<R> = Dht<R, MemoryStore>;
 
 /// The stream of entropy that the plan of a run draws from.
 const PLAN: u32 = 1;
-/// How long a node may take to hand over before its process ends in any case.
+/// How long every other node that leaves may take to hand over before its process ends in any case.
 const LEAVE_WITHIN_S: u32 = 20;
 
 /// Most that may be under way in the whole network: sixteen nodes with all clients have about a thousand.
@@ -305,8 +305,11 @@ impl<R: Simulated> Swarm<R> {
     /// Asks a node to leave.
     pub(super) fn leave(&mut self, node: usize) {
         self.weather.troubled();
-        let leave = Request::LeaveWithin {
-            seconds: LEAVE_WITHIN_S,
+        let leave = if self.dice.below(2) == 0 {
+            Request::Leave
+        } else {
+            let seconds = LEAVE_WITHIN_S;
+            Request::LeaveWithin { seconds }
         };
         let op = self.world.call(node, leave);
         self.stages.insert(node, Stage::Leaving(op));
@@ -325,12 +328,27 @@ impl<R: Simulated> Swarm<R> {
                 Some(None)
             }
             Some(Stage::Leaving(of)) if of == op => {
-                // The process ends, however the leave went.
-                self.stop(node);
+                if matches!(reply, Reply::Failed(Failure::LastNode { .. })) {
+                    self.stages.insert(node, Stage::Member);
+                    return Some(None);
+                }
+                // The process ends, however the leave went. What was not handed over is on its disk,
+                // and whoever is told so keeps that.
+                if let Some((mut store, durable)) = self.stop(node)
+                    && matches!(reply, Reply::Failed(_))
+                {
+                    store.crash(durable);
+                    self.disks.insert(node, store);
+                }
                 Some(Some(node))
             }
             _ => None,
         }
+    }
+
+    /// Whether a node that is down can come back with its disk.
+    pub(super) fn has_disk(&self, node: usize) -> bool {
+        self.disks.contains_key(&node)
     }
 
     /// Whether two nodes that are up take themselves for the root of a key.
