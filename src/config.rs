@@ -108,9 +108,13 @@ pub struct NodeArgs {
     #[serde(deserialize_with = "rate_from_text")]
     pub repair_rate: Option<u64>,
 
-    /// The TCP address of health, metrics and status, or off [default: 127.0.0.1:4080]
+    /// The TCP address of the HTTP API, health and metrics, or off [default: 127.0.0.1:4080]
     #[arg(long, env = "P2PNODE_HTTP", value_name = "IP:PORT|off")]
     pub http: Option<HttpAddress>,
+
+    /// A file with the token that HTTP clients must show; without it only this machine is served
+    #[arg(long, env = "P2PNODE_HTTP_TOKEN_FILE", value_name = "FILE")]
+    pub http_token_file: Option<PathBuf>,
 
     /// The address that other nodes are told; needed when listening on 0.0.0.0 or on all IPv6 addresses
     #[arg(long, env = "P2PNODE_ADVERTISE", value_name = "IP:PORT")]
@@ -268,6 +272,9 @@ pub enum ConfigError {
         "--tracker-proxy-header and --tracker-trusted-proxy belong together; give both, or neither"
     )]
     Proxies,
+    /// HTTP would be open to everybody.
+    #[error(transparent)]
+    Http(#[from] crate::http::TokenError),
     /// The quorums are impossible.
     #[error("{0}")]
     Quorums(#[from] QuorumError),
@@ -326,6 +333,10 @@ impl NodeArgs {
             Some(HttpAddress::On(address)) => Some(address),
             None => Some(DEFAULT_HTTP),
         };
+        let http_token_file = self.http_token_file.or(file.http_token_file);
+        if let Some(address) = http {
+            crate::http::check(address, http_token_file.as_deref())?;
+        }
         // Two by default, but never more than there are replicas.
         let usual = Quorums::default();
         let replicas = self.replicas.or(file.replicas).unwrap_or(usual.replicas);
@@ -344,6 +355,7 @@ impl NodeArgs {
                 join,
                 data_dir: self.data_dir.or(file.data_dir),
                 http,
+                http_token_file,
                 max_store: self.max_store.or(file.max_store),
                 repair_rate: self.repair_rate.or(file.repair_rate),
                 quorums: quorums.check()?,

@@ -2,8 +2,11 @@
 
 pub mod compute;
 pub mod control;
+pub mod crawl;
 pub mod ctl;
 pub mod demo;
+mod documents;
+mod feed;
 pub mod tls;
 
 pub mod command_line;

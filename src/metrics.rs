@@ -56,6 +56,14 @@ impl From<&Request> for OperationKind {
     }
 }
 
+impl OperationKind {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        KINDS.get(self.0).copied().unwrap_or("other")
+    }
+}
+
 /// The counters of one kind of operation, looked up once.
 #[derive(Debug)]
 struct Operation {

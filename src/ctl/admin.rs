@@ -3,8 +3,8 @@
 use super::output::{Answer, Exit, aligned, count_of, document};
 use super::{Asking, CtlError, moving, neighbours, wrong_answer};
 use crate::control::{ControlBody, ReplyBody, StatusReport};
-use overlay::PeerInfo;
-use serde_json::{Map, Value, json};
+use crate::documents::{Peers, StatusDocument};
+use serde_json::json;
 
 pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
     let mut session = asking.open().await?;
@@ -16,26 +16,9 @@ pub(super) async fn status(asking: Asking) -> Result<Answer, CtlError> {
     };
     Ok(Answer::new(
         Exit::Done,
-        status_json(&report),
+        document(json!(StatusDocument::from(&*report))),
         status_text(&report),
     ))
-}
-
-fn status_json(report: &StatusReport) -> Map<String, Value> {
-    let status = &report.status;
-    let mut json = document(json!({
-        "id": status.me.id, "overlay": status.overlay, "listen": report.listen,
-        "addr": status.me.addr, "http": report.http, "member": status.member,
-        "settled": status.settled, "peers": status.peers, "connections": report.connections,
-        "values": status.values, "holders": status.holders,
-        "index_entries": status.entries, "stored_bytes": status.stored_bytes,
-        "renewed_leases": status.renewed_leases,
-        "clocks_refused": status.clocks_refused, "uptime_s": report.uptime_s,
-        "version": report.version,
-    }));
-    json.extend(moving::json(status));
-    json.extend(neighbours::json(&status.neighbours));
-    json
 }
 
 fn status_text(report: &StatusReport) -> String {
@@ -102,7 +85,6 @@ pub(super) async fn peers(asking: Asking) -> Result<Answer, CtlError> {
     let ReplyBody::Peers(peers) = reply? else {
         return Err(wrong_answer(addr));
     };
-    let listed: Vec<_> = peers.iter().map(peer_json).collect();
     let rows: Vec<_> = peers
         .iter()
         .map(|peer| {
@@ -122,13 +104,7 @@ pub(super) async fn peers(asking: Asking) -> Result<Answer, CtlError> {
     };
     Ok(Answer::new(
         Exit::Done,
-        document(json!({ "peers": listed })),
+        document(json!(Peers::from(&*peers))),
         text,
     ))
-}
-
-fn peer_json(peer: &PeerInfo) -> Value {
-    json!({
-        "id": peer.contact.id, "addr": peer.contact.addr, "rtt_us": peer.rtt_us, "role": peer.role,
-    })
 }

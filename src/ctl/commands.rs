@@ -8,6 +8,7 @@ use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
 use crate::control::client::NodeName;
 use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
+use crate::documents::{Deleted, Stored};
 use overlay::{
     Condition, ConflictReport, DeleteReport, GetReport, Outcome, PutReport, Reply, Request,
 };
@@ -131,7 +132,7 @@ pub(super) async fn put(
     };
     let value = value.map_err(CtlError::WrongUse)?;
     check_text(&args.text).map_err(CtlError::WrongUse)?;
-    let about = Stored {
+    let about = StoredBytes {
         bytes: value.len(),
         ttl_s: args.ttl,
     };
@@ -159,7 +160,7 @@ pub(super) fn given_key(name: Option<OsString>, hex: bool) -> Result<KeyArgs, Ct
 
 /// What was to be stored.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredBytes {
     pub(super) bytes: usize,
     pub(super) ttl_s: Option<u32>,
 }
@@ -168,7 +169,7 @@ pub(super) struct Stored {
 pub(super) fn put_answer(
     context: &Document,
     reply: Reply,
-    about: &Stored,
+    about: &StoredBytes,
 ) -> Result<Answer, CtlError> {
     let report = match reply {
         Reply::Put(report) => report,
@@ -176,7 +177,8 @@ pub(super) fn put_answer(
         Reply::Failed(failure) => return Err(CtlError::Failed(failure)),
         _ => return Err(wrong_answer_of("put")),
     };
-    let Stored { bytes, ttl_s } = *about;
+    let StoredBytes { bytes, ttl_s } = *about;
+    let json = complete(context, json!(Stored::of(&report, bytes, ttl_s)));
     let PutReport {
         key,
         version,
@@ -187,13 +189,6 @@ pub(super) fn put_answer(
         "stored: {} under {key}, version {version}, {}",
         count_of(bytes as u64, "byte"),
         durable(replicas_durable, replicas),
-    );
-    let json = complete(
-        context,
-        json!({
-            "key": key, "version": version.to_string(), "replicas_durable": replicas_durable,
-            "replicas": replicas, "bytes": bytes, "ttl_s": ttl_s, "outcome": "stored",
-        }),
     );
     Ok(Answer::new(Exit::Done, json, text))
 }
@@ -337,12 +332,13 @@ pub(super) async fn delete(
         Reply::Conflict(report) => return Ok(conflict(context, &report, "delete")),
         _ => return Err(wrong_answer_of("delete")),
     };
+    let json = complete(context, json!(Deleted::from(&report)));
     let DeleteReport {
         key,
         outcome,
-        version,
         replicas_durable,
         replicas,
+        ..
     } = report;
     let what = holder.map_or_else(|| "value".to_owned(), |holder| format!("holder {holder}"));
     let held = durable(replicas_durable, replicas);
@@ -357,12 +353,5 @@ pub(super) async fn delete(
             format!("deleted: {what} of {key}, if there was one; the deletion is {held}"),
         ),
     };
-    let json = complete(
-        context,
-        json!({
-            "key": key, "outcome": outcome_word(outcome), "version": version.to_string(),
-            "replicas_durable": replicas_durable, "replicas": replicas,
-        }),
-    );
     Ok(Answer::new(exit, json, text))
 }

@@ -2,11 +2,12 @@
 
 use super::args::{InsertArgs, SearchArgs};
 use super::commands::{complete, durable, evidence, given_key, key_of, not_found};
-use super::output::{Answer, Exit, aligned, count_of, outcome_word};
+use super::output::{Answer, Exit, aligned, count_of};
 use super::words::check_text;
 use super::{Asking, CtlError, Document, wrong_answer, wrong_answer_of};
 use crate::control::session::Session;
 use crate::control::{ControlBody, ReplyBody};
+use crate::documents::{Held, Inserted};
 use overlay::{InsertReport, Outcome, Reply, Request, SearchReport};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -57,10 +58,11 @@ pub(super) fn insert_answer(context: &Document, reply: Reply) -> Result<Answer, 
         Reply::Failed(failure) => return Err(CtlError::Failed(failure)),
         _ => return Err(wrong_answer_of("insert")),
     };
+    let json = complete(context, json!(Inserted::from(&report)));
     let InsertReport {
         key,
         holder,
-        version,
+        version: _,
         expires_in_s,
         replicas_durable,
         replicas,
@@ -69,14 +71,6 @@ pub(super) fn insert_answer(context: &Document, reply: Reply) -> Result<Answer, 
         "inserted: {holder} holds {key}, lease {}, {}",
         seconds(expires_in_s),
         durable(replicas_durable, replicas),
-    );
-    let json = complete(
-        context,
-        json!({
-            "key": key, "holder": holder, "version": version.to_string(),
-            "expires_in_s": expires_in_s, "replicas_durable": replicas_durable,
-            "replicas": replicas, "outcome": "inserted",
-        }),
     );
     Ok(Answer::new(Exit::Done, json, text))
 }
@@ -100,6 +94,7 @@ pub(super) async fn search(
     let Reply::Searched(report) = asking.data_once(request).await? else {
         return Err(wrong_answer_of("search"));
     };
+    let json = complete(context, json!(Held::from(&report)));
     let SearchReport {
         key,
         outcome,
@@ -109,22 +104,6 @@ pub(super) async fn search(
         reason,
         reached,
     } = report;
-    let listed: Vec<_> = holders
-        .iter()
-        .map(|holder| {
-            json!({
-                "addr": holder.addr, "text": holder.text, "expires_in_s": holder.expires_in_s,
-            })
-        })
-        .collect();
-    let json = complete(
-        context,
-        json!({
-            "key": key, "outcome": outcome_word(outcome), "holders": listed,
-            "replicas_answered": replicas_answered, "replicas_asked": replicas_asked,
-            "reason": reason, "nodes_reached": reached,
-        }),
-    );
     let evidence = evidence(
         (replicas_answered, replicas_asked),
         reached,

@@ -2,8 +2,9 @@
 
 use super::args::LocateArgs;
 use super::commands::{complete, key_of};
-use super::output::{Answer, Exit, aligned, contact_json, count_of};
+use super::output::{Answer, Exit, aligned, count_of};
 use super::{Asking, CtlError, Document, wrong_answer_of};
+use crate::documents::Located;
 use overlay::{LocateReport, Reply, Request};
 use serde_json::json;
 
@@ -20,6 +21,7 @@ pub(super) async fn locate(
     let Reply::Located(report) = asking.data_once(request).await? else {
         return Err(wrong_answer_of("locate"));
     };
+    let json = complete(context, json!(Located::from(&report)));
     let LocateReport {
         key,
         replicas,
@@ -28,15 +30,6 @@ pub(super) async fn locate(
         timeouts,
         reached,
     } = report;
-    let json = complete(
-        context,
-        json!({
-            "key": key, "hops": hops, "timeouts": timeouts, "outcome": "found",
-            "nodes_reached": reached,
-            "replicas": replicas.iter().map(contact_json).collect::<Vec<_>>(),
-            "path": path.iter().map(contact_json).collect::<Vec<_>>(),
-        }),
-    );
     let mut rows = vec![("key".to_owned(), key.to_string())];
     for (rank, replica) in replicas.iter().enumerate() {
         let name = if reached.is_some() {

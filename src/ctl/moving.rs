@@ -1,49 +1,12 @@
 //! What a node moves in the background, for people and for programs.
 
-use super::output::{contact_json, count_of, document};
+use super::output::count_of;
 use indicatif::{DecimalBytes, HumanCount};
 use overlay::{Contact, Movement, Purpose, Status, WaitsFor};
-use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Most peers that are named in one line.
 const NAMED: usize = 3;
-
-/// The keys of `status` about it.
-pub(super) fn json(status: &Status) -> Map<String, Value> {
-    let left = |movement: &Movement| movement.records.saturating_sub(movement.moved);
-    document(json!({
-        "leaving": status.leaving,
-        "records_to_move": status.moving.iter().map(left).sum::<u64>(),
-        "moved_records": status.moved_records,
-        "moved_bytes": status.moved_bytes,
-        "moving": status.moving.iter().map(movement_json).collect::<Vec<_>>(),
-    }))
-}
-
-fn movement_json(movement: &Movement) -> Value {
-    let purpose = match movement.purpose {
-        Purpose::Repair => "repair",
-        Purpose::TakeOver => "take_over",
-        Purpose::HandOver => "hand_over",
-    };
-    let waits_for = match movement.waits_for {
-        WaitsFor::Peer => "peer",
-        WaitsFor::Disk => "disk",
-        WaitsFor::Pace => "pace",
-        WaitsFor::Retry => "retry",
-        WaitsFor::Testimony => "testimony",
-        WaitsFor::PeerRoom => "peer_room",
-        WaitsFor::OwnRoom => "own_room",
-    };
-    json!({
-        "purpose": purpose,
-        "peer": movement.peer.as_ref().map(contact_json),
-        "arc": movement.arc.map(|arc| json!({ "from": arc.from, "to": arc.to })),
-        "records": movement.records, "moved": movement.moved, "bytes": movement.bytes,
-        "bytes_per_s": movement.bytes_per_s, "waits_for": waits_for,
-    })
-}
 
 /// The lines of `status` about it: one for each purpose.
 pub(super) fn rows(status: &Status) -> Vec<(String, String)> {

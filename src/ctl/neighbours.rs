@@ -1,42 +1,6 @@
 //! The neighbours of a node, by the words of its overlay.
 
-use super::output::{contact_json, document};
 use overlay::{Contact, Neighbours};
-use serde_json::{Map, Value, json};
-
-/// As keys of the document that `status` prints.
-pub(super) fn json(neighbours: &Neighbours) -> Map<String, Value> {
-    let list = |contacts: &[_]| contacts.iter().map(contact_json).collect::<Vec<_>>();
-    document(match neighbours {
-        Neighbours::Ring {
-            predecessor,
-            successors,
-            fingers,
-        } => json!({
-            "predecessor": predecessor.as_ref().map(contact_json),
-            "successors": list(successors),
-            "fingers": list(fingers),
-        }),
-        Neighbours::Leaves {
-            smaller,
-            larger,
-            table,
-            neighbourhood,
-        } => json!({
-            "leaf_set": { "smaller": list(smaller), "larger": list(larger) },
-            "routing_table": list(table),
-            "neighbourhood": list(neighbourhood),
-        }),
-        Neighbours::Links {
-            role,
-            equals,
-            leaves,
-        } => json!({
-            "role": role, "neighbours": list(equals), "leaves": list(leaves),
-        }),
-        _ => json!({}),
-    })
-}
 
 /// As lines for a person.
 pub(super) fn rows(neighbours: &Neighbours) -> Vec<(String, String)> {

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use bytes::Bytes;
-use overlay::{Contact, Outcome};
-use serde_json::{Map, Value, json};
+use overlay::Outcome;
+use serde_json::{Map, Value};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -43,11 +43,6 @@ pub(super) const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Absent => "absent",
         Outcome::Unknown => "unknown",
     }
-}
-
-/// A contact as the contract writes it.
-pub(super) fn contact_json(contact: &Contact) -> Value {
-    json!({ "id": contact.id, "addr": contact.addr })
 }
 
 /// Bytes as the contract writes them.

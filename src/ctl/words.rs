@@ -3,9 +3,10 @@
 use super::args::SearchArgs;
 use super::commands::complete;
 use super::holders::{printable, seconds};
-use super::output::{Answer, Exit, aligned, count_of, outcome_word};
+use super::output::{Answer, Exit, aligned, count_of};
 use super::torrent::listing::{self, Listed};
 use super::{Asking, CtlError, Document, wrong_answer_of};
+use crate::documents::Matches;
 use overlay::words::{Query, Words};
 use overlay::{
     HitKind, MAX_KEY_BYTES, MAX_TEXT_BYTES, Outcome, Reply, Request, TextHit, TextReport,
@@ -74,21 +75,13 @@ fn found(context: &Document, report: &TextReport, torrents: &BTreeMap<usize, Lis
     let TextReport {
         outcome,
         results,
-        complete: is_complete,
         answered,
         asked,
         reason,
+        ..
     } = report;
-    let json = complete(
-        context,
-        json!({
-            "outcome": outcome_word(*outcome), "complete": is_complete,
-            "results": results.iter().enumerate()
-                .map(|(place, hit)| result_json(hit, torrents.get(&place)))
-                .collect::<Vec<_>>(),
-            "answered": answered, "asked": asked, "reason": reason,
-        }),
-    );
+    let mut found = complete(context, json!(Matches::from(report)));
+    note_torrents(&mut found, results, torrents);
     let why = match reason {
         Some(reason) => format!(": {reason}"),
         None => String::new(),
@@ -107,20 +100,17 @@ fn found(context: &Document, report: &TextReport, torrents: &BTreeMap<usize, Lis
         Outcome::Absent => format!("absent: nothing matches, {evidence}"),
         Outcome::Unknown => format!("unknown: {evidence}"),
     };
-    Answer::new(Exit::from(*outcome), json, text)
+    Answer::new(Exit::from(*outcome), found, text)
 }
 
-fn result_json(hit: &TextHit, torrent: Option<&Listed>) -> Value {
-    let name = hit.indexed.as_deref().map(String::from_utf8_lossy);
-    match &hit.kind {
-        HitKind::Holder { addr, expires_in_s } => json!({
-            "key": hit.key, "key_text": name, "kind": "holder", "text": hit.text,
-            "addr": addr, "expires_in_s": expires_in_s,
-        }),
-        HitKind::Value { version, size } => json!({
-            "key": hit.key, "key_text": name, "kind": "value", "text": hit.text,
-            "version": version.to_string(), "size": size, "torrent": torrent.map(Listed::json),
-        }),
+/// Adds what is known of the torrents among the results: each value says whether it is one.
+fn note_torrents(found: &mut Document, hits: &[TextHit], torrents: &BTreeMap<usize, Listed>) {
+    let results = found.get_mut("results").and_then(Value::as_array_mut);
+    for (place, (result, hit)) in results.into_iter().flatten().zip(hits).enumerate() {
+        if let (HitKind::Value { .. }, Some(result)) = (&hit.kind, result.as_object_mut()) {
+            let torrent = torrents.get(&place).map(Listed::json);
+            result.insert("torrent".to_owned(), json!(torrent));
+        }
     }
 }
 

@@ -1,41 +1,62 @@
-//! HTTP: health, metrics and status, on a thread of its own.
+//! HTTP: health, metrics, and everything that `p2pctl` can ask for, on a thread of its own.
+//!
+//! The paths are described where they are served (`utoipa`), so that `/v1/openapi.json` cannot
+//! differ from them. Everything that a request may hold is bounded: connections and how long one may
+//! stand still (`listener`), bodies, keys and texts (`asked`), readers of events (`events`).
 
-use crate::metrics::Metrics;
-use crate::runtime::Command;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+#![allow(
+    unused_qualifications,
+    reason = "the macros of utoipa write them into what they make"
+)]
+
+mod asked;
+mod conditions;
+mod context;
+mod events;
+mod evidence;
+mod guard;
+mod holders;
+mod listener;
+mod node;
+mod problem;
+mod ready;
+mod searches;
+mod token;
+mod values;
+
+pub(crate) use context::Site;
+pub use token::TokenError;
+pub(crate) use token::{Token, check};
+
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, Request, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::{Router, http};
+use context::Context;
+use guard::Guard;
+use listener::Bounded;
+use overlay::MAX_VALUE_BYTES;
+use problem::{Kind, Problem};
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// How long the machine's task may take for a report before the node counts as not healthy.
-const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
-
-#[derive(Clone)]
-struct Context {
-    commands: mpsc::Sender<Command>,
-    metrics: Arc<Metrics>,
-}
-
-/// Serves HTTP until the process ends.
+/// Serves HTTP until the node ends.
 ///
 /// # Errors
 /// When the system gives no thread or no event queue.
-pub(crate) fn start(
-    listener: TcpListener,
-    commands: mpsc::Sender<Command>,
-    metrics: Arc<Metrics>,
-) -> io::Result<()> {
+pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let closed = commands.clone();
-    let app = router(Context { commands, metrics });
+    let closed = site.commands.clone();
+    let context = Context::new(site);
+    let app = router(context.clone(), Guard::new(token));
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
@@ -44,11 +65,12 @@ pub(crate) fn start(
                     return;
                 };
                 tokio::select! {
-                    served = axum::serve(listener, app) => {
+                    served = axum::serve(Bounded::new(listener), app) => {
                         if let Err(error) = served {
                             tracing::error!(%error, "the HTTP server ended");
                         }
                     }
+                    () = events::watch(context) => {}
                     () = closed.closed() => {}
                 }
             });
@@ -56,48 +78,82 @@ pub(crate) fn start(
     Ok(())
 }
 
-fn router(context: Context) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/metrics", get(metrics))
-        .route("/v1/status", get(status))
+/// What the description says of the whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "p2pnode",
+        description = "Values, holders and searches of a peer-to-peer network, by way of one of its nodes. An answer carries its evidence; 404 for a key is proven absence, and what is not known is 503. Where the node was started with a token each request but those for health needs it."
+    ),
+    components(schemas(Problem))
+)]
+struct Description;
+
+/// All paths, each with its description.
+fn paths() -> OpenApiRouter<Context> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(values::get, values::put, values::delete))
+        .routes(routes!(holders::list, holders::insert, holders::remove))
+        .routes(routes!(searches::by_words))
+        .routes(routes!(searches::by_prefix))
+        .routes(routes!(searches::locate))
+        .routes(routes!(node::status))
+        .routes(routes!(node::peers))
+        .routes(routes!(events::events))
+        .routes(routes!(node::openapi))
+        .routes(routes!(node::metrics))
+        .routes(routes!(ready::healthz))
+        .routes(routes!(ready::readyz))
+}
+
+fn router(context: Context, guard: Guard) -> Router {
+    let (router, mut description) = paths().split_for_parts();
+    if guard.wants_token() {
+        demand_token(&mut description);
+    }
+    // Strings and numbers are always written.
+    let text = serde_json::to_vec(&description).unwrap_or_default();
+    // Nobody else sets it.
+    let _ = context.description.set(Bytes::from(text));
+    router
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_VALUE_BYTES))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn(harden))
         .with_state(context)
 }
 
-async fn report(context: &Context) -> Option<crate::control::StatusReport> {
-    let (reply, answer) = oneshot::channel();
-    let asked = async {
-        context.commands.send(Command::Report(reply)).await.ok()?;
-        answer.await.ok()
-    };
-    tokio::time::timeout(REPORT_TIMEOUT, asked)
-        .await
-        .ok()
-        .flatten()
+/// Says that a token is wanted, wherever a path does not say that it is open.
+fn demand_token(description: &mut utoipa::openapi::OpenApi) {
+    let name = "token";
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme(name, bearer);
+    let scopes: [&str; 0] = [];
+    description.security = Some(vec![SecurityRequirement::new(name, scopes)]);
 }
 
-fn unavailable(text: &'static str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+async fn no_such_path() -> Problem {
+    let hint = "see /v1/openapi.json for all paths";
+    Problem::new(Kind::NoSuchPath, "this node serves no such path", hint)
 }
 
-async fn healthz(State(context): State<Context>) -> Response {
-    match report(&context).await {
-        Some(report) if report.status.member => "ok\n".into_response(),
-        Some(_) => unavailable("the node is in no network\n"),
-        None => unavailable("the node does not answer\n"),
-    }
+async fn no_such_method() -> Problem {
+    let hint = "see the header Allow";
+    Problem::new(Kind::NoSuchMethod, "this path has no such method", hint)
 }
 
-async fn metrics(State(context): State<Context>) -> Response {
-    // The report sets the gauges; without one the counters are still worth having.
-    report(&context).await;
-    let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
-    (kind, context.metrics.render()).into_response()
-}
-
-async fn status(State(context): State<Context>) -> Response {
-    match report(&context).await {
-        Some(report) => Json(report).into_response(),
-        None => unavailable("the node does not answer\n"),
-    }
+/// Keeps browsers from taking a value, which anybody may have stored, for a page of this node.
+async fn harden(request: Request<axum::body::Body>, next: Next) -> Response {
+    let mut response: http::Response<_> = next.run(request).await;
+    let headers = response.headers_mut();
+    let value = HeaderValue::from_static;
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, value("nosniff"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        value("default-src 'none'; frame-ancestors 'none'; sandbox"),
+    );
+    headers.insert(header::CACHE_CONTROL, value("no-store"));
+    response
 }

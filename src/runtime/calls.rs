@@ -2,6 +2,7 @@
 
 use crate::control::server::ReplySink;
 use crate::control::{ControlReply, ReplyBody};
+use crate::feed::Feed;
 use crate::metrics::{Metrics, OperationKind};
 use overlay::{OpId, Reply, Request, Time};
 use std::collections::HashMap;
@@ -31,15 +32,17 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Calls {
     metrics: Arc<Metrics>,
+    feed: Feed,
     waiting: HashMap<OpId, Waiting>,
     next: u64,
     dirty: Vec<Arc<ReplySink>>,
 }
 
 impl Calls {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, feed: Feed) -> Self {
         Self {
             metrics,
+            feed,
             waiting: HashMap::new(),
             next: 1,
             dirty: Vec::new(),
@@ -67,6 +70,7 @@ impl Calls {
         let failed = matches!(reply, Reply::Failed(_));
         let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
         self.metrics.operation(waiting.kind, failed, seconds);
+        self.feed.answered(waiting.kind.name(), &reply, seconds);
         match waiting.caller {
             Caller::Local(caller) => {
                 // Whoever asked may have stopped waiting.

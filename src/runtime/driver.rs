@@ -84,7 +84,7 @@ impl<M: Locate + 'static> Driver<M> {
             timers: Timers::default(),
             sweeping: false,
             links: Links::new(Arc::clone(&shared)),
-            calls: Calls::new(Arc::clone(&shared.metrics)),
+            calls: Calls::new(Arc::clone(&shared.metrics), shared.feed.clone()),
             shared,
             disk,
             hosts,
@@ -232,6 +232,9 @@ impl<M: Locate + 'static> Driver<M> {
             Command::Report(reply) => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.send(self.report());
+            }
+            Command::Peers(reply) => {
+                let _ = reply.send(self.machine.peers());
             }
             Command::Leave => self.leave(STOP, Caller::Nobody),
             Command::Stop => self.stage = Stage::Done(Stopped::Orderly),
@@ -382,7 +385,10 @@ impl<M: Locate + 'static> Driver<M> {
                 self.leave_answered(op, &reply);
                 self.calls.finish(op, reply, now);
             }
-            Effect::Emit(Notice::Ring(change)) => crate::logging::ring_change(&change),
+            Effect::Emit(Notice::Ring(change)) => {
+                crate::logging::ring_change(&change);
+                self.shared.feed.ring(&change);
+            }
             Effect::HangUp { peer, fault } => self.links.hang_up(peer, fault, now),
         }
     }

@@ -60,8 +60,9 @@ pub use transport::{
 
 use crate::control::server::ReplySink;
 use crate::control::{ControlRequest, StatusReport};
+use crate::feed::Feed;
 use crate::metrics::Metrics;
-use overlay::{Contact, Machine, Reply, Request, Time, WallMs};
+use overlay::{Contact, Machine, PeerInfo, Reply, Request, Time, WallMs};
 use peer::Inbound;
 use std::future::Future;
 use std::sync::Arc;
@@ -97,6 +98,8 @@ pub(crate) enum Command {
     },
     /// How is it?
     Report(oneshot::Sender<StatusReport>),
+    /// Who is in its tables?
+    Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// Leave the network, then end.
     Leave,
     /// End at once.
@@ -115,6 +118,8 @@ pub(crate) struct Shared<M: Machine> {
     /// What the machine takes first.
     pub(crate) urgent: mpsc::Sender<Inbound<M>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where what happens is told.
+    pub(crate) feed: Feed,
     pub(crate) door: Arc<door::Door>,
     pub(crate) clock: Clock,
     /// What each connection begins with: the kind of the stream and our [`Hello`].

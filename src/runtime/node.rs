@@ -17,6 +17,7 @@ use super::{
 use crate::control::server::ClientContext;
 use crate::control::{CONTROL_ALPN, local};
 use crate::data_dir::DataDir;
+use crate::feed::Feed;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::tls::{self, Identity};
@@ -48,6 +49,7 @@ struct Prepared {
     was_used: bool,
     targets: Vec<Target>,
     http: Option<(TcpListener, SocketAddr)>,
+    token: Option<http::Token>,
     tracker: tracker::Bound,
     quorums: Quorums,
 }
@@ -66,6 +68,11 @@ impl Prepared {
         if addr.ip().is_unspecified() || addr.port() == 0 || addr.ip().is_multicast() {
             return Err(StartError::Advertise(addr));
         }
+        if let Some(listen) = options.http {
+            http::check(listen, options.http_token_file.as_deref())?;
+        }
+        let token = options.http_token_file.as_deref().map(http::Token::read);
+        let token = token.transpose()?;
         let http = options.http.map(listen_http).transpose()?;
         let tracker = tracker::bind(&options.tracker)?;
         let targets = options.join.iter().map(|name| {
@@ -95,6 +102,7 @@ impl Prepared {
             was_used,
             targets,
             http,
+            token,
             tracker,
             quorums: options.quorums,
         })
@@ -144,18 +152,21 @@ impl Node {
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let (ended, end) = oneshot::channel();
         let (contact, listen) = (prepared.me, prepared.listen);
-        let http = prepared.http.take();
+        let feed = Feed::new();
+        let (http, token) = (prepared.http.take(), prepared.token.take());
         let http_addr = http.as_ref().map(|(_, address)| *address);
         let tracker = std::mem::take(&mut prepared.tracker);
         let (questions, asked) = mpsc::channel(tracker::MAX_QUESTIONS);
         let questions = tracker.is_bound().then_some(questions);
         let (metrics_there, commands_there) = (Arc::clone(&metrics), commands.clone());
+        let feed_there = feed.clone();
         let thread = std::thread::Builder::new()
             .name("node".to_owned())
             .spawn(move || {
                 let seat = Seat {
                     prepared,
                     metrics: metrics_there,
+                    feed: feed_there,
                     commands: commands_there,
                     http: http_addr,
                     questions,
@@ -177,17 +188,21 @@ impl Node {
             end: Some(end),
             thread: Some(thread),
         };
+        // Before it has joined, so that health says so.
+        if let Some((listener, _)) = http {
+            let site = http::Site {
+                me: contact,
+                quorums: options.quorums,
+                commands: handle.commands.clone(),
+                metrics: Arc::clone(&handle.metrics),
+                feed,
+            };
+            http::start(listener, site, token)?;
+        }
         match started.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(io::Error::other("the node's thread ended").into()),
-        }
-        if let Some((listener, _)) = http {
-            http::start(
-                listener,
-                handle.commands.clone(),
-                Arc::clone(&handle.metrics),
-            )?;
         }
         tracker::start(
             tracker,
@@ -204,6 +219,7 @@ impl Node {
 struct Seat {
     prepared: Prepared,
     metrics: Arc<Metrics>,
+    feed: Feed,
     commands: mpsc::Sender<Command>,
     http: Option<SocketAddr>,
     questions: Option<mpsc::Sender<tracker::Question>>,
@@ -258,6 +274,7 @@ impl Seat {
             inbox,
             urgent,
             metrics: Arc::clone(&self.metrics),
+            feed: self.feed,
             door: Door::new(),
             clock: Clock::start(),
             quorums: prepared.quorums,

@@ -2,6 +2,7 @@
 
 use super::disk::DiskLink;
 use crate::data_dir::DataDirError;
+use crate::http::TokenError;
 use crate::metrics::Metrics;
 use crate::store::{DiskStore, OpenError, StoreOptions};
 use crate::tracker::TrackerOptions;
@@ -24,6 +25,8 @@ pub struct NodeOptions {
     pub data_dir: Option<PathBuf>,
     /// The address of the HTTP server, unless it is to be off.
     pub http: Option<SocketAddr>,
+    /// The file with the token that HTTP clients must show; needed where others reach the address.
+    pub http_token_file: Option<PathBuf>,
     /// Bytes that the store on disk may hold; none for no limit.
     pub max_store: Option<u64>,
     /// Bytes of records a second that are moved in the background with one peer; none for the
@@ -45,6 +48,7 @@ impl NodeOptions {
             join: Vec::new(),
             data_dir: Some(data_dir),
             http: None,
+            http_token_file: None,
             max_store: None,
             repair_rate: None,
             quorums: Quorums::default(),
@@ -142,6 +146,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The HTTP server needs a token, or cannot use the one that it was given.
+    #[error(transparent)]
+    HttpToken(#[from] TokenError),
     /// The TCP address of the tracker cannot be bound.
     #[error(
         "cannot serve the tracker on TCP {listen} ({source}); name another address with --tracker-http"

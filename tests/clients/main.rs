@@ -88,7 +88,7 @@ fn get(at: SocketAddr, target: &str) -> Result<Vec<u8>, String> {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         write!(
             stream,
-            "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "GET {target} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
         )?;
         let mut text = Vec::new();
         stream.read_to_end(&mut text)?;

@@ -7,6 +7,7 @@ mod chores;
 mod figures;
 mod package;
 mod packages;
+mod python;
 mod steps;
 mod survive;
 mod tally;

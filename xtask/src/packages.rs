@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 12] = [
+const NEEDED: [(&str, &str); 13] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
@@ -27,6 +27,8 @@ const NEEDED: [(&str, &str); 12] = [
         "/usr/share/doc/python3-libtorrent/copyright",
         "python3-libtorrent",
     ),
+    // src/python.rs puts what tests/http needs into an environment of its own.
+    ("/usr/share/doc/python3-venv/copyright", "python3-venv"),
 ];
 
 /// Installs what is missing, or says the exact command where it must not or cannot.

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that a test needs, then every test.
 
 use crate::packages;
+use crate::python;
 use crate::steps::{cargo, counted_step, step, works};
 use crate::tally::Runner;
 
@@ -10,7 +11,7 @@ Install what the tests need, then build and run all of them, doc tests included.
 Usage: cargo xtask test [--ignored] [--no-install]
 
   --ignored      Also run the large tests that are left out by default
-  --no-install   Look for no Debian packages and install none
+  --no-install   Look for no Debian and Python packages and install none
 
 Tests run under cargo-nextest when it is installed, and under `cargo test` otherwise.
 The last line sums up; the exit code is 0 only if everything passed.
@@ -39,7 +40,8 @@ impl Flags {
 /// Runs the verb. Later steps run even when earlier tests fail, so that one run tells all.
 pub(crate) fn run(words: &[String]) -> Result<bool, String> {
     let flags = Flags::parse(words)?;
-    if !flags.no_install && !packages::install()? {
+    let is_equipped = flags.no_install || packages::install()? && python::install()?;
+    if !is_equipped {
         return Ok(false);
     }
     // The same call builds for both runners, so that nothing is built twice.

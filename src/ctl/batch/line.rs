@@ -1,7 +1,7 @@
 //! One line of a batch: from JSON to a request, with every limit checked.
 
 use crate::ctl::Document;
-use crate::ctl::commands::{Stored, note_key};
+use crate::ctl::commands::{StoredBytes, note_key};
 use crate::ctl::parse::{self, Key};
 use crate::ctl::words::check_text;
 use base64::Engine as _;
@@ -37,7 +37,7 @@ pub(super) enum Job {
 /// What a request was about, for its report.
 #[derive(Debug)]
 pub(super) enum About {
-    Put(Stored),
+    Put(StoredBytes),
     Insert,
 }
 
@@ -157,7 +157,7 @@ impl Job {
             text,
             indexed: key.indexed(line.indexed.unwrap_or(false)),
         };
-        let about = About::Put(Stored { bytes, ttl_s });
+        let about = About::Put(StoredBytes { bytes, ttl_s });
         Ok(Parsed { request, about })
     }
 

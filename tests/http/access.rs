@@ -1,0 +1,102 @@
+//! Who is let in.
+
+use crate::client::Served;
+use crate::support::{bare, file_in, run};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// What the tests send.
+pub(crate) const TOKEN: &str = "a-token-of-the-tests/0123456789";
+
+/// A file with the token, open to its owner only.
+pub(crate) fn token_file(directory: &Path) -> String {
+    let path = file_in(directory, "token", format!("{TOKEN}\n").as_bytes());
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("permissions");
+    path.to_str().expect("text").to_owned()
+}
+
+pub(crate) fn a_token_opens_all_but_health(overlay: &str) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = token_file(directory.path());
+    let one = Served::start(overlay, None, &["--http-token-file", &file]);
+    let right = format!("Authorization: Bearer {TOKEN}");
+    let paths = [
+        "/v1/kv/k",
+        "/v1/holders/k",
+        "/v1/search?text=a",
+        "/v1/keys?prefix=a",
+        "/v1/locate/k",
+        "/v1/status",
+        "/v1/peers",
+        "/v1/events",
+        "/v1/openapi.json",
+        "/metrics",
+        "/none",
+    ];
+    for path in paths {
+        let refused = one.api.get(path).is(401);
+        assert_eq!(refused.has("www-authenticate"), "Bearer");
+        for wrong in [
+            "Authorization: Bearer another-token-of-the-tests",
+            &format!("Authorization: Basic {TOKEN}"),
+            &format!("Authorization: Bearer {TOKEN}x"),
+            &format!("Authorization: {TOKEN}"),
+        ] {
+            one.api.ask("GET", path, &[wrong], &[]).is(401);
+        }
+    }
+    one.api.put("/v1/kv/k", "x").is(401);
+    one.api.ask("PUT", "/v1/kv/k", &[&right], b"x").is(200);
+    let got = one.api.ask("GET", "/v1/kv/k", &[&right], &[]).is(200);
+    assert_eq!(got.body, b"x");
+    one.api.ask("GET", "/v1/status", &[&right], &[]).is(200);
+    // The token decides, whatever name the client knows the node by.
+    let lines = [&right, "Host: node.example:4080"];
+    one.api.ask("GET", "/v1/status", &lines, &[]).is(200);
+    for open in ["/healthz", "/readyz"] {
+        assert_eq!(one.api.get(open).status, 200, "{open}");
+    }
+    let log = one.node.log();
+    assert!(!log.contains(TOKEN), "the token is in the log");
+}
+
+pub(crate) fn other_addresses_want_a_token(overlay: &str) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let start = |more: &[&str]| {
+        let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
+        command.args(["--overlay", overlay, "--listen", "127.0.0.1:0"]);
+        command.arg("--data-dir").arg(directory.path().join("data"));
+        run(command.args(more), None)
+    };
+    for open in ["0.0.0.0:0", "[::]:0"] {
+        let refused = start(&["--http", open]);
+        assert!(refused.code == 1 || refused.code == 2, "{refused:?}");
+        assert!(refused.stdout.is_empty());
+        refused.complains("--http-token-file");
+    }
+    let unfit = file_in(directory.path(), "short", b"short");
+    let path = unfit.to_str().expect("text");
+    start(&["--http", "127.0.0.1:0", "--http-token-file", path]).complains("chmod 600");
+    std::fs::set_permissions(&unfit, PermissionsExt::from_mode(0o600)).expect("permissions");
+    start(&["--http", "127.0.0.1:0", "--http-token-file", path]).complains("token file");
+    let file = token_file(directory.path());
+    let more = ["--http", "0.0.0.0:0", "--http-token-file", &file];
+    let (node, line) = crate::support::Starting::spawn_with(overlay, None, &more).ready_line();
+    assert!(line.contains("http=0.0.0.0:"), "{line}");
+    drop(node);
+}
+
+pub(crate) fn strangers_pages_are_refused(overlay: &str) {
+    let one = Served::start(overlay, None, &[]);
+    let status = |lines: &[&str], code| {
+        one.api.ask("GET", "/v1/status", lines, &[]).is(code);
+    };
+    status(&["Host: localhost:4080"], 200);
+    status(&["Host: node.example:4080"], 421);
+    status(&["Origin: http://site.example"], 403);
+    status(&[&format!("Origin: http://{}", one.api.at)], 200);
+    status(&["Sec-Fetch-Site: cross-site"], 403);
+    let put = ["Origin: http://site.example"];
+    one.api.ask("PUT", "/v1/kv/k", &put, b"x").is(403);
+    one.api.get("/v1/kv/k").is(404);
+}

@@ -1,0 +1,63 @@
+//! Whether a node says that it is of no use.
+
+use crate::client::{Api, network};
+use crate::support::{SETTLE, SOON, wait_until};
+use serde_json::Value;
+
+fn readiness(api: &Api, status: u16) -> Result<Value, String> {
+    let answer = api.get("/readyz");
+    let verdict = answer.json();
+    let is_ready = answer.status == 200;
+    assert!(is_ready || answer.status == 503, "{answer:?}");
+    assert_eq!(verdict["ready"], is_ready, "{verdict}");
+    let reasons = verdict["reasons"].as_array().expect("reasons").len();
+    assert_eq!(reasons == 0, is_ready, "{verdict}");
+    if answer.status == status {
+        Ok(verdict)
+    } else {
+        Err(verdict.to_string())
+    }
+}
+
+pub(crate) fn a_node_that_is_cut_off_is_not_ready(overlay: &str) {
+    let (nodes, apis) = network(overlay, 4);
+    wait_until("all are ready", SOON, || {
+        apis.iter()
+            .try_for_each(|api| readiness(api, 200).map(drop))
+    });
+    let verdict = readiness(&apis[0], 200).expect("ready");
+    if overlay != "gnutella" {
+        assert_eq!(
+            verdict["samples"].as_array().map(Vec::len),
+            Some(4),
+            "{verdict}"
+        );
+    }
+    for node in &nodes[1..] {
+        node.signal("STOP");
+    }
+    let verdict = wait_until("it is not ready", SOON, || readiness(&apis[0], 503));
+    println!("cut off: {}", verdict["reasons"]);
+    let healthy = apis[0].get("/healthz");
+    assert_eq!(healthy.status, 200, "the process serves all the same");
+    // It stays so: a node that has lost all others is no network of its own.
+    wait_until("its neighbours are gone", SETTLE, || {
+        readiness(&apis[0], 503).expect("it is not ready");
+        let status = apis[0].get("/v1/status").is(200).json();
+        let text = status.to_string();
+        let lists = nodes[1..].iter().any(|node| text.contains(&node.id));
+        if status["member"] == false || !lists {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
+    readiness(&apis[0], 503).expect("it is not ready");
+    for node in &nodes[1..] {
+        node.signal("CONT");
+    }
+    wait_until("all are ready again", SETTLE, || {
+        apis.iter()
+            .try_for_each(|api| readiness(api, 200).map(drop))
+    });
+}
