@@ -6,6 +6,7 @@ pub mod ctl;
 pub mod demo;
 pub mod tls;
 
+pub mod command_line;
 pub mod config;
 pub mod data_dir;
 mod datagrams;
@@ -14,6 +15,7 @@ pub mod logging;
 pub mod metrics;
 pub mod p2psim;
 pub mod runtime;
+pub mod service_manager;
 pub mod store;
 pub mod tracker;
 pub mod usage;

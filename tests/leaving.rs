@@ -201,6 +201,32 @@ fn a_signal_ends_it_within_its_grace_and_what_was_left_is_on_the_disk() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    let _alone = alone();
+    let temp = TempDir::new().expect("a temporary directory");
+    // It would need far longer than the grace for all that it has.
+    let (leaver, _other) = network(&temp, "64KiB");
+    let id = leaver.child.id().to_string();
+    let tell = || {
+        let killed = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(killed.expect("kill").success());
+    };
+    tell();
+    wait_until("it leaves", support::SOON, || {
+        let status = leaver.status().ok_or("no status")?;
+        if status["leaving"] == true {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
+    tell();
+    let (code, log) = leaver.ended(support::SOON);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("stopped by a second signal"), "{log}");
+}
+
+#[test]
 fn the_last_node_stays_until_it_is_told_to_end_and_keeps_its_data() {
     let temp = TempDir::new().expect("a temporary directory");
     let data = temp.path().join("data");

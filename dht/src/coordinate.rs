@@ -76,8 +76,18 @@ pub(crate) enum Asker {
 }
 
 impl Coordinated {
-    /// How many replicas of so many must hold it. A replica set may be smaller than W because the network is
-    /// that small, as its root knows when it knows that it holds everything. A root that does not
+    /// How many replicas of those that stay hold it durably, and how many stay. A root that leaves
+    /// does not count itself, unless it is alone.
+    pub(crate) fn staying(&self, leaver: Option<Id>) -> (usize, usize) {
+        let Some(leaver) = leaver.filter(|_| self.total > 1) else {
+            return (self.durable.len(), self.total);
+        };
+        let durable = self.durable.iter().filter(|id| **id != leaver).count();
+        (durable, self.total - 1)
+    }
+
+    /// How many replicas of so many must hold it. A replica set may be smaller than W because the
+    /// network is that small, as its root knows when it knows that it holds everything. A root that does not
     /// know may be the last one that is up of a larger network, and to acknowledge alone would be
     /// to promise what the others, when they are back, may outvote.
     pub(crate) fn needed(&self, write_quorum: usize, total: usize, is_complete: bool) -> usize {
@@ -224,14 +234,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let key = self.coordinated.get(&number).and_then(|write| write.key());
         let is_complete = key.is_some_and(|key| self.is_complete_for(key));
         let is_seated = key.is_some_and(|key| self.is_seated(key, cx.now));
-        let Some(write) = self.coordinated.get(&number) else {
-            return;
-        };
-        let (durable, total) = self.staying(write);
-        let is_safe = durable >= write.needed(quorum, total, is_complete);
+        let leaver = self.leaver();
         let Some(write) = self.coordinated.get_mut(&number) else {
             return;
         };
+        let (durable, total) = write.staying(leaver);
+        let is_safe = durable >= write.needed(quorum, total, is_complete);
         // The view may have changed since the condition was judged.
         let is_decided = !write.conditional || is_seated;
         if !write.answered && is_decided && is_safe {
@@ -332,7 +340,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return;
         };
         let is_complete = write.key().is_some_and(|key| self.is_complete_for(key));
-        let (durable, total) = self.staying(write);
+        let (durable, total) = write.staying(self.leaver());
         let needed = write.needed(self.config.write_quorum, total, is_complete) as u32;
         let (durable, replicas) = (durable as u32, total as u32);
         let (asker, version) = (write.asker, write.version);

@@ -9,13 +9,12 @@
 //! The last node of a network has nobody to hand over to. It stays, unless a limit was set or it
 //! has no records: then it ends, and whatever it has stays on its disk.
 
-use crate::coordinate::Coordinated;
 use crate::due::Due;
 use crate::member::Member;
 use crate::view::View;
 use crate::{Dht, Store, StoreMessage};
 use overlay::lookup::RoutingCall;
-use overlay::{Cx, Duration, Failure, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
+use overlay::{Cx, Duration, Failure, Id, Input, KeyRouter, Machine, Notice, OpId, Reply, Time};
 
 /// Most calls to leave that wait for the end together: users who ask again.
 const MAX_LEAVE_CALLS: usize = 64;
@@ -153,15 +152,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         self.strays.idle && self.views.iter().all(copied)
     }
 
-    /// How many of the replicas that stay hold a write of this root durably, and how many stay. One
-    /// that leaves does not count itself, unless it is alone.
-    pub(crate) fn staying(&self, write: &Coordinated) -> (usize, usize) {
-        if self.leaving.is_none() || write.total <= 1 {
-            return (write.durable.len(), write.total);
-        }
-        let me = self.my().id;
-        let durable = write.durable.iter().filter(|id| **id != me).count();
-        (durable, write.total - 1)
+    /// This node, while it means to leave: it does not count itself then.
+    pub(crate) fn leaver(&self) -> Option<Id> {
+        self.leaving.is_some().then(|| self.my().id)
     }
 
     /// Nobody is left to take anything: the node stays.

@@ -27,7 +27,6 @@ const MAX_LEAVERS: usize = 64;
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// How long the word of a root counts that it can do without a node: well below that time.
 pub(crate) const SPARED_FOR: Duration = Duration::from_secs(3);
-
 /// How long a node waits for another one that goes before it, and has said a moment ago that nothing
 /// else keeps it. That takes a round trip.
 const TURN: Duration = Duration::from_secs(3);
@@ -233,13 +232,11 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Whether nothing of this root depends on a node.
     fn can_spare(&self, id: Id) -> bool {
         self.views.iter().all(|view| {
-            let known = view.members.iter().find(|member| member.contact.id == id);
-            let is_up_to_date = |replica: &Member| {
-                let since = known.and_then(|witness| witness.taken_in);
-                replica.covered && replica.since >= since
-            };
-            known.is_some_and(|witness| !witness.replica && witness.taken_in.is_some())
-                && view.replicas().all(is_up_to_date)
+            let mut members = view.members.iter();
+            let known = members.find(|member| member.contact.id == id && !member.replica);
+            let taken_in = known.and_then(|witness| witness.taken_in);
+            let has_it = |replica: &Member| replica.covered && replica.since >= taken_in;
+            taken_in.is_some() && view.replicas().all(has_it)
         })
     }
 

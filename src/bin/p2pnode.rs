@@ -1,36 +1,22 @@
 //! `p2pnode`: a node of the network.
 
 use chord::{Chord, ChordConfig};
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use dht::{Dht, DhtConfig};
 use gnutella::Gnutella;
 use overlay::lookup::LookupConfig;
 use overlay::{Contact, KeyRouter, Locate};
+use p2pnode::command_line::{Cli, Command};
 use p2pnode::config::{NodeArgs, OverlayName, Settings};
 use p2pnode::demo;
 use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
+use p2pnode::service_manager;
 use p2pnode::store::DiskStore;
 use p2pnode::usage;
 use pastry::{Pastry, PastryConfig};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// A node that knows who has what, together with all others of its network.
-#[derive(Debug, Parser)]
-#[command(name = "p2pnode", version, args_conflicts_with_subcommands = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Show a network of several nodes on this machine at work
-    Demo(demo::DemoArgs),
-}
 
 /// Exit code for a node that could not start or did not end well.
 const FAILED: u8 = 1;
@@ -126,8 +112,8 @@ fn launch_gnutella(settings: &Settings) -> Result<(NodeHandle, &'static str), St
     Ok((node, Gnutella::<DiskStore>::OVERLAY))
 }
 
-/// Says that the node serves, and waits for its end.
-fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
+/// Says that the node serves.
+fn announce(node: &NodeHandle, overlay: &str) {
     let http = node
         .http()
         .map_or_else(|| "off".to_owned(), |address| address.to_string());
@@ -149,7 +135,11 @@ fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
         "ready id={id} overlay={overlay} listen={listen} http={http}{more}"
     );
     let _ = stdout.flush();
-    drop(stdout);
+    service_manager::ready();
+}
+
+/// Waits for the end of the node.
+fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -160,30 +150,37 @@ fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    runtime.block_on(until_end(node))
+    runtime.block_on(until_end(node, overlay))
 }
 
-async fn until_end(mut node: NodeHandle) -> ExitCode {
+async fn until_end(mut node: NodeHandle, overlay: &str) -> ExitCode {
     let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
         complain("cannot wait for signals");
         return ExitCode::from(FAILED);
     };
+    // Only now: who was told may send a signal at once.
+    announce(&node, overlay);
     let mut leaving = false;
     loop {
         tokio::select! {
             stopped = node.ended() => {
                 return exit_of(&stopped);
             }
+            // The tracker reads its lists again. Without one there is nothing to read, and that is
+            // no reason to die of the signal.
+            Some(()) = hangup.recv() => {}
             () = any(&mut terminate, &mut interrupt) => {
                 if leaving {
                     complain("stopped by a second signal before everything was handed over");
                     std::process::exit(i32::from(FAILED));
                 }
                 leaving = true;
+                service_manager::stopping();
                 node.leave().await;
             }
         }

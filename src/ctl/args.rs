@@ -1,6 +1,7 @@
 //! The command line of `p2pctl`.
 
 use super::bench::BenchArgs;
+use super::papers::{CompletionsArgs, ManArgs};
 use super::parse;
 use super::swarm::SwarmArgs;
 use super::torrent::TorrentArgs;
@@ -87,6 +88,10 @@ pub(super) enum Command {
     Torrent(TorrentArgs),
     /// Show how the tracker of the node would answer a BitTorrent client
     Swarm(SwarmArgs),
+    /// Print the script that lets a shell complete command lines: source <(p2pctl completions bash)
+    Completions(CompletionsArgs),
+    /// Write the manual pages of p2pctl, p2pnode and p2psim to a directory
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -312,13 +317,17 @@ impl Command {
             Self::Bench(_) => "bench",
             Self::Torrent(args) => args.command.name(),
             Self::Swarm(args) => args.command.name(),
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
     /// Whether an answer that does not come leaves open whether something was changed.
     pub(super) const fn writes(&self) -> bool {
         match self {
-            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave(_) => true,
+            Self::Put(_) | Self::Insert(_) | Self::Delete(_) | Self::Leave(_) | Self::Man(_) => {
+                true
+            }
             Self::Torrent(args) => args.command.writes(),
             _ => false,
         }

@@ -15,6 +15,7 @@ mod locate;
 mod moving;
 mod neighbours;
 mod output;
+mod papers;
 mod parse;
 mod swarm;
 mod torrent;
@@ -115,6 +116,8 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Bench(args) => bench::run(asking, args, json).await,
         Command::Torrent(args) => torrent::run(asking, args, context, json).await,
         Command::Swarm(args) => swarm::run(asking, args, context).await,
+        Command::Completions(args) => Ok(papers::completions(&args)),
+        Command::Man(args) => papers::man(&args, context),
     }
 }
 

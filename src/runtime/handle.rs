@@ -108,12 +108,13 @@ impl NodeHandle {
         let _ = self.commands.send(Command::Leave).await;
     }
 
-    /// Waits until the node has ended.
+    /// Waits until the node has ended; may be given up and called again.
     pub async fn ended(&mut self) -> Stopped {
-        if let Some(end) = self.end.take() {
+        if let Some(end) = &mut self.end {
             // The sender is dropped without a word when the thread panics; joining tells.
             let _ = end.await;
         }
+        self.end = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Err(_)) => Stopped::Panicked,
             Some(Ok(stopped)) => stopped,

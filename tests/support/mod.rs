@@ -9,6 +9,7 @@
     reason = "tests are drivers and may read the clock"
 )]
 
+mod again;
 mod neighbours;
 #[allow(unused_imports, reason = "not every test looks")]
 pub(crate) use neighbours::{check_neighbours, nearest_after};
@@ -77,6 +78,16 @@ impl Starting {
     }
 
     pub(crate) fn spawn_with(overlay: &str, join: Option<SocketAddr>, more: &[&str]) -> Self {
+        Self::spawn_in(overlay, join, more, &[])
+    }
+
+    /// As [`Starting::spawn_with`], with more variables in its environment.
+    pub(crate) fn spawn_in(
+        overlay: &str,
+        join: Option<SocketAddr>,
+        more: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = File::create(directory.path().join("log")).expect("a log file");
         let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
@@ -84,7 +95,7 @@ impl Starting {
         if !more.contains(&"--http") {
             command.args(["--http", "off"]);
         }
-        command.args(more);
+        command.args(more).envs(variables.iter().copied());
         command.arg("--data-dir").arg(directory.path().join("data"));
         if let Some(addr) = join {
             command.arg("--join").arg(addr.to_string());
@@ -159,30 +170,6 @@ impl Node {
     /// Where the node keeps what it has.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
-    }
-
-    /// Kills it with SIGKILL and starts it again on its data, without a member to join.
-    pub(crate) fn kill_and_start_again(mut self, overlay: &str) -> Self {
-        self.child.kill().expect("kill");
-        self.child.wait().expect("wait");
-        let log = File::create(self.directory.path().join("log")).expect("a log file");
-        let mut command = bare(env!("CARGO_BIN_EXE_p2pnode"));
-        command.args(["--overlay", overlay, "--http", "off"]);
-        command.arg("--listen").arg(self.listen.to_string());
-        command.arg("--data-dir").arg(self.data());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log);
-        self.child = command.spawn().expect("p2pnode starts");
-        let mut stdout = BufReader::new(self.child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        stdout
-            .read_line(&mut line)
-            .expect("standard output of p2pnode");
-        assert!(line.starts_with("ready "), "{line:?}; log: {}", self.log());
-        self._stdout = stdout;
-        self
     }
 
     pub(crate) fn key_file(&self) -> PathBuf {

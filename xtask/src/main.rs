@@ -5,6 +5,7 @@
 
 mod chores;
 mod figures;
+mod package;
 mod packages;
 mod steps;
 mod survive;
@@ -25,6 +26,7 @@ Verbs:
   ci        Run .ci/run: test, wasm, format, clippy, docs, demo, survival; what must pass before a merge
   survive   Kill, stop, add, remove and cut off real nodes while clients write and read
   figures   Measure store and tracker with real processes: commits, repair, leases, announces
+  package   Build the Debian package, or static programs; try the package on a booted Debian
   deny      Check licences, advisories and sources of all dependencies with cargo-deny
   help      Show this text
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "figures" => (figures::HELP, figures::run),
         "ci" => (chores::CI_HELP, chores::ci),
         "survive" => (survive::HELP, survive::run),
+        "package" => (package::HELP, package::run),
         "deny" => (chores::DENY_HELP, chores::deny),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -5,13 +5,18 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 12] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
     ("strace", "strace"),
     // The survival run puts nodes into network namespaces, when it is root.
     ("ip", "iproute2"),
+    // tests/papers.rs loads completions, and reads the manual pages and the unit.
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("mandoc", "mandoc"),
+    ("systemd-analyze", "systemd"),
     // tests/clients shares files between real BitTorrent clients. A module of Python is known by
     // what its package leaves in the documentation.
     ("aria2c", "aria2"),
