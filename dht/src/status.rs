@@ -1,5 +1,6 @@
 //! What the node shows of itself.
 
+use crate::former::Former;
 use crate::view::View;
 use crate::{Dht, Store};
 use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, Status};
@@ -33,7 +34,8 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             clocks_refused: self.clocks_refused,
             settled: router.is_member()
                 && !self.views.is_empty()
-                && self.views.iter().all(View::is_settled),
+                && self.views.iter().all(View::is_settled)
+                && !self.former.iter().any(Former::is_untold),
             neighbours: router.neighbours(),
             leaving: self.leaving.is_some(),
             moving: self.movements(),
