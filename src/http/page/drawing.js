@@ -61,7 +61,8 @@ function graphLinks(nodes) {
 function sizeOf(node) {
   const many = scene.nodes.size;
   const base = many <= 32 ? 8.5 : Math.max(3, 8.5 * Math.sqrt(32 / many));
-  const more = node.role === "ultrapeer" ? 1.5 : 1;
+  // In a crowd who is not well must be found.
+  const more = node.role === "ultrapeer" || (many > 150 && healthOf(node) !== "well") ? 1.5 : 1;
   return Math.min(9.5, base * more * Math.sqrt(zoom.k)) * pixel();
 }
 
@@ -294,7 +295,7 @@ function paintWay() {
     crowd = long < 60 * u ? crowd + 1 : 0;
     const aside = 1 - crowd * 24 * u / Math.max(1, Math.hypot(b.x, b.y));
     const middle = { x: (a.x + (b.x - a.x) * 0.55) * aside, y: (a.y + (b.y - a.y) * 0.55) * aside };
-    const took = roundTrip(scene.nodes.get(node.id) ?? node);
+    const took = way.trips[step];
     badges.push(svg("g", { class: "hop", transform: `translate(${xy(middle)})` },
       svg("circle", { r: 10 * u }),
       svg("text", { "font-size": 12 * u }, String(step)),

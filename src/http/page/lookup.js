@@ -28,7 +28,11 @@ async function lookUp(text) {
     return;
   }
   if (turn !== lookups) return;
-  scene.way = { key: located.key, path: located.path, replicas: located.replicas, steps: 0, done: false };
+  const trips = located.path.map(({ id }) => {
+    const node = scene.nodes.get(id);
+    return node && !node.own ? roundTrip(node) : null;
+  });
+  scene.way = { key: located.key, path: located.path, trips, replicas: located.replicas, steps: 0, done: false };
   await travel(scene.way, turn);
   if (turn === lookups) conclude(located, took);
 }
@@ -37,7 +41,7 @@ async function lookUp(text) {
 async function travel(way, turn) {
   for (let step = 0; step < way.path.length; step += 1) {
     way.steps = step;
-    byId("hops").append(hopItem(way.path[step], step, step === way.path.length - 1));
+    byId("hops").append(hopItem(way, step));
     redraw();
     if (!calm.matches && step < way.path.length - 1) await new Promise((go) => setTimeout(go, WATCH_MS));
     if (turn !== lookups) return;
@@ -46,10 +50,10 @@ async function travel(way, turn) {
   redraw();
 }
 
-function hopItem(member, step, last) {
-  const known = scene.nodes.get(member.id);
-  const trip = known && !known.own ? roundTrip(known) : null;
-  const took = step === 0 ? "asks" : trip ?? "";
+function hopItem(way, step) {
+  const member = way.path[step];
+  const last = step === way.path.length - 1;
+  const took = step === 0 ? "asks" : way.trips[step] ?? "";
   const role = last && !isGraph() ? " answers for the key" : last && isGraph() && step > 0 ? " has it" : "";
   return el("li", { "data-id": member.id },
     el("span", { class: step === 0 ? "step start" : "step" }, String(step)),

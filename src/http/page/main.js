@@ -13,35 +13,35 @@ let last = null;
 let following = null;
 
 /** The document as the drawing wants it: every list is there, whatever the overlay. */
-function normalised(document) {
+function normalised(told) {
   const nodes = new Map();
-  for (const node of document.nodes) {
+  for (const node of told.nodes) {
     const lists = { successors: [], fingers: [], routing_table: [], neighbours: [], leaves: [], smaller: [], larger: [] };
-    nodes.set(node.id, { ...lists, ...node, ...(node.leaf_set ?? {}), own: node.id === document.id });
+    nodes.set(node.id, { ...lists, ...node, ...(node.leaf_set ?? {}), own: node.id === told.id });
   }
-  for (const member of document.unreachable) {
+  for (const member of told.unreachable) {
     if (!nodes.has(member.id)) nodes.set(member.id, { ...member, lost: true });
   }
-  return { nodes, time: document.taken_ms };
+  return { nodes, time: told.taken_ms };
 }
 
 const TITLES = { chord: "The ring", pastry: "The circle", gnutella: "The graph" };
 
-function take(document) {
-  const now = normalised(document);
-  scene.overlay = document.overlay;
-  scene.me = document.id;
+function take(told) {
+  const now = normalised(told);
+  scene.overlay = told.overlay;
+  scene.me = told.id;
   scene.nodes = now.nodes;
-  scene.truncated = document.truncated;
+  scene.truncated = told.truncated;
   scene.ring = [...now.nodes.values()].filter((node) => !node.lost).map((node) => node.id).sort();
-  scene.shown ??= document.id;
+  scene.shown ??= told.id;
   if (isGraph()) graph.take([...now.nodes.keys()].sort(), graphLinks(now.nodes));
-  const me = now.nodes.get(document.id);
-  say(byId("overlay"), document.overlay);
-  say(byId("self-id"), short(document.id));
-  put(byId("self-id"), "title", document.id);
+  const me = now.nodes.get(told.id);
+  say(byId("overlay"), told.overlay);
+  say(byId("self-id"), short(told.id));
+  put(byId("self-id"), "title", told.id);
   say(byId("self-addr"), me?.addr ?? "");
-  say(byId("stage-title"), `${TITLES[document.overlay] ?? "The network"} of ${counted(scene.ring.length, "node")}`);
+  say(byId("stage-title"), `${TITLES[told.overlay] ?? "The network"} of ${counted(scene.ring.length, "node")}`);
   byId("stepwise-row").hidden = isGraph();
   byId("view").hidden = false;
   // The same reading, served twice, says nothing of a rate.
@@ -53,7 +53,7 @@ function take(document) {
   paintLegend();
   paintDetail();
   paintTable();
-  paintCaption(scene.shown);
+  paintCaption(scene.captioned);
   redraw();
 }
 

@@ -58,7 +58,8 @@ const idUnder = (event) => event.target.closest?.("[data-id]")?.dataset.id;
 
 function startMoving() {
   layer.nodes.addEventListener("keydown", onKey);
-  layer.nodes.addEventListener("focusin", (event) => paintCaption(idUnder(event)));
+  // Not in the drawing: what listens for the focus there is given it by some browsers.
+  drawing.closest("section").addEventListener("focusin", (event) => paintCaption(idUnder(event) ?? scene.shown));
   drawing.addEventListener("click", (event) => idUnder(event) && show(idUnder(event)));
   drawing.addEventListener("pointerover", (event) => paintCaption(idUnder(event) ?? scene.shown));
   drawing.addEventListener("pointerleave", () => paintCaption(scene.shown));

@@ -66,7 +66,9 @@ function paintLegend() {
     isGraph() ? "" : el("li", {}, "outside: the part of the circle that a node answers for, as high as it has records"));
 }
 
+/** What the pointer or the focus is on, else the node that is shown. */
 function paintCaption(id) {
+  scene.captioned = id === scene.shown ? null : id;
   const node = scene.nodes.get(id ?? scene.shown);
   say(byId("caption"), node ? described(node) : "");
 }
