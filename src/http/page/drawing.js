@@ -1,7 +1,7 @@
 // The drawing: a circle for overlays that own keys, a graph for the one that does not.
 
 /** Networks up to this size show the links of all nodes; larger ones those of the node that is shown. */
-const ALL_LINKS_UP_TO = 40;
+const ALL_LINKS_UP_TO = 16;
 /** Room that a label wants along the circle, in pixels. */
 const LABEL_ROOM = 13;
 /** A larger graph has labels when one comes near. */
@@ -19,7 +19,7 @@ let framed = new Map();
 let waits = false;
 
 /** What is drawn: the network as it was last read, and what a person has chosen in it. */
-const scene = { overlay: "", me: null, nodes: new Map(), ring: [], shown: null, focus: null, way: null };
+const scene = { overlay: "", me: null, nodes: new Map(), shortest: new Map(), ring: [], shown: null, focus: null, way: null };
 
 const isGraph = () => scene.overlay === "gnutella";
 const placeOf = (id) => (isGraph() ? framed.get(id) ?? { x: 0, y: 0 } : at(fraction(id)));
@@ -290,7 +290,7 @@ function paintWay() {
     const long = Math.hypot(b.x - a.x, b.y - a.y) || 1;
     const back = Math.min(long / 3, 12 * u);
     const end = { x: b.x - (b.x - a.x) / long * back, y: b.y - (b.y - a.y) / long * back };
-    lines.push(svg("path", { class: "way", d: `M${xy(a)}L${xy(end)}`, "data-from": way.path[step - 1].id, "data-to": node.id }));
+    lines.push(svg("path", { class: isGraph() ? "way direct" : "way", d: `M${xy(a)}L${xy(end)}`, "data-from": way.path[step - 1].id, "data-to": node.id }));
     // The number of a short hop stands beside it, towards the middle, so that others stay readable.
     crowd = long < 60 * u ? crowd + 1 : 0;
     const aside = 1 - crowd * 24 * u / Math.max(1, Math.hypot(b.x, b.y));
@@ -298,7 +298,7 @@ function paintWay() {
     const took = way.trips[step];
     badges.push(svg("g", { class: "hop", transform: `translate(${xy(middle)})` },
       svg("circle", { r: 10 * u }),
-      svg("text", { "font-size": 12 * u }, String(step)),
+      svg("text", { "font-size": 12 * u }, String(way.numbers[step])),
       took === null || drawing.clientWidth < 560 ? null : svg("text", { class: "time", x: 15 * u, "font-size": 12 * u }, took)));
   });
   if (way?.key && !isGraph()) badges.push(...keyMark(fraction(way.key), u));

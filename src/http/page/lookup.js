@@ -28,13 +28,26 @@ async function lookUp(text) {
     return;
   }
   if (turn !== lookups) return;
-  const trips = located.path.map(({ id }) => {
-    const node = scene.nodes.get(id);
-    return node && !node.own ? roundTrip(node) : null;
-  });
-  scene.way = { key: located.key, path: located.path, trips, replicas: located.replicas, steps: 0, done: false };
+  const trips = await tripsOf(located.path);
+  if (turn !== lookups) return;
+  // Where nobody owns a key the way between is not told, but how long it is.
+  const numbers = located.path.map((_, step) => (isGraph() && step > 0 ? located.hops : step));
+  scene.way = { key: located.key, path: located.path, trips, numbers, replicas: located.replicas, steps: 0, done: false };
   await travel(scene.way, turn);
   if (turn === lookups) conclude(located, took);
+}
+
+/**
+ * The round trips to the hops: as the node itself measures them with its peers, smoothed, which the lookup
+ * has just renewed; else the shortest in which a node has answered for this page.
+ */
+async function tripsOf(path) {
+  const { peers } = await asked("/v1/peers").catch(() => ({ peers: [] }));
+  const measured = new Map(peers.map((peer) => [peer.id, peer.rtt_us]));
+  return path.map(({ id }, step) => {
+    const rtt_us = step === 0 ? null : measured.get(id) ?? scene.shortest.get(id) ?? null;
+    return roundTrip({ rtt_us });
+  });
 }
 
 /** Shows one step after the other. */
@@ -56,7 +69,7 @@ function hopItem(way, step) {
   const took = step === 0 ? "asks" : way.trips[step] ?? "";
   const role = last && !isGraph() ? " answers for the key" : last && isGraph() && step > 0 ? " has it" : "";
   return el("li", { "data-id": member.id },
-    el("span", { class: step === 0 ? "step start" : "step" }, String(step)),
+    el("span", { class: step === 0 ? "step start" : "step" }, String(way.numbers[step])),
     el("span", {}, nodeButton(member.id), role, el("span", { class: "addr" }, member.addr)),
     el("span", { class: "took" }, took));
 }
@@ -72,12 +85,12 @@ function conclude(located, took) {
     say(byId("lookup-said"), hits > 0
       ? `${counted(hits, "node has it", "nodes have it")}, the nearest ${counted(located.hops, "hop")} away, found${time}.${reached}`
       : `No node that was reached has it${time}.${reached}`);
-    say(byId("lookup-note"), "");
+    say(byId("lookup-note"), located.path.length < 2 ? "" : "A hit tells how far it is, and not through whom it came: the line is dashed. The time is the round trip to it.");
     return;
   }
   const copies = others.length > 0 ? ` Its other replicas: ${others.join(", ")}.` : "";
   say(byId("lookup-said"), `${short(root.id)} answers for it: ${counted(located.hops, "hop")}${time}.${copies}${silent}`);
   say(byId("lookup-note"), located.path.length < 2 ? "" : byId("stepwise").checked
-    ? "A hop's time is the measured round trip between this node and that one, which is what a hop costs when this node asks it."
-    : "The hops passed it on to each other; a hop's time is the measured round trip between this node and that one.");
+    ? "A hop's time is the round trip between this node and that one, as measured and smoothed: it is what a hop costs when this node asks it."
+    : "The hops passed it on to each other. A hop's time is the round trip between this node and that one, as measured and smoothed.");
 }

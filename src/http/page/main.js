@@ -25,6 +25,14 @@ function normalised(told) {
   return { nodes, time: told.taken_ms };
 }
 
+/** The shortest round trips since the page was opened: those of a busy moment say little. */
+function keepShortest(nodes) {
+  for (const id of scene.shortest.keys()) if (!nodes.has(id)) scene.shortest.delete(id);
+  for (const [id, { rtt_us }] of nodes) {
+    if (rtt_us != null) scene.shortest.set(id, Math.min(rtt_us, scene.shortest.get(id) ?? Infinity));
+  }
+}
+
 const TITLES = { chord: "The ring", pastry: "The circle", gnutella: "The graph" };
 
 function take(told) {
@@ -36,6 +44,7 @@ function take(told) {
   scene.ring = [...now.nodes.values()].filter((node) => !node.lost).map((node) => node.id).sort();
   scene.shown ??= told.id;
   if (isGraph()) graph.take([...now.nodes.keys()].sort(), graphLinks(now.nodes));
+  keepShortest(now.nodes);
   const me = now.nodes.get(told.id);
   say(byId("overlay"), told.overlay);
   say(byId("self-id"), short(told.id));

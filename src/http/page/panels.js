@@ -24,7 +24,7 @@ function paintFigures(rates) {
   figure("records", count(sum(recordsOf)), `with all copies, ${bytes(sum((node) => node.stored_bytes))}`);
   const toMove = sum((node) => node.records_to_move);
   const unsettled = live.filter((node) => healthOf(node) !== "well").length;
-  if (isGraph()) figure("replication", "best effort", "copies where searches find them");
+  if (isGraph()) figure("replication", "best effort", "copies without a fixed place");
   else if (unsettled === 0) figure("replication", "settled", "all copies are complete", "well");
   else figure("replication", toMove > 0 ? `${count(toMove)} to move` : "checking", `${counted(unsettled, "node")} of ${count(live.length)} not settled`, "moving");
   figure("moved", rates ? `${bytes(rates.bytes)}/s` : "…", rates ? `${rate(rates.records)} records/s, ${count(sum((node) => node.moved_records))} in all` : "measuring");

@@ -134,18 +134,20 @@ class Graph {
     this.heat *= 0.975;
   }
 
-  /** Into the frame, around its middle: most nodes fill it, and who is far out, or has no link, is at its rim. */
+  /** Into the frame: most nodes fill it, and who is far out, or has no link, is at its rim. */
   framed() {
     const points = [...this.places];
-    const sum = points.reduce((total, [, p]) => ({ x: total.x + p.x, y: total.y + p.y }), { x: 0, y: 0 });
-    const middle = { x: sum.x / points.length, y: sum.y / points.length };
-    const far = (p) => Math.hypot(p.x - middle.x, p.y - middle.y);
-    const sizes = points.map(([, p]) => far(p)).sort((a, b) => a - b);
-    const scale = Math.min(420 / Math.max(1, sizes[Math.ceil(sizes.length * 0.98) - 1] ?? 1), 12);
-    const places = new Map(points.map(([id, p]) => {
-      const held = Math.min(scale, 455 / Math.max(1, far(p)));
-      return [id, { x: (p.x - middle.x) * held, y: (p.y - middle.y) * held }];
-    }));
+    const spread = (axis) => {
+      const sorted = points.map(([, p]) => p[axis]).sort((a, b) => a - b);
+      const skip = Math.floor(sorted.length * 0.01);
+      return [sorted[skip] ?? 0, sorted[sorted.length - 1 - skip] ?? 0];
+    };
+    const [left, right] = spread("x");
+    const [top, bottom] = spread("y");
+    const scale = Math.min(860 / Math.max(1, right - left, bottom - top), 12);
+    const held = (value) => Math.max(-455, Math.min(455, value * scale));
+    const places = new Map(points.map(([id, p]) =>
+      [id, { x: held(p.x - (left + right) / 2), y: held(p.y - (top + bottom) / 2) }]));
     // Alone it is the middle.
     for (const id of this.loose) places.set(id, at(fraction(id), points.length > 0 ? 455 : this.loose.length > 1 ? 300 : 0));
     return places;
