@@ -1,4 +1,5 @@
-//! A thousand nodes, made up: no machine of a test has room for so many.
+//! Networks that are made up: of a thousand nodes, for which no machine of a test has room, and of nodes in
+//! every state.
 
 use crate::browser::Browser;
 use crate::page::{DRAWN, served};
@@ -89,4 +90,88 @@ pub(crate) fn a_thousand_nodes_are_readable(overlay: &str) {
             browser.complaints()
         );
     }
+}
+
+pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
+    let (_node, at) = served(overlay, &[]);
+    let mut network = crowd(overlay);
+    let mut nodes = network["nodes"].as_array().expect("nodes")[..6].to_vec();
+    for node in &mut nodes {
+        for (name, value) in [("member", true), ("settled", true), ("leaving", false)] {
+            node[name] = value.into();
+        }
+        node["values"] = 10.into();
+        node["holders"] = 0.into();
+    }
+    nodes[1]["settled"] = false.into();
+    nodes[1]["records_to_move"] = 1_234.into();
+    nodes[2]["leaving"] = true.into();
+    nodes[3]["member"] = false.into();
+    // What a node says of itself is not believed to be short, or harmless.
+    nodes[4]["version"] = "<script>document.title = 'taken'</script>"
+        .repeat(20)
+        .into();
+    let lost = Id::of(b"lost");
+    network["nodes"] = nodes.clone().into();
+    network["unreachable"] =
+        json!([{ "id": lost, "addr": "10.9.9.9:4000", "known_by": 2, "reason": "nobody listens" }]);
+    network["taken_ms"] = 1_000.into();
+    let mut browser = Browser::start(1_280, 900);
+    browser.show_network(&network);
+    browser.open(&format!("http://{at}/"));
+    browser.wait_for(DRAWN);
+    let text = |id: &str| format!("document.getElementById('{id}').textContent");
+    assert_eq!(browser.look(&text("figure-nodes")), "6");
+    assert_eq!(
+        browser.look(&text("figure-nodes-more")),
+        "1 more does not answer"
+    );
+    assert_eq!(browser.look(&text("figure-records")), "60");
+    assert_eq!(browser.look(&text("figure-replication")), "1,234 to move");
+    let states = [
+        (0, "settled"),
+        (1, "unsettled"),
+        (2, "leaving"),
+        (3, "joining"),
+    ];
+    let mut states: Vec<_> = states
+        .map(|(place, word)| (nodes[place]["id"].clone(), word))
+        .into();
+    states.push((json!(lost), "no answer"));
+    let mut shapes = Vec::new();
+    for (id, word) in states {
+        let id = id.as_str().expect("an id");
+        let label = browser.look(&format!(
+            "document.querySelector('#layer-nodes [data-id=\"{id}\"]').ariaLabel"
+        ));
+        assert!(
+            label.as_str().is_some_and(|label| label.contains(word)),
+            "{label}: {word}"
+        );
+        let row = browser.look(&format!(
+            "document.querySelector('#table [data-id=\"{id}\"] .health').textContent"
+        ));
+        assert_eq!(row, word);
+        let shape = format!("document.querySelector('#table [data-id=\"{id}\"] .mark')");
+        // A ring and a disc have one outline.
+        let shape = browser.look(&format!(
+            "{shape}.getAttribute('d') + ({shape}.closest('.h-joining') ? ' hollow' : '')"
+        ));
+        assert!(!shapes.contains(&shape), "{word}: {shape}");
+        shapes.push(shape);
+    }
+    // A megabyte in a second, which both ends count.
+    nodes[0]["moved_bytes"] = 1_000_000.into();
+    nodes[1]["moved_bytes"] = 1_000_000.into();
+    network["nodes"] = nodes.into();
+    network["taken_ms"] = 2_000.into();
+    browser.show_network(&network);
+    let rate = format!("{} === '1.00 MB/s'", text("figure-moved"));
+    browser.wait_for(&rate);
+    assert_eq!(browser.look("document.title"), "p2pnode");
+    assert!(
+        browser.complaints().is_empty(),
+        "{:?}",
+        browser.complaints()
+    );
 }

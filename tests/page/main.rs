@@ -54,6 +54,8 @@ mod gnutella {
 mod lone {
     claims! {
         "chord":
+        crowd:
+            every_state_has_a_word_and_a_shape;
         manners:
             a_token_is_asked_for_and_kept_nowhere,
             what_others_wrote_is_text,

@@ -2,7 +2,7 @@
 
 const HEALTH = {
   well: { word: "settled", says: "all its copies are complete" },
-  moving: { word: "copying", says: "records are still moved" },
+  moving: { word: "unsettled", says: "some copies may not be complete yet" },
   joining: { word: "joining", says: "not a member yet, or cut off" },
   leaving: { word: "leaving", says: "hands its data over" },
   lost: { word: "no answer", says: "others name it, and it does not answer" },

@@ -111,6 +111,7 @@ function markFirst() {
 async function followEvents() {
   if (following || paused) return;
   following = new AbortController();
+  scene.toldNeighbours = false;
   const { signal } = following;
   try {
     await follow(hear, signal);

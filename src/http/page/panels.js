@@ -136,7 +136,10 @@ function hear(name, data) {
     // The node itself has a bound; this one keeps a busy node from filling the page.
     if (calls.length > 50000) calls.shift();
   }
-  const words = inWords(name, data);
+  // The first of a stream says what is, not what has changed.
+  const isNews = name !== "neighbours" || scene.toldNeighbours;
+  scene.toldNeighbours ||= name === "neighbours";
+  const words = isNews ? inWords(name, data) : null;
   if (words) {
     happened.unshift({ words, time: new Date() });
     happened.length = Math.min(happened.length, MAX_LOG);
