@@ -108,7 +108,7 @@ pub struct NodeArgs {
     #[serde(deserialize_with = "rate_from_text")]
     pub repair_rate: Option<u64>,
 
-    /// The TCP address of the HTTP API, health and metrics, or off [default: 127.0.0.1:4080]
+    /// The TCP address of the web page, the HTTP API, health and metrics, or off [default: 127.0.0.1:4080]
     #[arg(long, env = "P2PNODE_HTTP", value_name = "IP:PORT|off")]
     pub http: Option<HttpAddress>,
 

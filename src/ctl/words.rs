@@ -4,14 +4,15 @@ use super::args::SearchArgs;
 use super::commands::complete;
 use super::holders::{printable, seconds};
 use super::output::{Answer, Exit, aligned, count_of};
-use super::torrent::listing::{self, Listed};
+use super::torrent::listing;
 use super::{Asking, CtlError, Document, wrong_answer_of};
 use crate::documents::Matches;
+use crate::documents::torrents::Listed;
 use overlay::words::{Query, Words};
 use overlay::{
     HitKind, MAX_KEY_BYTES, MAX_TEXT_BYTES, Outcome, Reply, Request, TextHit, TextReport,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Checks the words that a holder or a value is to be found by.
@@ -80,8 +81,7 @@ fn found(context: &Document, report: &TextReport, torrents: &BTreeMap<usize, Lis
         reason,
         ..
     } = report;
-    let mut found = complete(context, json!(Matches::from(report)));
-    note_torrents(&mut found, results, torrents);
+    let found = complete(context, json!(Matches::of(report, torrents)));
     let why = match reason {
         Some(reason) => format!(": {reason}"),
         None => String::new(),
@@ -103,22 +103,11 @@ fn found(context: &Document, report: &TextReport, torrents: &BTreeMap<usize, Lis
     Answer::new(Exit::from(*outcome), found, text)
 }
 
-/// Adds what is known of the torrents among the results: each value says whether it is one.
-fn note_torrents(found: &mut Document, hits: &[TextHit], torrents: &BTreeMap<usize, Listed>) {
-    let results = found.get_mut("results").and_then(Value::as_array_mut);
-    for (place, (result, hit)) in results.into_iter().flatten().zip(hits).enumerate() {
-        if let (HitKind::Value { .. }, Some(result)) = (&hit.kind, result.as_object_mut()) {
-            let torrent = torrents.get(&place).map(Listed::json);
-            result.insert("torrent".to_owned(), json!(torrent));
-        }
-    }
-}
-
 fn rows(hit: &TextHit, torrent: Option<&Listed>) -> Vec<(String, String)> {
     let name = hit.indexed.as_deref().map(String::from_utf8_lossy);
     let name = name.map_or_else(|| hit.key.to_string(), |name| printable(&name));
     if let Some(torrent) = torrent {
-        let [line, link] = torrent.lines();
+        let [line, link] = listing::lines(torrent);
         return vec![(name, line), (String::new(), link)];
     }
     let what = match &hit.kind {

@@ -22,6 +22,8 @@ const SHOWN_BYTES: usize = 300;
 pub(super) struct Node {
     pub(super) id: Id,
     pub(super) addr: SocketAddr,
+    /// Where it serves the web page; only the first does.
+    http: Option<SocketAddr>,
     child: Child,
     /// Kept open: a node that writes to a closed pipe would fail.
     _stdout: BufReader<ChildStdout>,
@@ -115,6 +117,8 @@ impl Network {
         let lines = commands.iter().filter_map(|(at, command)| {
             Some(format!("  p2pctl --node {} {command}", addr_at(*at)?))
         });
+        let page = self.nodes.iter().find_map(|node| node.http);
+        let page = page.map(|http| format!("  http://{http}/ in a browser"));
         let joining = self.nodes.first().map(|node| {
             format!(
                 "  p2pnode --listen 127.0.0.1:0 --http off --join {}",
@@ -122,6 +126,7 @@ impl Network {
             )
         });
         let all: Vec<_> = std::iter::once("try:".to_owned())
+            .chain(page)
             .chain(lines)
             .chain(joining)
             .collect();
@@ -162,7 +167,8 @@ impl Starting {
             "--listen",
             "127.0.0.1:0",
             "--http",
-            "off",
+            // The first is never killed.
+            if number == 0 { "127.0.0.1:0" } else { "off" },
         ]);
         command.arg("--data-dir").arg(data);
         if let Some(addr) = join {
@@ -194,10 +200,11 @@ impl Starting {
             Ok(Ok(0)) => return Err(self.failed("it ended")),
             Ok(Ok(_)) => {}
         }
-        let (id, addr) = parse_ready(&line).ok_or_else(|| self.failed(line.trim_end()))?;
+        let (id, addr, http) = parse_ready(&line).ok_or_else(|| self.failed(line.trim_end()))?;
         Ok(Node {
             id,
             addr,
+            http,
             child: self.child,
             _stdout: stdout,
         })
@@ -216,8 +223,8 @@ impl Starting {
     }
 }
 
-/// The id and the address in a node's `ready` line.
-fn parse_ready(line: &str) -> Option<(Id, SocketAddr)> {
+/// The id and the addresses, of peers and of HTTP, in a node's `ready` line.
+fn parse_ready(line: &str) -> Option<(Id, SocketAddr, Option<SocketAddr>)> {
     let fields = line.strip_prefix("ready ")?;
     let field = |name: &str| {
         let found = fields
@@ -225,7 +232,12 @@ fn parse_ready(line: &str) -> Option<(Id, SocketAddr)> {
             .find_map(|field| field.strip_prefix(name));
         found.and_then(|rest| rest.strip_prefix('='))
     };
-    Some((field("id")?.parse().ok()?, field("listen")?.parse().ok()?))
+    let http = field("http").and_then(|text| text.parse().ok());
+    Some((
+        field("id")?.parse().ok()?,
+        field("listen")?.parse().ok()?,
+        http,
+    ))
 }
 
 #[cfg(test)]
@@ -237,7 +249,10 @@ mod tests {
         let id = Id::of(b"node");
         let line = format!("ready id={id} overlay=chord listen=127.0.0.1:4000 http=off\n");
         let addr = "127.0.0.1:4000".parse().unwrap();
-        assert_eq!(parse_ready(&line), Some((id, addr)));
+        assert_eq!(parse_ready(&line), Some((id, addr, None)));
+        let serving = line.replace("off", "127.0.0.1:4080");
+        let http = Some("127.0.0.1:4080".parse().unwrap());
+        assert_eq!(parse_ready(&serving), Some((id, addr, http)));
         assert_eq!(parse_ready("ready"), None);
         assert_eq!(parse_ready("error: port in use"), None);
     }

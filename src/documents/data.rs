@@ -1,11 +1,13 @@
 //! The answers to data commands.
 
+use super::torrents::{Listed, Torrent};
 use super::{HexId, Member, VersionText, Word, members};
 use overlay::{
     DeleteReport, HitKind, HolderInfo, Id, InsertReport, LocateReport, PutReport, SearchReport,
     TextHit, TextReport,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use utoipa::ToSchema;
 
@@ -190,11 +192,13 @@ pub(crate) enum Hit {
         version: String,
         /// Its bytes.
         size: u32,
+        /// What is known of it when it is a torrent file.
+        torrent: Option<Torrent>,
     },
 }
 
-impl From<&TextHit> for Hit {
-    fn from(hit: &TextHit) -> Self {
+impl Hit {
+    fn of(hit: &TextHit, torrent: Option<&Listed>) -> Self {
         let name = hit.indexed.as_deref().map(String::from_utf8_lossy);
         let (key, text) = (hit.key, hit.text.clone());
         let key_text = name.map(std::borrow::Cow::into_owned);
@@ -212,6 +216,7 @@ impl From<&TextHit> for Hit {
                 text,
                 version: version.to_string(),
                 size,
+                torrent: torrent.map(Torrent::from),
             },
         }
     }
@@ -232,12 +237,15 @@ pub(crate) struct Matches {
     pub(crate) reason: Option<String>,
 }
 
-impl From<&TextReport> for Matches {
-    fn from(report: &TextReport) -> Self {
+impl Matches {
+    /// The results of a search, and what is known of the torrents among them by their place.
+    pub(crate) fn of(report: &TextReport, torrents: &BTreeMap<usize, Listed>) -> Self {
+        let hits = report.results.iter().enumerate();
+        let hits = hits.map(|(place, hit)| Hit::of(hit, torrents.get(&place)));
         Self {
             outcome: report.outcome.into(),
             complete: report.complete,
-            results: report.results.iter().map(Hit::from).collect(),
+            results: hits.collect(),
             answered: report.answered,
             asked: report.asked,
             reason: report.reason.clone(),

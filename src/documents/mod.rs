@@ -1,9 +1,12 @@
 //! Answers as JSON: what `p2pctl --json` prints and what the HTTP API sends are the same documents.
 
 mod data;
+mod network;
 mod node;
+pub(crate) mod torrents;
 
 pub(crate) use data::{Deleted, Held, Inserted, Located, Matches, Stored};
+pub(crate) use network::NetworkDocument;
 pub(crate) use node::{Peers, StatusDocument, moving, neighbours};
 
 use overlay::{Contact, Id, Outcome};

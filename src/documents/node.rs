@@ -78,7 +78,7 @@ pub(crate) struct Moving {
     /// Whether the node is leaving.
     leaving: bool,
     /// Records that are still to be moved, as far as is known.
-    records_to_move: u64,
+    pub(crate) records_to_move: u64,
     /// Records that it has moved since it started, in either direction.
     moved_records: u64,
     /// Their bytes.

@@ -1,5 +1,6 @@
 //! What every path works with: the machine's task, asked with a deadline.
 
+use super::network::Pictures;
 use super::problem::Problem;
 use super::ready::Readiness;
 use crate::control::StatusReport;
@@ -34,6 +35,7 @@ pub(crate) struct Site {
 pub(super) struct Context {
     pub(super) site: Site,
     pub(super) readiness: Arc<Readiness>,
+    pub(super) pictures: Arc<Pictures>,
     /// The description of all paths, once they are all known.
     pub(super) description: Arc<OnceLock<Bytes>>,
 }
@@ -43,6 +45,7 @@ impl Context {
         Self {
             site,
             readiness: Arc::default(),
+            pictures: Arc::default(),
             description: Arc::default(),
         }
     }

@@ -6,6 +6,7 @@
 //! answers. The first shows in `Origin` and `Sec-Fetch-Site`, the second in `Host`, which is then a
 //! name. A token, which no browser adds by itself, needs neither check.
 
+use super::page;
 use super::problem::{Kind, Problem};
 use super::token::Token;
 use axum::extract::{Request, State};
@@ -32,8 +33,10 @@ impl Guard {
         self.0.is_some()
     }
 
-    fn objection(&self, method: &Method, headers: &HeaderMap) -> Option<Problem> {
+    fn objection(&self, path: &str, method: &Method, headers: &HeaderMap) -> Option<Problem> {
         match &*self.0 {
+            // It holds nothing of the network, and asks for the token: a browser cannot bring it.
+            Some(_) if path == page::PATH => None,
             Some(token) => (!bears(token, headers)).then(no_token),
             None => foreign(method, headers),
         }
@@ -42,10 +45,11 @@ impl Guard {
 
 /// Passes a request on, or refuses it.
 pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if OPEN.contains(&request.uri().path()) {
+    let path = request.uri().path();
+    if OPEN.contains(&path) {
         return next.run(request).await;
     }
-    match guard.objection(request.method(), request.headers()) {
+    match guard.objection(path, request.method(), request.headers()) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     }

@@ -1,4 +1,5 @@
-//! HTTP: health, metrics, and everything that `p2pctl` can ask for, on a thread of its own.
+//! HTTP: health, metrics, everything that `p2pctl` can ask for, and a page that shows the network, on a
+//! thread of its own.
 //!
 //! The paths are described where they are served (`utoipa`), so that `/v1/openapi.json` cannot
 //! differ from them. Everything that a request may hold is bounded: connections and how long one may
@@ -17,7 +18,9 @@ mod evidence;
 mod guard;
 mod holders;
 mod listener;
+mod network;
 mod node;
+mod page;
 mod problem;
 mod ready;
 mod searches;
@@ -70,7 +73,8 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                             tracing::error!(%error, "the HTTP server ended");
                         }
                     }
-                    () = events::watch(context) => {}
+                    () = events::watch(context.clone()) => {}
+                    () = network::watch(context) => {}
                     () = closed.closed() => {}
                 }
             });
@@ -83,7 +87,7 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
 #[openapi(
     info(
         title = "p2pnode",
-        description = "Values, holders and searches of a peer-to-peer network, by way of one of its nodes. An answer carries its evidence; 404 for a key is proven absence, and what is not known is 503. Where the node was started with a token each request but those for health needs it."
+        description = "Values, holders and searches of a peer-to-peer network, by way of one of its nodes. An answer carries its evidence; 404 for a key is proven absence, and what is not known is 503. Where the node was started with a token each request but those for health and the page needs it."
     ),
     components(schemas(Problem))
 )]
@@ -92,6 +96,7 @@ struct Description;
 /// All paths, each with its description.
 fn paths() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(page::page))
         .routes(routes!(values::get, values::put, values::delete))
         .routes(routes!(holders::list, holders::insert, holders::remove))
         .routes(routes!(searches::by_words))
@@ -99,6 +104,7 @@ fn paths() -> OpenApiRouter<Context> {
         .routes(routes!(searches::locate))
         .routes(routes!(node::status))
         .routes(routes!(node::peers))
+        .routes(routes!(network::network))
         .routes(routes!(events::events))
         .routes(routes!(node::openapi))
         .routes(routes!(node::metrics))
@@ -144,16 +150,16 @@ async fn no_such_method() -> Problem {
     Problem::new(Kind::NoSuchMethod, "this path has no such method", hint)
 }
 
-/// Keeps browsers from taking a value, which anybody may have stored, for a page of this node.
+/// Keeps browsers from taking a value, which anybody may have stored, for a page of this node. The
+/// page has a policy of its own.
 async fn harden(request: Request<axum::body::Body>, next: Next) -> Response {
     let mut response: http::Response<_> = next.run(request).await;
     let headers = response.headers_mut();
     let value = HeaderValue::from_static;
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, value("nosniff"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        value("default-src 'none'; frame-ancestors 'none'; sandbox"),
-    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(value("default-src 'none'; frame-ancestors 'none'; sandbox"));
     headers.insert(header::CACHE_CONTROL, value("no-store"));
     response
 }

@@ -4,12 +4,18 @@ use super::asked::{Asked, KeyPath, Named, Wanted, within};
 use super::context::Context;
 use super::holders::DEFAULT_LIMIT;
 use super::problem::{Looks, Problem, Usual};
+use crate::documents::torrents::{IN_FLIGHT, Listed, among, swarm_questions};
 use crate::documents::{Located, Matches};
+use crate::runtime::wall;
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderName;
+use futures_util::{StreamExt, stream};
 use overlay::words::{MAX_TEXT_RESULTS, Query};
-use overlay::{MAX_KEY_BYTES, Outcome, Reply, Request};
+use overlay::{MAX_KEY_BYTES, Outcome, Reply, Request, TextHit};
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
 /// A search by words.
@@ -120,10 +126,30 @@ async fn matches(context: &Context, request: Request) -> Result<Json<Matches>, P
             .with("answered", report.answered.into())
             .with("asked", report.asked.into()));
     }
-    Ok(Json(Matches::from(&report)))
+    let torrents = torrents(context, &report.results).await;
+    Ok(Json(Matches::of(&report, &torrents)))
+}
+
+/// The torrents among results, each with the clients that share it.
+async fn torrents(context: &Context, hits: &[TextHit]) -> BTreeMap<usize, Listed> {
+    let mut listed = among(hits);
+    let questions = swarm_questions(&listed).into_iter();
+    let asked =
+        questions.map(|(place, request)| async move { (place, context.call(request).await) });
+    let mut answers = stream::iter(asked).buffer_unordered(IN_FLIGHT);
+    while let Some((place, answer)) = answers.next().await {
+        // Whose clients cannot be counted is listed without a count.
+        if let (Ok(Reply::Searched(report)), Some(torrent)) = (answer, listed.get_mut(&place)) {
+            torrent.heard(&report, wall());
+        }
+    }
+    drop(answers);
+    listed
 }
 
 /// Find the replica set of a key, and the way to it
+///
+/// The header `Server-Timing` says how long the lookup took, in milliseconds: `lookup;dur=1.234`.
 #[utoipa::path(get, path = "/v1/locate/{key}", operation_id = "locate", tag = "searches",
     params(KeyPath, Locating),
     responses((status = 200, description = "Where it belongs", body = Located), Usual, Looks))]
@@ -131,13 +157,20 @@ pub(super) async fn locate(
     State(context): State<Context>,
     named: Named,
     Asked(locating): Asked<Locating>,
-) -> Result<Json<Located>, Problem> {
+) -> Result<([(HeaderName, String); 1], Json<Located>), Problem> {
     let request = Request::Locate {
         key: named.key(locating.hex)?.id,
         iterative: locating.iterative,
     };
-    match context.call(request).await? {
-        Reply::Located(report) => Ok(Json(Located::from(&report))),
+    let began = Instant::now();
+    let reply = context.call(request).await?;
+    let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
+    let timing = HeaderName::from_static("server-timing");
+    match reply {
+        Reply::Located(report) => Ok((
+            [(timing, format!("lookup;dur={took_ms:.3}"))],
+            Json(Located::from(&report)),
+        )),
         _ => Err(Problem::silent(false)),
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn a_token_opens_all_but_health(overlay: &str) {
         "/v1/locate/k",
         "/v1/status",
         "/v1/peers",
+        "/v1/network",
         "/v1/events",
         "/v1/openapi.json",
         "/metrics",
@@ -53,7 +54,7 @@ pub(crate) fn a_token_opens_all_but_health(overlay: &str) {
     // The token decides, whatever name the client knows the node by.
     let lines = [&right, "Host: node.example:4080"];
     one.api.ask("GET", "/v1/status", &lines, &[]).is(200);
-    for open in ["/healthz", "/readyz"] {
+    for open in ["/healthz", "/readyz", "/"] {
         assert_eq!(one.api.get(open).status, 200, "{open}");
     }
     let log = one.node.log();
@@ -92,6 +93,9 @@ pub(crate) fn strangers_pages_are_refused(overlay: &str) {
         one.api.ask("GET", "/v1/status", lines, &[]).is(code);
     };
     status(&["Host: localhost:4080"], 200);
+    one.api
+        .ask("GET", "/", &["Host: node.example:4080"], &[])
+        .is(421);
     status(&["Host: node.example:4080"], 421);
     status(&["Origin: http://site.example"], 403);
     status(&[&format!("Origin: http://{}", one.api.at)], 200);
@@ -99,4 +103,34 @@ pub(crate) fn strangers_pages_are_refused(overlay: &str) {
     let put = ["Origin: http://site.example"];
     one.api.ask("PUT", "/v1/kv/k", &put, b"x").is(403);
     one.api.get("/v1/kv/k").is(404);
+}
+
+pub(crate) fn only_the_page_may_run_scripts(overlay: &str) {
+    let one = Served::start(overlay, None, &[]);
+    let policy = |path: &str| {
+        let answer = one.api.get(path).is(200);
+        assert_eq!(answer.has("x-content-type-options"), "nosniff");
+        answer.has("content-security-policy").to_owned()
+    };
+    let page = policy("/");
+    for part in [
+        "default-src 'none'; script-src 'sha256-",
+        "connect-src 'self';",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(page.contains(part), "{page}");
+    }
+    assert!(
+        !page.contains("unsafe") && !page.contains("script-src 'self'"),
+        "{page}"
+    );
+    one.api
+        .put("/v1/kv/page", "<script>alert(1)</script>")
+        .is(200);
+    for path in ["/v1/kv/page", "/v1/status", "/v1/network"] {
+        assert_eq!(
+            policy(path),
+            "default-src 'none'; frame-ancestors 'none'; sandbox"
+        );
+    }
 }

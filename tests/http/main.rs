@@ -14,6 +14,7 @@ mod description;
 mod events;
 mod finding;
 mod health;
+mod picture;
 mod proof;
 mod values;
 
@@ -43,6 +44,8 @@ macro_rules! structured {
                 words_and_beginnings_find_holders_and_values,
                 a_key_is_located_with_its_way,
                 the_node_says_how_it_is;
+            picture:
+                every_node_sees_the_whole_network;
             proof:
                 stopped_replicas_are_unknown_and_never_absent;
             health:
@@ -76,6 +79,8 @@ mod gnutella {
             words_find_holders_and_values,
             a_key_is_located_with_its_way,
             the_node_says_how_it_is;
+        picture:
+            every_node_sees_the_whole_network;
         proof:
             stopped_replicas_are_unknown_and_never_absent;
         health:
@@ -96,7 +101,8 @@ mod lone {
         access:
             a_token_opens_all_but_health,
             other_addresses_want_a_token,
-            strangers_pages_are_refused;
+            strangers_pages_are_refused,
+            only_the_page_may_run_scripts;
         events:
             a_slow_reader_is_told_that_it_lost_its_place,
             there_is_room_for_so_many_readers;

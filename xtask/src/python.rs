@@ -5,8 +5,9 @@ use crate::steps::{command, step, works};
 use std::path::PathBuf;
 
 /// What is installed, each at one version, so that a new one fails no test by itself: schemathesis, with
-/// which tests/http checks the HTTP API against its own description.
-const NEEDED: [&str; 1] = ["schemathesis==4.32.5"];
+/// which tests/http checks the HTTP API against its own description; and a package that brings axe-core, with
+/// which tests/page checks that everybody can use the web page.
+const NEEDED: [&str; 2] = ["schemathesis==4.32.5", "axe-core-python==0.1.0"];
 
 /// The environment: `python` in the target directory of this build, where tests/http looks for it.
 fn folder() -> Result<PathBuf, String> {

@@ -11,6 +11,7 @@ use super::args::Wanted;
 use super::output::Answer;
 use super::parse;
 use super::{Asking, CtlError, Document};
+use crate::documents::torrents::hex;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -134,16 +135,6 @@ fn tracker_url(text: &str) -> Result<String, String> {
                 .to_owned(),
         ),
     }
-}
-
-/// Hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

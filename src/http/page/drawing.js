@@ -1,0 +1,324 @@
+// The drawing: a circle for overlays that own keys, a graph for the one that does not.
+
+/** Networks up to this size show the links of all nodes; larger ones those of the node that is shown. */
+const ALL_LINKS_UP_TO = 16;
+/** Room that a label wants along the circle, in pixels. */
+const LABEL_ROOM = 13;
+/** A larger graph has labels when one comes near. */
+const GRAPH_LABELS_UP_TO = 60;
+const MAX_ZOOM = 60;
+
+const drawing = byId("drawing");
+const layer = Object.fromEntries(
+  ["scale", "arcs", "links", "path", "nodes", "labels", "hops"].map((name) => [name, byId(`layer-${name}`)]));
+const zoom = { k: 1, x: 0, y: 0 };
+const graph = new Graph();
+const marks = new Map();
+const arcs = new Map();
+let framed = new Map();
+let waits = false;
+
+/** What is drawn: the network as it was last read, and what a person has chosen in it. */
+const scene = { overlay: "", me: null, nodes: new Map(), shortest: new Map(), ring: [], shown: null, focus: null, way: null };
+
+const isGraph = () => scene.overlay === "gnutella";
+const placeOf = (id) => (isGraph() ? framed.get(id) ?? { x: 0, y: 0 } : at(fraction(id)));
+/** A pixel, in units of the drawing. */
+const pixel = () => 1000 / Math.max(200, Math.min(drawing.clientWidth, drawing.clientHeight || 1000)) / zoom.k;
+
+/** Draws before the next frame, once for all changes until then. */
+function redraw() {
+  if (waits) return;
+  waits = true;
+  requestAnimationFrame(() => {
+    waits = false;
+    if (isGraph()) settleGraph();
+    paint();
+  });
+}
+
+/** The graph takes shape within a few frames; at once where motion is not wanted. */
+function settleGraph() {
+  const began = performance.now();
+  while (graph.moves && (calm.matches || performance.now() - began < 24)) graph.step();
+  framed = graph.framed();
+  if (graph.moves) redraw();
+}
+
+/** Both ends of every link, once. */
+function graphLinks(nodes) {
+  const links = new Map();
+  for (const node of nodes.values()) {
+    for (const other of node.lost ? [] : [...node.neighbours, ...node.leaves]) {
+      if (!nodes.has(other) || other === node.id) continue;
+      const link = [node.id, other].sort();
+      links.set(link.join(), link);
+    }
+  }
+  return [...links.keys()].sort().map((key) => links.get(key));
+}
+
+function sizeOf(node) {
+  const many = scene.nodes.size;
+  const base = many <= 32 ? 8.5 : Math.max(3, 8.5 * Math.sqrt(32 / many));
+  // In a crowd who is not well must be found.
+  const more = node.role === "ultrapeer" || (many > 150 && healthOf(node) !== "well") ? 1.5 : 1;
+  return Math.min(9.5, base * more * Math.sqrt(zoom.k)) * pixel();
+}
+
+function paint() {
+  put(drawing, "viewBox", [zoom.x - 500 / zoom.k, zoom.y - 500 / zoom.k, 1000 / zoom.k, 1000 / zoom.k].join(" "));
+  drawing.classList.toggle("zoomed", zoom.k > 1);
+  drawing.classList.toggle("many", scene.nodes.size > 150);
+  paintScale();
+  paintArcs();
+  paintLinks();
+  paintNodes();
+  paintLabels();
+  paintWay();
+}
+
+/** The circle, and where ids that begin with 0, 4, 8 and c are on it. */
+function paintScale() {
+  if (isGraph()) return layer.scale.replaceChildren();
+  const u = pixel();
+  const ticks = ["0", "4", "8", "c"].flatMap((digit, place) => {
+    const part = place / 4;
+    const [a, b, c] = [at(part, RADIUS - 9 * u), at(part, RADIUS), at(part, RADIUS - 20 * u)];
+    return [
+      svg("line", { class: "tick", x1: a.x, y1: a.y, x2: b.x, y2: b.y }),
+      svg("text", { class: "scale-text", x: c.x, y: c.y, "font-size": 11 * u }, `${digit}…`),
+    ];
+  });
+  layer.scale.replaceChildren(svg("circle", { class: "orbit", r: RADIUS }), ...ticks);
+}
+
+/** Where an arc begins and ends for a share of the most records. Who zooms in still sees all of it. */
+function arcBand(share) {
+  const foot = RADIUS + ARC_FOOT / zoom.k ** 0.8;
+  return [foot, foot + Math.max(2.5 / zoom.k, ARC_HEIGHT * share / zoom.k ** 0.6)];
+}
+
+/** What each node answers for; its height says how many records are there. */
+function paintArcs() {
+  const live = isGraph() ? [] : scene.ring.map((id) => scene.nodes.get(id));
+  const most = Math.max(1, ...live.map(recordsOf));
+  const present = new Set(live.map((node) => node.id));
+  for (const [id, arc] of arcs) if (!present.has(id)) {
+    arc.remove();
+    arcs.delete(id);
+  }
+  for (const node of live) {
+    let arc = arcs.get(node.id);
+    if (!arc) {
+      arc = svg("path", { "data-id": node.id });
+      arcs.set(node.id, arc);
+      layer.arcs.append(arc);
+    }
+    const [inner, outer] = arcBand(recordsOf(node) / most);
+    put(arc, "class", `arc h-${healthOf(node)}${node.id === scene.shown ? " on" : ""}`);
+    put(arc, "d", sector(arcOf(node, scene.overlay, scene.ring), inner, outer));
+  }
+}
+
+/** The links of a node by the words of its overlay: what is near, what is far, and what is behind. */
+function linksOf(node) {
+  if (node.lost) return { near: [], far: [], back: [] };
+  switch (scene.overlay) {
+    case "chord": return { near: node.successors, far: node.fingers, back: node.predecessor ? [node.predecessor] : [] };
+    case "pastry": return { near: [...node.smaller, ...node.larger], far: node.routing_table, back: [] };
+    default: return { near: node.neighbours, far: node.leaves, back: [] };
+  }
+}
+
+function line(from, to) {
+  if (!isGraph()) return bow(fraction(from), fraction(to), 5 * pixel());
+  return `M${xy(placeOf(from))}L${xy(placeOf(to))}`;
+}
+
+function paintLinks() {
+  const lines = [];
+  const path = (name, d) => d && lines.push(svg("path", { class: `link ${name}`, d }));
+  if (isGraph()) {
+    path("all graph", graph.links.map(([a, b]) => line(a, b)).join(""));
+  } else if (scene.nodes.size <= ALL_LINKS_UP_TO) {
+    const pairs = [...scene.nodes.values()].flatMap((node) => linksOf(node).far.map((other) => [node.id, other]));
+    path("all", pairs.map(([a, b]) => line(a, b)).join(""));
+  }
+  const shown = scene.nodes.get(scene.shown);
+  if (shown) {
+    const links = linksOf(shown);
+    const near = new Set([...links.near, ...links.back]);
+    for (const kind of ["far", "near", "back"]) {
+      const others = links[kind].filter((id) => id !== shown.id && (kind !== "far" || !near.has(id)));
+      path(kind, others.filter((id) => scene.nodes.has(id)).map((id) => line(shown.id, id)).join(""));
+    }
+  }
+  layer.links.replaceChildren(...lines);
+}
+
+function makeMark(id) {
+  const mark = {
+    hit: svg("circle", { fill: "transparent" }),
+    halo: svg("circle", { class: "halo" }),
+    shape: svg("path", { class: "mark" }),
+  };
+  mark.group = svg("g", { role: "option", "data-id": id }, mark.hit, mark.halo, mark.shape);
+  return mark;
+}
+
+function paintNodes() {
+  for (const [id, mark] of marks) if (!scene.nodes.has(id)) {
+    const had = mark.group === document.activeElement;
+    mark.group.remove();
+    marks.delete(id);
+    if (had) focusOn(scene.me);
+  }
+  const order = [...scene.nodes.keys()].sort();
+  if (!scene.nodes.has(scene.focus)) scene.focus = scene.me;
+  const replicas = new Set(scene.way?.done ? scene.way.replicas.map((node) => node.id) : []);
+  let before = null;
+  for (const id of order) {
+    const node = scene.nodes.get(id);
+    let mark = marks.get(id);
+    if (!mark) {
+      mark = makeMark(id);
+      marks.set(id, mark);
+      if (before) before.after(mark.group);
+      else layer.nodes.prepend(mark.group);
+    }
+    before = mark.group;
+    const health = healthOf(node);
+    const size = sizeOf(node);
+    const place = placeOf(id);
+    const names = ["node", `h-${health}`, node.own && "self", id === scene.shown && "on", replicas.has(id) && "replica"];
+    put(mark.group, "class", names.filter(Boolean).join(" "));
+    put(mark.group, "transform", `translate(${xy(place)})`);
+    put(mark.group, "tabindex", id === scene.focus ? 0 : -1);
+    put(mark.group, "aria-selected", id === scene.shown);
+    put(mark.group, "aria-label", described(node));
+    put(mark.hit, "r", Math.max(size, scene.nodes.size <= 32 ? 14 * pixel() : 0));
+    put(mark.halo, "r", size + 4 * pixel());
+    put(mark.shape, "d", shapeOf(health, size));
+  }
+}
+
+/** Boxes of what is written, so that nothing is written over it. */
+class Page {
+  constructor() {
+    this.boxes = [];
+  }
+
+  takes(text, forced) {
+    const { x, y, width, height } = text;
+    const hits = this.boxes.some((box) => x < box.x + box.width && box.x < x + width && y < box.y + box.height && box.y < y + height);
+    if (hits && !forced) return false;
+    this.boxes.push(text);
+    return true;
+  }
+}
+
+/** Short ids, where there is room for one; this node's and that of the one shown always. */
+function paintLabels() {
+  const always = [scene.me, scene.shown].filter((id) => scene.nodes.has(id));
+  const all = [...scene.nodes.keys()].sort();
+  const order = [...new Set([...always, ...all])];
+  const page = new Page();
+  const most = Math.max(1, ...all.map((id) => recordsOf(scene.nodes.get(id))));
+  const labels = [];
+  for (const id of order) {
+    const forced = always.includes(id);
+    const label = isGraph() ? graphLabel(id, all.length, forced, page) : circleLabel(id, all, most, forced, page);
+    if (!label) continue;
+    put(label, "class", `label${id === scene.shown ? " on" : ""}${id === scene.me ? " self" : ""}`);
+    say(label, short(id));
+    labels.push(label);
+  }
+  layer.labels.replaceChildren(...labels);
+}
+
+const LABEL_PX = 12.5;
+const labelBox = (x, y, anchor, u) => {
+  const width = 6 * 0.62 * LABEL_PX * u;
+  const height = 1.15 * LABEL_PX * u;
+  const left = { start: x, middle: x - width / 2, end: x - width }[anchor];
+  return { x: left, y: y - height / 2, width, height };
+};
+
+function graphLabel(id, many, forced, page) {
+  if (many > GRAPH_LABELS_UP_TO && zoom.k < 3 && !forced) return null;
+  const u = pixel();
+  const place = placeOf(id);
+  const y = place.y + sizeOf(scene.nodes.get(id)) + 11 * u;
+  if (!page.takes(labelBox(place.x, y, "middle", u), forced)) return null;
+  return svg("text", { x: place.x, y, "text-anchor": "middle", "font-size": LABEL_PX * u });
+}
+
+function circleLabel(id, all, most, forced, page) {
+  const u = pixel();
+  const inside = zoom.k > 2 || drawing.clientWidth < 560;
+  const tilted = all.length > 24 || zoom.k > 2;
+  const part = fraction(id);
+  const place = all.indexOf(id);
+  const [before, after] = [-1, 1].map((step) => all[(place + step + all.length) % all.length]);
+  // Beyond both arcs that meet at the node.
+  const records = Math.max(recordsOf(scene.nodes.get(id)), recordsOf(scene.nodes.get(after)));
+  const point = at(part, inside ? RADIUS - 15 * u : arcBand(records / most)[1] + 9 * u);
+  const left = point.x < 0;
+  let anchor = left === inside ? "start" : "end";
+  let spin = null;
+  if (tilted) {
+    const gap = all.length === 1 ? 1 : Math.min(between(part, fraction(after)), between(fraction(before), part));
+    if (!forced && gap * 2 * Math.PI * RADIUS < LABEL_ROOM * u) return null;
+    spin = `rotate(${turn(part) * 180 / Math.PI + (left ? 180 : 0)} ${xy(point)})`;
+  } else {
+    if (Math.abs(Math.cos(turn(part))) < 0.25) anchor = "middle";
+    if (!page.takes(labelBox(point.x, point.y, anchor, u), forced)) return null;
+  }
+  return svg("text", { x: point.x, y: point.y, "text-anchor": anchor, "font-size": LABEL_PX * u, transform: spin });
+}
+
+/** The lookup that is shown, as far as it has come. */
+function paintWay() {
+  const way = scene.way;
+  const u = pixel();
+  const [lines, badges] = [[], []];
+  let crowd = 0;
+  (way?.path ?? []).slice(0, (way?.steps ?? 0) + 1).forEach((node, step) => {
+    if (step === 0) return;
+    const [a, b] = [placeOf(way.path[step - 1].id), placeOf(node.id)];
+    const long = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const back = Math.min(long / 3, 12 * u);
+    const end = { x: b.x - (b.x - a.x) / long * back, y: b.y - (b.y - a.y) / long * back };
+    lines.push(svg("path", { class: isGraph() ? "way direct" : "way", d: `M${xy(a)}L${xy(end)}`, "data-from": way.path[step - 1].id, "data-to": node.id }));
+    // The number of a short hop stands beside it, towards the middle, so that others stay readable.
+    crowd = long < 60 * u ? crowd + 1 : 0;
+    const aside = 1 - crowd * 24 * u / Math.max(1, Math.hypot(b.x, b.y));
+    const middle = { x: (a.x + (b.x - a.x) * 0.55) * aside, y: (a.y + (b.y - a.y) * 0.55) * aside };
+    const took = way.trips[step];
+    badges.push(svg("g", { class: "hop", transform: `translate(${xy(middle)})` },
+      svg("circle", { r: 10 * u }),
+      svg("text", { "font-size": 12 * u }, String(way.numbers[step])),
+      took === null || drawing.clientWidth < 560 ? null : svg("text", { class: "time", x: 15 * u, "font-size": 12 * u }, took)));
+  });
+  if (way?.key && !isGraph()) badges.push(...keyMark(fraction(way.key), u));
+  layer.path.replaceChildren(...lines);
+  layer.hops.replaceChildren(...badges);
+}
+
+/** Where the key is: a mark on the circle, and a line through the arc that it falls into. */
+function keyMark(part, u) {
+  const { x, y } = at(part, RADIUS);
+  const s = 7 * u;
+  const inside = zoom.k > 2 || drawing.clientWidth < 560;
+  const rim = arcBand(1)[1];
+  const text = at(part, inside ? RADIUS - 22 * u : rim + 12 * u);
+  const end = at(part, rim);
+  const upright = Math.abs(text.x) < 80;
+  const anchor = upright ? "middle" : (text.x > 0) === inside ? "end" : "start";
+  return [
+    svg("line", { class: "key-line", x1: x, y1: y, x2: end.x, y2: end.y }),
+    svg("path", { class: "key-mark", d: `M${x} ${y - s}L${x + s} ${y}L${x} ${y + s}L${x - s} ${y}Z` }),
+    svg("text", { class: "key-text", x: text.x, y: text.y, "font-size": 13 * u, "text-anchor": anchor }, "key"),
+  ];
+}
