@@ -234,7 +234,7 @@ async fn a_replayed_message_changes_nothing() {
         .await
         .unwrap();
     let received = async {
-        while node.metrics().messages_in.get() < 1_000 {
+        while node.metrics().messages_in() < 1_000 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

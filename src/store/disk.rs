@@ -58,6 +58,17 @@ impl DiskStore {
         self.counts.bytes.saturating_add(overhead)
     }
 
+    /// Shows in the metrics what is looked at when somebody asks, and costs nothing otherwise.
+    fn show(&self) {
+        let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let metrics = &self.shared.metrics;
+        metrics.used_bytes.set(gauge(self.used()));
+        metrics.quota_bytes.set(gauge(self.quota.unwrap_or(0)));
+        metrics.reserved_bytes.set(gauge(self.shared.reserved));
+        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        metrics.waiting_bytes.set(gauge(waiting));
+    }
+
     /// Puts a record, or nothing, into a place.
     fn change(&mut self, place: Place, record: Option<(Meta, Bytes)>) -> WriteSeq {
         let seq = WriteSeq(self.last_write.0.saturating_add(1));
@@ -267,6 +278,7 @@ impl Store for DiskStore {
     }
 
     fn counts(&self) -> Counts {
+        self.show();
         self.counts
     }
 

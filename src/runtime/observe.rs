@@ -1,0 +1,53 @@
+//! What the driver counts and shows. What costs more than an addition is done when somebody asks.
+
+use super::Shared;
+use super::driver::Driver;
+use super::{INBOX_BATCHES, LARGE_READS, URGENT_BATCHES};
+use crate::control::StatusReport;
+use overlay::{Locate, Machine};
+
+/// What waited for the machine when it had taken what it could.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) commands: usize,
+}
+
+impl<M: Machine> Shared<M> {
+    /// What waits in the queues that all tasks share.
+    fn observe_queues(&self) {
+        let metrics = &self.metrics;
+        metrics.queue("inbox", INBOX_BATCHES - self.inbox.capacity());
+        metrics.queue("urgent", URGENT_BATCHES - self.urgent.capacity());
+        let reads = LARGE_READS - self.large_reads.available_permits();
+        metrics.queue("large_reads", reads);
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.connections.set(count(self.door.connections()));
+    }
+}
+
+impl<M: Locate + 'static> Driver<M> {
+    /// How the node is; the metrics take it over.
+    pub(super) fn report(&self) -> StatusReport {
+        let status = self.machine.status();
+        let metrics = &self.shared.metrics;
+        metrics.observe(&status, self.machine.tally());
+        self.shared.observe_queues();
+        let to_send = self.links.waiting();
+        metrics.queue("peers", to_send.messages);
+        metrics.queue("peer_fullest", to_send.fullest);
+        metrics.queue("dials", self.links.dials());
+        metrics.queue("calls", self.calls.len());
+        metrics.queue("commands", self.waiting.commands);
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.send_queue_bytes.set(count(to_send.bytes));
+        metrics.timers.set(count(self.timers.len()));
+        StatusReport {
+            status,
+            listen: self.process.listen,
+            http: self.process.http,
+            uptime_s: self.clock.now().0 / 1_000_000,
+            connections: u32::try_from(self.links.connected()).unwrap_or(u32::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
