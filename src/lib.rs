@@ -2,6 +2,7 @@
 
 pub mod compute;
 pub mod control;
+pub mod crawl;
 pub mod ctl;
 pub mod demo;
 mod documents;
