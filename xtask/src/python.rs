@@ -5,8 +5,14 @@ use crate::steps::{command, step, works};
 use std::path::PathBuf;
 
 /// What is installed, each at one version, so that a new one fails no test by itself: schemathesis, with
-/// which tests/http checks the HTTP API against its own description.
-const NEEDED: [&str; 1] = ["schemathesis==4.32.5"];
+/// which tests/http checks the HTTP API against its own description; and Grafana's own types of
+/// dashboards, made from its schema (the SDK of Grafana 11.6), with which tests/dashboards checks
+/// dashboards, and YAML beside them.
+const NEEDED: [&str; 3] = [
+    "schemathesis==4.32.5",
+    "grafana-foundation-sdk==1769699379!11.6.0",
+    "PyYAML==6.0.3",
+];
 
 /// The environment: `python` in the target directory of this build, where tests/http looks for it.
 fn folder() -> Result<PathBuf, String> {
