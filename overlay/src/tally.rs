@@ -268,7 +268,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_ahead_is_forgotten() {
-        let (mut clock, at) = (ClockAhead::default(), |seconds| Time(seconds * 1_000_000));
+        let (mut clock, at) = (ClockAhead::default(), |seconds: u64| {
+            Time(seconds * 1_000_000)
+        });
         clock.observe(500, at(10));
         clock.observe(0, at(50));
         assert_eq!(clock.furthest_ms(at(59)), 500);
