@@ -1,10 +1,12 @@
 //! Messages of peers and their bytes, by kind. The kinds are those of the overlay that runs, numbered
-//! from zero, so that counting one is two additions and no look-up.
+//! from zero. Counting one is two additions in memory that nobody else looks at; they are handed over
+//! when somebody asks.
 
 use super::Metrics;
 use super::register::counters;
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec, Registry};
+use prometheus::local::LocalIntCounter;
+use prometheus::{IntCounterVec, Registry};
 
 /// The families.
 #[derive(Debug)]
@@ -35,14 +37,14 @@ impl Families {
 
 /// The counters of one direction, by the number of the kind.
 #[derive(Debug)]
-pub(crate) struct Traffic(Vec<(IntCounter, IntCounter)>);
+pub(crate) struct Traffic(Vec<(LocalIntCounter, LocalIntCounter)>);
 
 impl Traffic {
     fn new(kinds: &[&'static str], messages: &IntCounterVec, bytes: &IntCounterVec) -> Self {
         let of = |kind: &&'static str| {
             (
-                messages.with_label_values(&[*kind]),
-                bytes.with_label_values(&[*kind]),
+                messages.with_label_values(&[*kind]).local(),
+                bytes.with_label_values(&[*kind]).local(),
             )
         };
         Self(kinds.iter().map(of).collect())
@@ -55,10 +57,18 @@ impl Traffic {
             all_bytes.inc_by(bytes as u64);
         }
     }
+
+    /// Hands over what was counted since the last time.
+    pub(crate) fn flush(&self) {
+        for (messages, bytes) in &self.0 {
+            messages.flush();
+            bytes.flush();
+        }
+    }
 }
 
 impl Metrics {
-    /// Messages that came from peers, of all kinds.
+    /// Messages that came from peers, of all kinds, as of the last report.
     #[must_use]
     pub fn messages_in(&self) -> u64 {
         let families = self.traffic.messages_in.collect();

@@ -57,7 +57,7 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) calls: Calls,
     pub(super) shared: Arc<Shared<M>>,
     /// Messages that came, by kind.
-    received: Traffic,
+    pub(super) received: Traffic,
     pub(super) waiting: Waiting,
     disk: DiskNews,
     pub(super) hosts: HostsFile,

@@ -98,6 +98,11 @@ impl<M: Machine + 'static> Links<M> {
             .count()
     }
 
+    /// Hands over what was counted.
+    pub(crate) fn flush_counts(&self) {
+        self.sent.flush();
+    }
+
     /// Dials under way.
     pub(crate) const fn dials(&self) -> usize {
         self.dials

@@ -30,6 +30,8 @@ impl<M: Locate + 'static> Driver<M> {
     pub(super) fn report(&self) -> StatusReport {
         let status = self.machine.status();
         let metrics = &self.shared.metrics;
+        self.received.flush();
+        self.links.flush_counts();
         metrics.observe(&status, self.machine.tally());
         self.shared.observe_queues();
         let to_send = self.links.waiting();
