@@ -36,21 +36,18 @@ struct Asker {
     spared: Option<(Time, Vec<Arc>)>,
     /// When the first question was asked that it has not answered, nor any later one.
     waits_since: Option<Time>,
-    /// Whether it has left since, or is silent while others have claimed its arcs.
+    /// Whether it is silent while others have claimed its arcs.
+    claimed: bool,
+    /// Whether it has handed everything over and left.
     gone: bool,
 }
 
 impl Asker {
-    /// Whether nothing more is to be heard from it: it has left, and could do without this node.
-    const fn is_done(&self) -> bool {
-        self.gone && self.spared.is_some()
-    }
-
     /// Whether its word still counts that it can do without this node.
     fn spares(&self, now: Time) -> bool {
         let at = self.spared.as_ref().map(|(at, _)| *at);
         let is_fresh = at.is_some_and(|at| now.since(at) < SPARED_FOR && at > self.heard);
-        self.gone || is_fresh
+        self.claimed || is_fresh
     }
 }
 
@@ -65,10 +62,11 @@ pub(crate) struct Askers {
 }
 
 impl Askers {
-    /// A root has left that could do without this node.
-    pub(crate) fn gone(&mut self, root: Id) {
+    /// A root has handed everything over and leaves. What it did not take in before goes to whoever
+    /// answers for it then.
+    fn gone(&mut self, root: Id) {
         if let Some(asker) = self.list.iter_mut().find(|asker| asker.root.id == root) {
-            asker.gone = asker.spared.is_some();
+            asker.gone = true;
         }
     }
 
@@ -76,7 +74,7 @@ impl Askers {
     pub(crate) fn begin(&mut self) {
         self.asked.clear();
         for asker in &mut self.list {
-            (asker.spared, asker.waits_since, asker.gone) = (None, None, false);
+            (asker.spared, asker.waits_since, asker.claimed) = (None, None, false);
         }
     }
 
@@ -92,12 +90,14 @@ impl Askers {
             heard: now,
             spared: None,
             waits_since: None,
+            claimed: false,
             gone: false,
         });
         if self.list.len() >= MAX_ASKERS {
             self.list.pop_front();
         }
-        (asker.root, asker.heard, asker.gone) = (root, now, false);
+        (asker.root, asker.heard) = (root, now);
+        (asker.claimed, asker.gone) = (false, false);
         self.list.push_back(asker);
     }
 
@@ -130,7 +130,7 @@ impl Askers {
     fn silent(&self, time: Duration, now: Time) -> Vec<Id> {
         let is_silent = |asker: &&Asker| {
             let since = asker.waits_since;
-            !asker.is_done() && since.is_some_and(|since| now.since(since) >= time)
+            !asker.gone && since.is_some_and(|since| now.since(since) >= time)
         };
         let silent = self.list.iter().filter(is_silent);
         silent.map(|asker| asker.root.id).collect()
@@ -143,7 +143,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         // What this node is the root of itself by now, it hands over as such.
         let own: Vec<Arc> = self.views.iter().map(|view| view.arc).collect();
         let counts = move |asker: &&Asker| {
-            if asker.is_done() {
+            if asker.gone {
                 return false;
             }
             let kept = self.covers.of_root(asker.root.id).collect();
@@ -161,6 +161,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         for asker in &self.askers.list {
             match &asker.spared {
                 Some((_, spared)) => arcs.extend(spared),
+                None if asker.gone => {}
                 None => arcs.extend(self.covers.of_root(asker.root.id)),
             }
         }
@@ -194,6 +195,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
 
     /// Looks for records to hand over where others are accounted for than before.
     fn accounted_anew(&mut self, cx: &Cx<'_, Self>) {
+        if self.leaving.is_none() {
+            return;
+        }
         let accounted = self.accounted_for();
         if self.askers.accounted != accounted {
             self.askers.accounted = accounted;
@@ -211,13 +215,19 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             let is_claimed = subtract_all(kept, claimed).is_empty();
             let mut list = self.askers.list.iter_mut();
             if let Some(asker) = list.find(|asker| asker.root.id == root && is_claimed) {
-                asker.gone = true;
+                asker.claimed = true;
             }
         }
         for root in self.askers.silent(GIVEN_UP_AFTER, cx.now) {
             self.askers.forget(root);
             self.covers.forget(root);
         }
+    }
+
+    /// A root leaves. What it did not take in is looked for at once: this node must not go before.
+    pub(crate) fn root_gone(&mut self, cx: &Cx<'_, Self>, root: Id) {
+        self.askers.gone(root);
+        self.accounted_anew(cx);
     }
 
     /// A root has answered.

@@ -122,7 +122,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             leaving.handed = handed;
         }
         if handed {
-            for peer in self.spared() {
+            for peer in self.copies() {
                 self.post(cx, peer, StoreMessage::Gone);
             }
         }

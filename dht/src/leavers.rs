@@ -240,10 +240,14 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         })
     }
 
-    /// Those known to leave that this root can do without.
-    pub(crate) fn spared(&self) -> Vec<Contact> {
-        let all = self.leavers.0.iter().map(|leaver| leaver.contact);
-        all.filter(|peer| self.can_spare(peer.id)).collect()
+    /// Those that may hold records for this root: its replicas, and those that leave.
+    pub(crate) fn copies(&self) -> BTreeSet<Contact> {
+        let members = self.views.iter().flat_map(|view| &view.members);
+        let leavers = self.leavers.0.iter().map(|leaver| leaver.contact);
+        members
+            .map(|member| member.contact)
+            .chain(leavers)
+            .collect()
     }
 
     /// Somebody means to leave, or does not any more: there are other replicas.

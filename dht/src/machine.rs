@@ -275,7 +275,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             StoreMessage::NoCopy { key, replica } => self.no_copy_told(cx, key, replica),
             StoreMessage::MayLeave(said) => self.leave_asked(cx, from, &said),
             StoreMessage::MayLeaveTold { req, spared } => self.excused(from, req, spared),
-            StoreMessage::Gone => self.askers.gone(from.id),
+            StoreMessage::Gone => self.root_gone(cx, from.id),
         }
     }
 

@@ -178,7 +178,7 @@ pub enum StoreMessage {
         /// has; none while they do not yet.
         spared: Option<Vec<Arc>>,
     },
-    /// A root to such a node that it can do without: I leave now.
+    /// A root to those that hold records for it: everything is handed over, and I leave now.
     Gone,
 }
 

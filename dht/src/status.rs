@@ -1,5 +1,6 @@
 //! What the node shows of itself.
 
+use crate::former::Former;
 use crate::view::View;
 use crate::{Dht, Store};
 use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, RepairTally, Status, Tally};
@@ -7,7 +8,7 @@ use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, RepairTally, Status
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// How it stands about the copies of what is in this node's arcs. Where a replica has not confirmed
     /// that it is a full copy, none of its records counts as copied.
-    fn copies(&self) -> RepairTally {
+    fn repair_tally(&self) -> RepairTally {
         let mut all = self.compared;
         all.arcs = self.views.len() as u64;
         for view in &self.views {
@@ -52,7 +53,8 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             clocks_refused: self.clocks_refused,
             settled: router.is_member()
                 && !self.views.is_empty()
-                && self.views.iter().all(View::is_settled),
+                && self.views.iter().all(View::is_settled)
+                && !self.former.iter().any(Former::is_untold),
             neighbours: router.neighbours(),
             leaving: self.leaving.is_some(),
             moving: self.movements(),
@@ -67,7 +69,7 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             lookups: self.routing.tally().clone(),
             records: self.store.counts(),
             neighbour_changes: self.routing.router().generation(),
-            repair: Some(self.copies()),
+            repair: Some(self.repair_tally()),
             queries: None,
             clock_ahead_ms: Some(self.clock_ahead.furthest_ms(self.seen)),
             under_way: self.under_way().into_iter().map(named).collect(),

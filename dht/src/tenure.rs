@@ -78,6 +78,11 @@ impl Notice {
 }
 
 impl Former {
+    /// Whether this node waits to be asked by whoever is the root now, who may know nothing of it.
+    pub(crate) const fn is_untold(&self) -> bool {
+        self.taken_by.is_none() && self.notice.given == 0
+    }
+
     /// When the next notice is due; none when somebody has asked, or it was given often enough.
     fn notice_at(&self) -> Option<Time> {
         let is_open = self.taken_by.is_none() && self.notice.given < MAX_NOTICES;

@@ -246,9 +246,10 @@ impl LeafSet {
     }
 
     /// A member said who comes before it and who after it: when the farthest members of the two sides
-    /// are next to each other, nobody is between them, and the set goes round the whole circle.
+    /// are next to each other, nobody is between them, and the set goes round the whole circle. Where
+    /// all of one side are gone, this node itself is its end.
     pub fn note_beside(&mut self, member: Id, before: Option<Id>, after: Option<Id>) {
-        let is_farthest = |side, id| self.farthest(side).map(|far| far.id) == Some(id);
+        let is_farthest = |side, id| self.farthest(side).map_or(self.me.id, |far| far.id) == id;
         let joins = |larger, smaller| {
             is_farthest(Side::Larger, larger) && is_farthest(Side::Smaller, smaller)
         };
@@ -356,6 +357,13 @@ mod tests {
         }
         set.remove(contact(110).id);
         assert!(set.is_broken(Side::Larger) && !set.is_broken(Side::Smaller));
+        // Its farthest leaf on the other side knows nobody between itself and this node.
+        let (far, me) = (contact(90).id, contact(100).id);
+        let mut other = set.clone();
+        other.note_beside(far, Some(contact(50).id), None);
+        assert!(other.has_gap());
+        set.note_beside(far, Some(me), None);
+        assert!(!set.has_gap() && !set.is_broken(Side::Larger));
     }
 
     proptest! {
