@@ -102,6 +102,8 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// What waits, by queue.
     pub queue_depth: IntGaugeVec,
+    /// What a queue may hold.
+    queue_capacity: IntGaugeVec,
     /// Bytes that wait to be sent to all peers.
     pub send_queue_bytes: IntGauge,
     /// Timers that are armed.
@@ -170,6 +172,12 @@ impl Metrics {
             peers_down: counter(&all, "peers_down_total", "Peers found unreachable"),
             connections: gauge(&all, "connections", "Connections, clients included"),
             queue_depth: gauges(&all, "queue_depth", depth, ("queue", &QUEUES)),
+            queue_capacity: gauges(
+                &all,
+                "queue_capacity",
+                "What the queues with a limit of their own hold at most",
+                ("queue", &[]),
+            ),
             send_queue_bytes: gauge(&all, "send_queue_bytes", to_send),
             timers: gauge(&all, "timers", "Timers that are armed"),
             ready: gauge(
@@ -233,6 +241,13 @@ impl Metrics {
     pub(crate) fn queue(&self, name: &'static str, length: usize) {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
         self.queue_depth.with_label_values(&[name]).set(length);
+    }
+
+    /// What a queue holds, and may hold.
+    pub(crate) fn bounded(&self, name: &'static str, length: usize, most: usize) {
+        self.queue(name, length);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.queue_capacity.with_label_values(&[name]).set(most);
     }
 
     /// The lock is held for an instant only.

@@ -2,7 +2,8 @@
 
 use super::Shared;
 use super::driver::Driver;
-use super::{INBOX_BATCHES, LARGE_READS, URGENT_BATCHES};
+use super::queue::Limits;
+use super::{COMMANDS, INBOX_BATCHES, LARGE_READS, MAX_DIALS, URGENT_BATCHES};
 use crate::control::StatusReport;
 use overlay::{Locate, Machine};
 
@@ -16,10 +17,11 @@ impl<M: Machine> Shared<M> {
     /// What waits in the queues that all tasks share.
     fn observe_queues(&self) {
         let metrics = &self.metrics;
-        metrics.queue("inbox", INBOX_BATCHES - self.inbox.capacity());
-        metrics.queue("urgent", URGENT_BATCHES - self.urgent.capacity());
+        let (inbox, urgent) = (self.inbox.capacity(), self.urgent.capacity());
+        metrics.bounded("inbox", INBOX_BATCHES - inbox, INBOX_BATCHES);
+        metrics.bounded("urgent", URGENT_BATCHES - urgent, URGENT_BATCHES);
         let reads = LARGE_READS - self.large_reads.available_permits();
-        metrics.queue("large_reads", reads);
+        metrics.bounded("large_reads", reads, LARGE_READS);
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.connections.set(count(self.door.connections()));
     }
@@ -36,10 +38,11 @@ impl<M: Locate + 'static> Driver<M> {
         self.shared.observe_queues();
         let to_send = self.links.waiting();
         metrics.queue("peers", to_send.messages);
-        metrics.queue("peer_fullest", to_send.fullest);
-        metrics.queue("dials", self.links.dials());
+        let of_peer = Limits::PEER.messages + Limits::URGENT.messages;
+        metrics.bounded("peer_fullest", to_send.fullest, of_peer);
+        metrics.bounded("dials", self.links.dials(), MAX_DIALS);
         metrics.queue("calls", self.calls.len());
-        metrics.queue("commands", self.waiting.commands);
+        metrics.bounded("commands", self.waiting.commands, COMMANDS);
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.send_queue_bytes.set(count(to_send.bytes));
         metrics.timers.set(count(self.timers.len()));

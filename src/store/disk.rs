@@ -67,6 +67,8 @@ impl DiskStore {
         metrics.reserved_bytes.set(gauge(self.shared.reserved));
         let waiting = self.shared.waiting.load(Ordering::Relaxed);
         metrics.waiting_bytes.set(gauge(waiting));
+        let loads = self.last_load.0.saturating_sub(self.loaded.0);
+        metrics.load_queue_depth.set(gauge(loads));
     }
 
     /// Puts a record, or nothing, into a place.

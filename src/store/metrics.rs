@@ -26,6 +26,8 @@ pub struct StoreMetrics {
     pub bytes_written: IntCounter,
     /// Writes that wait for a commit.
     pub queue_depth: IntGauge,
+    /// Requests for bodies that wait for the disk.
+    pub load_queue_depth: IntGauge,
     /// Bodies read from disk.
     pub loads: IntCounter,
     /// Bytes that are free on the file system, as far as is known.
@@ -56,6 +58,10 @@ impl Default for StoreMetrics {
             ),
             bytes_written: counter("bytes_written_total", "Bytes of bodies written."),
             queue_depth: gauge("queue_depth", "Writes that wait for a commit."),
+            load_queue_depth: gauge(
+                "load_queue_depth",
+                "Requests for bodies that wait for the disk.",
+            ),
             loads: counter("loads_total", "Bodies read from disk."),
             free_bytes: gauge("free_bytes", "Bytes free on the store's file system."),
             reserved_bytes: gauge(
@@ -82,6 +88,7 @@ impl StoreMetrics {
             Box::new(self.sync_seconds.clone()),
             Box::new(self.bytes_written.clone()),
             Box::new(self.queue_depth.clone()),
+            Box::new(self.load_queue_depth.clone()),
             Box::new(self.loads.clone()),
             Box::new(self.free_bytes.clone()),
             Box::new(self.reserved_bytes.clone()),
