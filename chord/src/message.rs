@@ -81,6 +81,23 @@ pub enum ChordMessage {
     },
 }
 
+overlay::message_kinds!(ChordMessage {
+    Query => "chord_query",
+    State => "chord_state",
+    Pending => "chord_pending",
+    Notify => "chord_notify",
+    Ping => "chord_ping",
+    Pong => "chord_pong",
+    NotMember => "chord_not_member",
+    Leaving => "chord_leaving",
+    Changed => "chord_changed",
+    Ceded => "chord_ceded",
+    AskList => "chord_ask_list",
+    List => "chord_list",
+    AskFingers => "chord_ask_fingers",
+    Fingers => "chord_fingers",
+});
+
 /// A timer of a Chord node. A stale one is recognised by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChordTimer {

@@ -319,11 +319,8 @@ impl Chord {
             }
             return;
         };
-        if self
-            .ring
-            .predecessor()
-            .is_some_and(|known| known.id == from.id)
-        {
+        let before = self.ring.predecessor();
+        if before.is_some_and(|known| known.id == from.id) {
             self.doubt = Doubt::None;
         }
         match step.purpose {
@@ -353,12 +350,10 @@ impl Chord {
             RouterCall::Join { via } => self.join(cx, op, via),
             RouterCall::Leave => self.leave(cx, op),
             RouterCall::Looked { token, found } => {
-                if self.join_looked(cx, token, found.as_ref())
-                    || self.reunite_looked(cx, token, found.as_ref())
-                {
-                    return;
+                let found = found.as_ref();
+                if !self.join_looked(cx, token, found) && !self.reunite_looked(cx, token, found) {
+                    self.finger_looked(cx, token, found);
                 }
-                self.finger_looked(cx, token, found.as_ref());
             }
             RouterCall::Silent(peer) => self.on_doubt(cx, peer),
         }
@@ -370,6 +365,14 @@ impl Machine for Chord {
     type Timer = ChordTimer;
     type Call = RouterCall;
     type Event = RouterEvent;
+
+    fn kinds() -> Vec<&'static str> {
+        ChordMessage::KINDS.to_vec()
+    }
+
+    fn kind(message: &ChordMessage) -> usize {
+        message.kind()
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         if matches!(self.phase, Phase::Left) {
@@ -384,12 +387,9 @@ impl Machine for Chord {
             Input::Call { op, call } => self.on_call(cx, op, call),
             Input::PeerDown(peer) => {
                 self.on_doubt(cx, peer);
-                if self.config.maintain
-                    && self
-                        .step
-                        .as_ref()
-                        .is_some_and(|step| step.peer.id == peer.id)
-                {
+                let step = self.step.as_ref();
+                let is_asked = step.is_some_and(|step| step.peer.id == peer.id);
+                if self.config.maintain && is_asked {
                     self.failed_try(cx);
                 }
             }

@@ -15,6 +15,8 @@ use overlay::{Contact, Cx, Fault, Hlc, Item, KeyRouter};
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Whether a peer's clock value is believed; if not, the peer is refused.
     pub(crate) fn trusts(&mut self, cx: &mut Cx<'_, Self>, from: Contact, clock: Hlc) -> bool {
+        let ahead_ms = clock.wall().0.saturating_sub(cx.wall.0);
+        self.clock_ahead.observe(ahead_ms, cx.now);
         let trusted = Clock::believes(clock, cx.wall) || from.id == self.my().id;
         if !trusted {
             self.clocks_refused += 1;

@@ -28,8 +28,8 @@ use crate::vouched::Vouched;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
-    Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox, Request,
-    Time, WriteSeq,
+    ClockAhead, Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox,
+    RepairTally, Request, Time, WriteSeq,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -60,6 +60,9 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) repairs: Repairs,
     /// Messages that were refused because their clock was too far ahead.
     pub(crate) clocks_refused: u64,
+    pub(crate) clock_ahead: ClockAhead,
+    /// What comparisons came to.
+    pub(crate) compared: RepairTally,
     /// What to say about batches of renewals that are coordinated, by number.
     pub(crate) renewing: BTreeMap<u64, RenewResult>,
     /// Conditional writes about which it has not decided, by number.
@@ -146,6 +149,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             renewing: BTreeMap::new(),
             repairs: Repairs::default(),
             clocks_refused: 0,
+            clock_ahead: ClockAhead::default(),
+            compared: RepairTally::default(),
             homeless: Vec::new(),
             remembered: Remembered::default(),
             views: Vec::new(),
@@ -326,6 +331,19 @@ impl<R: KeyRouter, S: Store> Machine for Dht<R, S> {
     /// What routers say to each other is; lookups are as many as their users want.
     fn is_urgent(message: &Self::Message) -> bool {
         matches!(message, DhtMessage::Routing(RoutingMessage::Router(_)))
+    }
+
+    fn kinds() -> Vec<&'static str> {
+        let mut all = StoreMessage::KINDS.to_vec();
+        all.extend(Routing::<R>::kinds());
+        all
+    }
+
+    fn kind(message: &Self::Message) -> usize {
+        match message {
+            DhtMessage::Store(message) => message.kind(),
+            DhtMessage::Routing(message) => StoreMessage::KINDS.len() + Routing::<R>::kind(message),
+        }
     }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {

@@ -182,6 +182,39 @@ pub enum StoreMessage {
     Gone,
 }
 
+overlay::message_kinds!(StoreMessage {
+    Read => "store_read",
+    ReadReply => "store_read_reply",
+    Write => "store_write",
+    WriteReply => "store_write_reply",
+    Replicate => "store_replicate",
+    Replicated => "store_replicated",
+    SyncAsk => "store_sync_ask",
+    SyncTold => "store_sync_told",
+    SyncCollect => "store_sync_collect",
+    SyncItems => "store_sync_items",
+    SyncItemsReply => "store_sync_items_reply",
+    SyncDone => "store_sync_done",
+    SyncDoneAck => "store_sync_done_ack",
+    HandOff => "store_hand_off",
+    HandedOff => "store_handed_off",
+    Confirm => "store_confirm",
+    Confirmed => "store_confirmed",
+    Repair => "store_repair",
+    RenewMany => "store_renew_many",
+    Renewed => "store_renewed",
+    NotReplicated => "store_not_replicated",
+    Retire => "store_retire",
+    Retired => "store_retired",
+    Tenure => "store_tenure",
+    IndexMany => "store_index_many",
+    Indexed => "store_indexed",
+    NoCopy => "store_no_copy",
+    MayLeave => "store_may_leave",
+    MayLeaveTold => "store_may_leave_told",
+    Gone => "store_gone",
+});
+
 /// A write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {

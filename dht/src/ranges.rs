@@ -138,6 +138,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let replica = self.member(at).is_some_and(|(_, member)| member.replica);
         self.take_evidence(at, told.evidence);
         self.clocks_refused += u64::from(findings.clock_ahead);
+        self.compared.ranges += answered as u64;
         self.collect_gone(cx, at, &findings.gone);
         let Some(walk) = self.walk_mut(at) else {
             return;

@@ -3,7 +3,26 @@
 use crate::former::Former;
 use crate::view::View;
 use crate::{Dht, Store};
-use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, Status};
+use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, RepairTally, Status, Tally};
+
+impl<R: KeyRouter, S: Store> Dht<R, S> {
+    /// How it stands about the copies of what is in this node's arcs. Where a replica has not confirmed
+    /// that it is a full copy, none of its records counts as copied.
+    fn repair_tally(&self) -> RepairTally {
+        let mut all = self.compared;
+        all.arcs = self.views.len() as u64;
+        for view in &self.views {
+            let records = || self.sum_of(view.arc).count;
+            all.arcs_incomplete += u64::from(!view.is_complete());
+            if !view.replicas().all(|member| member.covered) {
+                all.copying += records();
+            } else if view.replicas.len() < self.config.replicas {
+                all.short_of_nodes += records();
+            }
+        }
+        all
+    }
+}
 
 impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
     const OVERLAY: &'static str = R::NAME;
@@ -41,6 +60,19 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
             moving: self.movements(),
             moved_records: self.moved.records(),
             moved_bytes: self.moved.bytes(),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let named = |(name, count): (&'static str, usize)| (name, count as u64);
+        Tally {
+            lookups: self.routing.tally().clone(),
+            records: self.store.counts(),
+            neighbour_changes: self.routing.router().generation(),
+            repair: Some(self.repair_tally()),
+            queries: None,
+            clock_ahead_ms: Some(self.clock_ahead.furthest_ms(self.seen)),
+            under_way: self.under_way().into_iter().map(named).collect(),
         }
     }
 

@@ -255,6 +255,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     }
 
     pub(crate) fn give_up(&mut self, cx: &Cx<'_, Self>, at: (usize, usize)) {
+        self.compared.comparisons_failed += 1;
         let Some(member) = self.member_mut(at) else {
             return;
         };
@@ -279,6 +280,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let Some(walk) = member.walk.take() else {
             return;
         };
+        self.compared.comparisons += 1;
         member.no_room = walk.no_room();
         member.compared = !walk.left_out_here;
         member.covered = member.no_room.is_none();
@@ -340,6 +342,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let members = self.views.iter_mut().flat_map(|view| &mut view.members);
         for member in members.filter(|member| member.contact.id == peer.id) {
             if member.walk.take().is_some() {
+                self.compared.comparisons_failed += 1;
                 member.next_at = cx.now + retry_pause(member.failures);
                 member.failures += 1;
             }

@@ -12,7 +12,7 @@ use overlay::{Cx, Id, Meta, Slot, Store, WallMs};
 impl<S: Store> Gnutella<S> {
     /// Sends what this node has, in [`MAX_ANSWERS`] messages at most; says in how many.
     pub(crate) fn answer(
-        &self,
+        &mut self,
         cx: &mut Cx<'_, Self>,
         hits: Vec<Hit>,
         guid: Guid,
@@ -28,6 +28,7 @@ impl<S: Store> Gnutella<S> {
         };
         let messages = in_messages(hits);
         let count = messages.len() as u32;
+        self.tally.told.hits_sent += to.map_or(0, |_| u64::from(count));
         for hits in messages {
             let hit = Message::QueryHit(Box::new(QueryHit {
                 header: Header::new(guid, ttl),

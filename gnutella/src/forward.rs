@@ -4,7 +4,7 @@ use crate::limits::Kind;
 use crate::link::Link;
 use crate::message::{Guid, Header, MAX_TTL, Message, Role, What};
 use crate::node::Gnutella;
-use crate::query::Child;
+use crate::query::{Child, Parent};
 use crate::routes::{self, key_position};
 use overlay::words::Query as WordQuery;
 use overlay::{Contact, Cx, Id, Store, Time};
@@ -144,15 +144,18 @@ impl<S: Store> Gnutella<S> {
         next: Onward,
         only: Option<&[Id]>,
     ) {
-        let Some(query) = self.asked.get(&guid).map(|asked| asked.query.clone()) else {
+        let Some(asked) = self.asked.get(&guid) else {
             return;
         };
+        let (query, parent) = (asked.query.clone(), asked.parent);
+        let is_own = matches!(parent, Parent::Me(_) | Parent::Nobody);
         let targets = self.targets(from, next.ttl, &query.what, only);
         let hops = next.hops;
         let fair = self.has_share(from, cx.now);
         for (contact, ttl) in targets.to {
             if !self.may_send(contact.id, fair, cx.now) {
                 self.tally.held_back += 1;
+                self.tally.told.dropped_link_full += 1;
                 continue;
             }
             if let Some(asked) = self.asked.get_mut(&guid) {
@@ -160,6 +163,7 @@ impl<S: Store> Gnutella<S> {
             }
             let header = Header { guid, ttl, hops };
             let query = query.clone();
+            self.tally.told.forwarded += u64::from(!is_own);
             cx.send(contact, Message::Query { header, query });
         }
         if let Some(asked) = self.asked.get_mut(&guid) {

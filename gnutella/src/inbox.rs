@@ -62,6 +62,8 @@ impl<S: Store> Gnutella<S> {
             Some(Ruling::End) => return self.end_link(cx, from, Fault::Flood),
             Some(Ruling::Drop) | None => {
                 self.tally.dropped += 1;
+                let is_query = matches!(message, Message::Query { .. });
+                self.tally.told.dropped_rate += u64::from(is_query);
                 return self.dropped(cx, from, &message);
             }
         }

@@ -239,6 +239,8 @@ impl<S: Store> Gnutella<S> {
         self.connecting.remove(&from.id);
         self.deadlines.clear(Due::Connecting(from.id));
         let conduct = self.strangers.remove(&from.id).unwrap_or_default();
+        let is_new = !self.links.contains_key(&from.id);
+        self.tally.told.links_made += u64::from(is_new);
         let link = self.links.entry(from.id).or_insert_with(|| {
             let mut link = Link::new(from, hello.role, cx.now);
             link.conduct = conduct;
@@ -322,6 +324,7 @@ impl<S: Store> Gnutella<S> {
         let Some(link) = self.links.remove(&id) else {
             return;
         };
+        self.tally.told.links_lost += 1;
         if link.role == Role::Leaf {
             self.published.is_stale = true;
         }

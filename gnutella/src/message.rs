@@ -357,7 +357,25 @@ pub enum Message {
 }
 
 impl Message {
-    /// The kind of the message, for counters: a number below 16.
+    /// The names of the kinds, in the order of [`kind`](Self::kind).
+    pub const KINDS: [&'static str; 14] = [
+        "gnutella_link",
+        "gnutella_ping",
+        "gnutella_pong",
+        "gnutella_query",
+        "gnutella_query_hit",
+        "gnutella_reached",
+        "gnutella_push",
+        "gnutella_walk",
+        "gnutella_check_back",
+        "gnutella_go_on",
+        "gnutella_routes",
+        "gnutella_body",
+        "gnutella_copy",
+        "gnutella_hand_over",
+    ];
+
+    /// The kind of the message, for counters: a place in [`KINDS`](Self::KINDS).
     #[must_use]
     pub const fn kind(&self) -> usize {
         match self {

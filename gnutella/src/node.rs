@@ -18,8 +18,8 @@ use crate::seen::Seen;
 use crate::stage::Stage;
 use crate::tables::Published;
 use overlay::{
-    Contact, Cx, Deadlines, Hlc, Id, Input, LoadSeq, Machine, Notice, Request, Slot, Store, Time,
-    WallMs, WriteSeq,
+    Contact, Cx, Deadlines, Hlc, Id, Input, LoadSeq, Lookups, Machine, Notice, QueryTally, Request,
+    Slot, Store, Time, WallMs, WriteSeq,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -70,6 +70,8 @@ pub struct Gnutella<S: Store> {
     pub(crate) swept: Option<(Id, Slot)>,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) tally: Tally,
+    /// Searches of this node.
+    pub(crate) lookups: Lookups,
     pub(crate) next: u64,
 }
 
@@ -95,6 +97,8 @@ pub struct Tally {
     pub misdeeds: u64,
     /// Nodes that were hung up on.
     pub ended: u64,
+    /// What is told of queries and their hits.
+    pub told: QueryTally,
 }
 
 /// What a deadline is for.
@@ -177,6 +181,7 @@ impl<S: Store> Gnutella<S> {
             swept: None,
             leaving: None,
             tally: Tally::default(),
+            lookups: Lookups::default(),
             next: 0,
         }
     }
@@ -263,6 +268,14 @@ impl<S: Store> Machine for Gnutella<S> {
     type Timer = GnutellaTimer;
     type Call = Request;
     type Event = Notice;
+
+    fn kinds() -> Vec<&'static str> {
+        Message::KINDS.to_vec()
+    }
+
+    fn kind(message: &Message) -> usize {
+        message.kind()
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         match input {

@@ -127,6 +127,7 @@ impl<S: Store> Gnutella<S> {
         let guid = header.guid;
         self.tally.queries += 1;
         if !query.what.fits() || query.wanted > crate::message::MAX_WANTED {
+            self.tally.told.dropped_malformed += 1;
             return self.out_of_bounds(cx, from);
         }
         let words_fit = match &query.what {
@@ -134,6 +135,7 @@ impl<S: Store> Gnutella<S> {
             _ => true,
         };
         if !header.is_sane() || !words_fit {
+            self.tally.told.dropped_malformed += 1;
             cx.send(from, Message::not_reached(guid));
             return self.misdeed(cx, from);
         }
@@ -143,6 +145,8 @@ impl<S: Store> Gnutella<S> {
         }
         let hits = self.matches(&query.what, query.wanted, cx.wall);
         let has_none = hits.is_empty();
+        self.tally.told.matched += u64::from(!has_none);
+        self.tally.told.ended_ttl += u64::from(header.ttl == 0);
         let of_leaf = self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf);
         let patience = self.config.patience_a_hop.times(u64::from(header.ttl) + 1);
         let patience = if of_leaf {
@@ -156,6 +160,7 @@ impl<S: Store> Gnutella<S> {
         asked.hits = self.answer(cx, hits, guid, header.hops, Back::Link(from.id));
         if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
             self.tally.last_hop_vain += u64::from(header.ttl == 0 && has_none);
+            self.tally.told.dropped_table_full += u64::from(self.asked.len() >= MAX_ASKED);
             return self.echo(cx, from, guid, &asked);
         }
         self.asked.insert(guid, Box::new(asked));
@@ -232,6 +237,7 @@ impl<S: Store> Gnutella<S> {
             }
         }
         if let Some(link) = self.links.get(&id) {
+            self.tally.told.hits_passed += 1;
             cx.send(link.contact, Message::QueryHit(Box::new(hit)));
         }
     }

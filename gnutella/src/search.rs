@@ -5,6 +5,7 @@ use crate::fetch::Fetching;
 use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
 use crate::query::Parent;
+use overlay::lookup::LookupError;
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
     Version,
@@ -80,6 +81,8 @@ pub(crate) struct Search {
     /// Whether somebody may have more than may be told or kept.
     pub(crate) is_cut: bool,
     pub(crate) walkers: BTreeSet<u8>,
+    /// When it began.
+    pub(crate) since: Time,
     pub(crate) deadline: Time,
     pub(crate) is_settling: bool,
     /// Whether walkers have looked before this flood.
@@ -182,6 +185,7 @@ impl<S: Store> Gnutella<S> {
             answers: BTreeMap::new(),
             is_cut: false,
             walkers: BTreeSet::new(),
+            since: cx.now,
             deadline,
             is_settling: false,
             has_walked: false,
@@ -221,6 +225,7 @@ impl<S: Store> Gnutella<S> {
 
     /// A hit for a search of this node.
     pub(crate) fn hit_for_me(&mut self, cx: &mut Cx<'_, Self>, hit: QueryHit) {
+        self.tally.told.hits_received += 1;
         let guid = hit.header.guid;
         let Some(number) = self.search_of.get(&guid).copied() else {
             return;
@@ -334,6 +339,15 @@ impl<S: Store> Gnutella<S> {
         self.search_of.retain(|_, of| *of != number);
         if let Some(search) = self.searches.remove(&number) {
             let op = search.op;
+            let finds = search.finds.iter().filter(|find| !find.hit.gone);
+            let hops = |find: &Find| match find.from.id == self.me.id {
+                true => 0,
+                false => u32::from(find.hops) + 1,
+            };
+            let nearest = finds.map(hops).min();
+            let missed = Err(LookupError::NoAnswer { attempts: 1 });
+            self.lookups
+                .ended(nearest.map_or(missed, Ok), cx.now.since(search.since));
             cx.emit(Notice::Done { op, reply });
         }
     }

@@ -3,14 +3,22 @@
 use crate::message::Role;
 use crate::node::Gnutella;
 use crate::stage::Stage;
-use overlay::{Contact, Locate, Neighbours, PeerInfo, Promise, Status, Store};
+use overlay::{
+    Contact, Locate, LookupTally, Neighbours, PeerInfo, Promise, QueryTally, Status, Store, Tally,
+};
 use std::collections::BTreeMap;
 
 impl<S: Store> Gnutella<S> {
     /// What is under way, by name, for the check that nothing leaks: empty when the node rests.
     #[must_use]
     pub fn under_way(&self) -> BTreeMap<&'static str, usize> {
-        let counts = [
+        let all = self.counts().into_iter();
+        all.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The same with those that are none.
+    fn counts(&self) -> [(&'static str, usize); 8] {
+        [
             ("searches", self.searches.len()),
             ("queries", self.asked.len()),
             ("names of searches", self.search_of.len()),
@@ -19,8 +27,7 @@ impl<S: Store> Gnutella<S> {
             ("waiting for the disk", self.waiting.len()),
             ("bodies", self.parked.len()),
             ("links asked for", self.connecting.len()),
-        ];
-        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+        ]
     }
 
     /// GUIDs that are remembered.
@@ -78,6 +85,27 @@ impl<S: Store> Locate for Gnutella<S> {
             moving: Vec::new(),
             moved_records: 0,
             moved_bytes: 0,
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let queries = QueryTally {
+            seen: self.tally.queries,
+            dropped_duplicate: self.tally.duplicates,
+            ..self.tally.told
+        };
+        let named = |(name, count): (&'static str, usize)| (name, count as u64);
+        Tally {
+            lookups: LookupTally {
+                users: self.lookups.clone(),
+                ..LookupTally::default()
+            },
+            records: self.store.counts(),
+            neighbour_changes: queries.links_made + queries.links_lost,
+            repair: None,
+            queries: Some(queries),
+            clock_ahead_ms: None,
+            under_way: self.counts().map(named).to_vec(),
         }
     }
 

@@ -13,6 +13,7 @@ mod contact;
 mod deadlines;
 pub mod failures;
 mod id;
+mod kinds;
 mod locate;
 pub mod lookup;
 mod machine;
@@ -25,6 +26,7 @@ mod router;
 mod rtt;
 mod status;
 mod store;
+mod tally;
 mod time;
 pub mod wire;
 pub mod words;
@@ -54,4 +56,8 @@ pub use rtt::{
 };
 pub use status::{MAX_MOVEMENTS, Movement, PeerInfo, Purpose, Status, WaitsFor};
 pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
+pub use tally::{
+    ClockAhead, HOP_BOUNDS, Histogram, LOOKUP_BOUNDS_US, LookupTally, Lookups, QueryTally,
+    RepairTally, Tally,
+};
 pub use time::{Duration, Time, WallMs};

@@ -3,7 +3,7 @@
 //! Two protocols in one: network maintenance (create, join, leave) and data management (put, get,
 //! insert, search, delete). Every reply carries its evidence.
 
-use crate::{Condition, Contact, Id, Machine, OpId, PeerInfo, RingChange, Status, Version};
+use crate::{Condition, Contact, Id, Machine, OpId, PeerInfo, RingChange, Status, Tally, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -28,6 +28,9 @@ pub trait Locate: Machine<Call = Request, Event = Notice> {
 
     /// What `peers` shows: every peer in the tables, in order of id.
     fn peers(&self) -> Vec<PeerInfo>;
+
+    /// What it has counted since it started.
+    fn tally(&self) -> Tally;
 
     /// Nodes through which this one would find its network again by itself after a restart. The
     /// driver keeps them in the data directory; none where the user names a member.

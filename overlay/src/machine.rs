@@ -46,6 +46,18 @@ pub trait Machine: Sized {
         false
     }
 
+    /// The names of the kinds of messages, in the order of their numbers: for counting.
+    #[must_use]
+    fn kinds() -> Vec<&'static str> {
+        vec!["message"]
+    }
+
+    /// The number of a message's kind: its place in [`kinds`](Self::kinds).
+    fn kind(message: &Self::Message) -> usize {
+        let _ = message;
+        0
+    }
+
     /// The latest write that the machine made to its store. The driver makes all writes up to it
     /// durable together and says so with [`Input::Durable`]. A machine without a store never
     /// writes.

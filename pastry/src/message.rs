@@ -151,6 +151,20 @@ pub enum PastryMessage {
     Leaving,
 }
 
+overlay::message_kinds!(PastryMessage {
+    Exchange => "pastry_exchange",
+    Exchanged => "pastry_exchanged",
+    Ping => "pastry_ping",
+    Pong => "pastry_pong",
+    AskRows => "pastry_ask_rows",
+    Rows => "pastry_rows",
+    AskNearby => "pastry_ask_nearby",
+    Nearby => "pastry_nearby",
+    Announce => "pastry_announce",
+    Gone => "pastry_gone",
+    Leaving => "pastry_leaving",
+});
+
 impl PastryMessage {
     /// Whether every list is within its bound.
     pub(crate) fn is_sound(&self) -> bool {

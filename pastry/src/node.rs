@@ -332,6 +332,14 @@ impl Machine for Pastry {
     type Call = RouterCall;
     type Event = RouterEvent;
 
+    fn kinds() -> Vec<&'static str> {
+        PastryMessage::KINDS.to_vec()
+    }
+
+    fn kind(message: &PastryMessage) -> usize {
+        message.kind()
+    }
+
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         if matches!(self.phase, Phase::Left) {
             if let Input::Call { op, call } = input {

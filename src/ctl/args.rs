@@ -75,8 +75,8 @@ pub(super) enum Command {
     Locate(LocateArgs),
     /// Show how the node is
     Status,
-    /// List the peers in the node's tables
-    Peers,
+    /// List the peers in the node's tables, or all nodes of the network for Prometheus
+    Peers(PeersArgs),
     /// Let the node hand its data over, leave the network and end (needs the node's key)
     ///
     /// It takes as long as it needs to; how far it is is shown on a terminal, and by status. The
@@ -92,6 +92,18 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Write the manual pages of p2pctl, p2pnode and p2psim to a directory
     Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PeersArgs {
+    /// Walk the network from this node, and print where all its nodes serve metrics, as a list of
+    /// targets for file_sd_configs
+    #[arg(long)]
+    pub(super) prometheus: bool,
+
+    /// Write the list to this file, whose name ends in .json
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -312,7 +324,7 @@ impl Command {
             Self::Delete(_) => "delete",
             Self::Locate(_) => "locate",
             Self::Status => "status",
-            Self::Peers => "peers",
+            Self::Peers(_) => "peers",
             Self::Leave(_) => "leave",
             Self::Bench(_) => "bench",
             Self::Torrent(args) => args.command.name(),

@@ -18,6 +18,7 @@ mod output;
 mod papers;
 mod parse;
 mod swarm;
+mod targets;
 mod torrent;
 mod words;
 
@@ -111,7 +112,8 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Delete(args) => commands::delete(asking, args, context).await,
         Command::Locate(args) => locate::locate(asking, args, context).await,
         Command::Status => admin::status(asking).await,
-        Command::Peers => admin::peers(asking).await,
+        Command::Peers(args) if args.prometheus => targets::write(asking, &args).await,
+        Command::Peers(_) => admin::peers(asking).await,
         Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
         Command::Torrent(args) => torrent::run(asking, args, context, json).await,

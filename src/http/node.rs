@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::problem::{Problem, Usual};
+use super::ready::look_again;
 use crate::documents::{Peers, StatusDocument};
 use axum::Json;
 use axum::extract::State;
@@ -36,6 +37,7 @@ pub(super) async fn peers(State(context): State<Context>) -> Result<Json<Peers>,
 pub(super) async fn metrics(State(context): State<Context>) -> Response {
     // The report sets the gauges; without one the counters are still worth having.
     context.report().await;
+    look_again(&context);
     let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
     (kind, context.site.metrics.render()).into_response()
 }

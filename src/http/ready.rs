@@ -8,6 +8,8 @@ use super::context::{Context, REPORT_TIMEOUT};
 use super::problem::Problem;
 use crate::control::StatusReport;
 use crate::documents::HexId;
+use crate::metrics::Metrics;
+use crate::runtime::wall;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -27,6 +29,10 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// For so long the last verdict holds: whoever asks for health has no token, and must not be able to
 /// make the node ask others as often as he likes.
 const VERDICT_HOLDS: Duration = Duration::from_secs(2);
+
+/// For so long the last verdict is good enough for metrics: each look is four reads, and a node that is
+/// scraped every few seconds need not look as often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The last verdict, and when it was found. Who asks while one is being found waits for it.
 #[derive(Debug, Default)]
@@ -75,22 +81,51 @@ pub(super) async fn healthz(State(context): State<Context>) -> Response {
     responses((status = 200, description = "It is", body = Verdict),
         (status = 503, description = "It is not, and why", body = Verdict)))]
 pub(super) async fn readyz(State(context): State<Context>) -> Response {
-    let mut last = context.readiness.0.lock().await;
-    let verdict = match &*last {
-        Some((at, verdict)) if at.elapsed() < VERDICT_HOLDS => verdict.clone(),
-        _ => {
-            let verdict = look(&context).await;
-            *last = Some((Instant::now(), verdict.clone()));
-            verdict
-        }
-    };
-    drop(last);
+    let verdict = verdict(&context).await;
     let status = if verdict.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(verdict)).into_response()
+}
+
+/// The last verdict, or a new one when that is old.
+async fn verdict(context: &Context) -> Verdict {
+    let mut last = context.readiness.0.lock().await;
+    if let Some((at, verdict)) = &*last
+        && at.elapsed() < VERDICT_HOLDS
+    {
+        return verdict.clone();
+    }
+    let verdict = look(context).await;
+    *last = Some((Instant::now(), verdict.clone()));
+    drop(last);
+    verdict.show(&context.site.metrics);
+    verdict
+}
+
+/// Makes a new verdict in the background when the last one is old: metrics show the last one, and do
+/// not keep Prometheus waiting for it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the runtime of HTTP is its own, and ends with it"
+)]
+pub(super) fn look_again(context: &Context) {
+    let is_new = |last: &Option<(Instant, Verdict)>| {
+        last.as_ref()
+            .is_some_and(|(at, _)| at.elapsed() < LOOK_AGAIN)
+    };
+    // Where somebody holds the lock, he makes one.
+    if context
+        .readiness
+        .0
+        .try_lock()
+        .is_ok_and(|last| !is_new(&last))
+    {
+        let context = context.clone();
+        tokio::spawn(async move { verdict(&context).await });
+    }
 }
 
 async fn look(context: &Context) -> Verdict {
@@ -145,6 +180,19 @@ const fn has_no_link(neighbours: &Neighbours) -> bool {
 }
 
 impl Verdict {
+    fn show(&self, metrics: &Metrics) {
+        metrics.ready.set(self.ready.into());
+        metrics.ready_at.set(wall().0 as f64 / 1e3);
+        let reached = self.samples.iter().filter(|one| one.reached).count();
+        for (outcome, count) in [
+            ("reached", reached),
+            ("missed", self.samples.len() - reached),
+        ] {
+            let gauge = metrics.samples.with_label_values(&[outcome]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
     const fn of(member: bool, peers: u32, reasons: Vec<String>, samples: Vec<Sample>) -> Self {
         Self {
             ready: reasons.is_empty(),

@@ -43,7 +43,7 @@ pub(crate) async fn accept<M: Machine + 'static>(
     }
 }
 
-fn count_refused<M: Machine + 'static>(shared: &Shared<M>, reason: &str) {
+fn count_refused<M: Machine + 'static>(shared: &Shared<M>, reason: &'static str) {
     shared.metrics.refused.with_label_values(&[reason]).inc();
 }
 

@@ -49,6 +49,11 @@ impl Calls {
         }
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Names a call.
     pub(crate) fn begin(&mut self, request: &Request, caller: Caller, now: Time) -> OpId {
         let op = OpId(self.next);
@@ -67,9 +72,8 @@ impl Calls {
         let Some(waiting) = self.waiting.remove(&op) else {
             return;
         };
-        let failed = matches!(reply, Reply::Failed(_));
         let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
-        self.metrics.operation(waiting.kind, failed, seconds);
+        self.metrics.operation(waiting.kind, &reply, seconds);
         self.feed.answered(waiting.kind.name(), &reply, seconds);
         match waiting.caller {
             Caller::Local(caller) => {

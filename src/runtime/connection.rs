@@ -11,7 +11,8 @@
 use super::door::Pass;
 use super::frames::{FrameSplitter, FrameTooLong};
 use super::lanes::{Lane, Lanes};
-use super::peer::{Handle, Inbound, Lost};
+use super::peer::{Handle, Inbound, Lost, Received};
+use super::queue::LENGTH_BYTES;
 use super::transport::CloseCode;
 use super::{LARGE_READS_PER_PEER, Shared, writer};
 use bytes::Bytes;
@@ -249,23 +250,26 @@ impl<M: Machine + 'static> Peer<M> {
                 Err(_) => return Err(Broken::Gone),
             };
             let mut messages = Vec::new();
-            let mut bytes = 0;
             for piece in pieces.iter_mut().take(read) {
                 let piece = std::mem::take(piece);
-                bytes += piece.len();
                 splitter.feed(&piece, |frame| self.take_frame(frame, &mut messages))?;
             }
-            self.shared.metrics.bytes_in.inc_by(bytes as u64);
             self.handle.touch(self.shared.clock.now());
             self.deliver(messages, lane).await?;
         }
     }
 
-    fn take_frame(&self, frame: &[u8], messages: &mut Vec<M::Message>) -> Result<(), Broken> {
+    fn take_frame(
+        &self,
+        frame: &[u8],
+        messages: &mut Vec<Received<M::Message>>,
+    ) -> Result<(), Broken> {
         if self.handle.contact.get().is_none() {
             return self.take_hello(frame);
         }
-        messages.push(wire::decode(frame).map_err(|_| Broken::Malformed)?);
+        let message = wire::decode(frame).map_err(|_| Broken::Malformed)?;
+        let bytes = LENGTH_BYTES + frame.len();
+        messages.push(Received { message, bytes });
         Ok(())
     }
 
@@ -289,7 +293,7 @@ impl<M: Machine + 'static> Peer<M> {
         self.handle.contact.set(contact).map_err(|_| Broken::Hello)
     }
 
-    async fn deliver(&self, messages: Vec<M::Message>, lane: Lane) -> Result<(), Broken> {
+    async fn deliver(&self, messages: Vec<Received<M::Message>>, lane: Lane) -> Result<(), Broken> {
         let Some(from) = self.handle.contact.get().copied() else {
             return Ok(());
         };
@@ -314,9 +318,10 @@ impl<M: Machine + 'static> Peer<M> {
             Ok(Err(_)) => return Err(Broken::Gone),
             Err(_) => return Err(Broken::Slow),
         };
-        self.shared.metrics.bytes_in.inc_by(message.len() as u64);
+        let bytes = message.len();
         self.handle.touch(self.shared.clock.now());
         let message = wire::decode(&message).map_err(|_| Broken::Malformed)?;
+        let message = Received { message, bytes };
         self.deliver(vec![message], Lane::Data).await
     }
 }

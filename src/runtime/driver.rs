@@ -12,11 +12,13 @@ use super::handle::Stopped;
 use super::hosts::HostsFile;
 use super::leaving::{STOP, Stage};
 use super::links::{Links, SWEEP_EVERY};
+use super::observe::Waiting;
 use super::parts::{Own, ProcessInfo, Sources};
-use super::peer::Inbound;
+use super::peer::{Inbound, Received};
 use super::timers::{Alarm, Timers};
 use super::{Clock, Command, Shared, URGENT_BATCHES};
-use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody, StatusReport};
+use crate::control::{ControlBody, ControlReply, ControlRequest, ReplyBody};
+use crate::metrics::Traffic;
 use overlay::{
     Contact, Cx, Effect, Input, LoadSeq, Locate, Notice, Outbox, Request, Time, WriteSeq,
 };
@@ -51,9 +53,12 @@ pub(crate) struct Driver<M: Locate> {
     pub(super) clock: Clock,
     pub(super) timers: Timers<Due<M::Timer>>,
     sweeping: bool,
-    links: Links<M>,
+    pub(super) links: Links<M>,
     pub(super) calls: Calls,
-    shared: Arc<Shared<M>>,
+    pub(super) shared: Arc<Shared<M>>,
+    /// Messages that came, by kind.
+    pub(super) received: Traffic,
+    pub(super) waiting: Waiting,
     disk: DiskNews,
     pub(super) hosts: HostsFile,
     durable: WriteSeq,
@@ -85,6 +90,8 @@ impl<M: Locate + 'static> Driver<M> {
             sweeping: false,
             links: Links::new(Arc::clone(&shared)),
             calls: Calls::new(Arc::clone(&shared.metrics), shared.feed.clone()),
+            received: shared.metrics.received(&M::kinds()),
+            waiting: Waiting::default(),
             shared,
             disk,
             hosts,
@@ -142,7 +149,8 @@ impl<M: Locate + 'static> Driver<M> {
             self.hear_disk();
             self.links.flush();
             self.calls.flush();
-            self.observe(sources.inbox.len());
+            self.waiting.commands = sources.commands.len();
+            self.sweep_later();
         };
         self.write_hosts();
         self.say_goodbye().await;
@@ -169,11 +177,7 @@ impl<M: Locate + 'static> Driver<M> {
         self.links.close_all();
     }
 
-    fn observe(&mut self, waiting: usize) {
-        self.shared
-            .metrics
-            .inbox_depth
-            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    fn sweep_later(&mut self) {
         if !self.sweeping && !self.links.is_empty() {
             self.sweeping = true;
             self.timers.arm(self.clock.now() + SWEEP_EVERY, Due::Sweep);
@@ -183,11 +187,8 @@ impl<M: Locate + 'static> Driver<M> {
     fn take_event(&mut self, event: Inbound<M>) {
         match event {
             Inbound::Messages { from, messages } => {
-                self.shared
-                    .metrics
-                    .messages_in
-                    .inc_by(messages.len() as u64);
-                for message in messages {
+                for Received { message, bytes } in messages {
+                    self.received.count(M::kind(&message), bytes);
                     self.handle(Input::Message { from, message });
                 }
             }
@@ -268,28 +269,6 @@ impl<M: Locate + 'static> Driver<M> {
     fn call(&mut self, call: Request, caller: Caller) {
         let op = self.calls.begin(&call, caller, self.clock.now());
         self.handle(Input::Call { op, call });
-    }
-
-    fn report(&self) -> StatusReport {
-        let status = self.machine.status();
-        self.shared.metrics.observe_status(&status);
-        let connections = self.shared.door.connections();
-        self.shared
-            .metrics
-            .connections
-            .set(i64::try_from(connections).unwrap_or(i64::MAX));
-        self.shared
-            .metrics
-            .timers
-            .set(i64::try_from(self.timers.len()).unwrap_or(i64::MAX));
-        StatusReport {
-            status,
-            listen: self.process.listen,
-            http: self.process.http,
-            uptime_s: self.clock.now().0 / 1_000_000,
-            connections: u32::try_from(self.links.connected()).unwrap_or(u32::MAX),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
     }
 
     fn fire_timers(&mut self) {
@@ -387,6 +366,7 @@ impl<M: Locate + 'static> Driver<M> {
             }
             Effect::Emit(Notice::Ring(change)) => {
                 crate::logging::ring_change(&change);
+                self.shared.metrics.ring_change(&change);
                 self.shared.feed.ring(&change);
             }
             Effect::HangUp { peer, fault } => self.links.hang_up(peer, fault, now),

@@ -48,14 +48,21 @@ impl Lanes {
         }
     }
 
-    /// Encodes a message straight into its queue.
-    pub(crate) fn push<T: Serialize>(&self, message: &T, lane: Lane) -> Pushed {
-        self.queue(lane).push(message)
+    /// Encodes a message straight into its queue; says how many bytes that are.
+    pub(crate) fn push<T: Serialize>(&self, message: &T, lane: Lane) -> (Pushed, usize) {
+        self.queue(lane).push_sized(message)
+    }
+
+    /// Messages that wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let (urgent, data) = (self.urgent.waiting(), self.data.waiting());
+        (urgent.0 + data.0, urgent.1 + data.1)
     }
 
     /// Sends what waits, as [`FrameQueue::send`] does.
-    pub(crate) fn send(&self) -> usize {
-        self.urgent.send() + self.data.send()
+    pub(crate) fn send(&self) {
+        self.urgent.send();
+        self.data.send();
     }
 
     /// Nothing more will be taken: the connection is gone.

@@ -9,6 +9,7 @@ use super::peer::{Handle, Lost};
 use super::queue::Pushed;
 use super::transport::CloseCode;
 use super::{Shared, dial};
+use crate::metrics::Traffic;
 use overlay::{Contact, Duration, Fault, Id, Machine, Time};
 use quinn::VarInt;
 use smallvec::SmallVec;
@@ -53,10 +54,21 @@ struct Link {
     dialling: Option<Arc<Lanes>>,
 }
 
+/// What waits to be sent to peers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ToSend {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    /// Messages for the peer for which most wait.
+    pub(crate) fullest: usize,
+}
+
 /// All links, by the peer's id.
 #[derive(Debug)]
 pub(crate) struct Links<M: Machine> {
     shared: Arc<Shared<M>>,
+    /// Messages that were queued, by kind.
+    sent: Traffic,
     table: BTreeMap<Id, Link>,
     /// Lanes that got something.
     dirty: Vec<Arc<Lanes>>,
@@ -68,6 +80,7 @@ pub(crate) struct Links<M: Machine> {
 impl<M: Machine + 'static> Links<M> {
     pub(crate) fn new(shared: Arc<Shared<M>>) -> Self {
         Self {
+            sent: shared.metrics.sent(&M::kinds()),
             shared,
             table: BTreeMap::new(),
             dirty: Vec::new(),
@@ -85,6 +98,28 @@ impl<M: Machine + 'static> Links<M> {
             .count()
     }
 
+    /// Hands over what was counted.
+    pub(crate) fn flush_counts(&self) {
+        self.sent.flush();
+    }
+
+    /// Dials under way.
+    pub(crate) const fn dials(&self) -> usize {
+        self.dials
+    }
+
+    /// What waits to be sent.
+    pub(crate) fn waiting(&self) -> ToSend {
+        let mut all = ToSend::default();
+        for link in self.table.values() {
+            let (messages, bytes) = link.lanes.waiting();
+            all.messages += messages;
+            all.bytes += bytes;
+            all.fullest = all.fullest.max(messages);
+        }
+        all
+    }
+
     /// Whether there is nothing to sweep.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()
@@ -99,7 +134,8 @@ impl<M: Machine + 'static> Links<M> {
         let Some(link) = self.table.get(&to.id) else {
             return false;
         };
-        match link.lanes.push(message, Lane::of(M::is_urgent(message))) {
+        let (pushed, bytes) = link.lanes.push(message, Lane::of(M::is_urgent(message)));
+        match pushed {
             Pushed::First => {
                 self.dirty.push(Arc::clone(&link.lanes));
                 if let Some(line) = link.lines.last() {
@@ -107,10 +143,16 @@ impl<M: Machine + 'static> Links<M> {
                 }
             }
             Pushed::Behind => {}
-            Pushed::Full => self.shared.metrics.drop_one("queue_full"),
-            Pushed::TooLong => self.shared.metrics.drop_one("own_message_too_long"),
+            Pushed::Full => {
+                self.shared.metrics.drop_one("queue_full");
+                return true;
+            }
+            Pushed::TooLong => {
+                self.shared.metrics.drop_one("own_message_too_long");
+                return true;
+            }
         }
-        self.shared.metrics.messages_out.inc();
+        self.sent.count(M::kind(message), bytes);
         true
     }
 
@@ -138,19 +180,16 @@ impl<M: Machine + 'static> Links<M> {
 
     /// Sends what was queued, to each peer all of it together.
     pub(crate) fn flush(&mut self) {
-        let mut bytes = 0;
         for lanes in self.dirty.drain(..) {
-            bytes += lanes.send() as u64;
-        }
-        if bytes > 0 {
-            self.shared.metrics.bytes_out.inc_by(bytes);
+            lanes.send();
         }
     }
 
     /// A handshake succeeded.
     pub(crate) fn up(&mut self, handle: Arc<Handle>, now: Time) {
         if still(&mut self.refused, &handle.id, now) {
-            self.shared.metrics.drop_one("refused_peer");
+            let refused = &self.shared.metrics.refused;
+            refused.with_label_values(&["refused_peer"]).inc();
             handle.close(CloseCode::Refused.into(), Lost::Agreed);
             return;
         }
@@ -239,19 +278,14 @@ impl<M: Machine + 'static> Links<M> {
 
     /// Breaks with a peer, and refuses it for a while.
     pub(crate) fn hang_up(&mut self, peer: Contact, fault: Fault, now: Time) {
-        let number = match fault {
-            Fault::Protocol => 0,
-            Fault::OutOfBounds => 1,
-            Fault::Flood => 2,
-            Fault::ClockAhead => 3,
-            _ => 15,
+        let (number, label) = match fault {
+            Fault::Protocol => (0, "Protocol"),
+            Fault::OutOfBounds => (1, "OutOfBounds"),
+            Fault::Flood => (2, "Flood"),
+            Fault::ClockAhead => (3, "ClockAhead"),
+            _ => (15, "other"),
         };
-        let label = format!("{fault:?}");
-        self.shared
-            .metrics
-            .faults
-            .with_label_values(&[label.as_str()])
-            .inc();
+        self.shared.metrics.faults.with_label_values(&[label]).inc();
         if fault == Fault::ClockAhead {
             tracing::warn!(%peer, "refused a peer whose clock is more than a minute ahead; check its clock and this machine's");
         } else {

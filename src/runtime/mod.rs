@@ -26,6 +26,7 @@ mod lanes;
 mod leaving;
 mod links;
 mod node;
+mod observe;
 mod options;
 mod parts;
 mod peer;

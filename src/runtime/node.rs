@@ -262,6 +262,7 @@ impl Seat {
         let prepared = self.prepared;
         let (site, disk) = prepared.site(Arc::clone(&self.metrics));
         let machine = make(site)?;
+        self.metrics.introduce(M::OVERLAY, prepared.quorums);
         let alpn = tls::peer_alpn(M::OVERLAY);
         let endpoint = open_endpoint(&prepared.identity, &alpn, prepared.udp)?;
         let (inbox, inbound) = mpsc::channel(INBOX_BATCHES);

@@ -7,13 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tokio::sync::SetOnce;
 
+/// A message that came, and its length with the field before it.
+#[derive(Debug)]
+pub(crate) struct Received<T> {
+    pub(crate) message: T,
+    pub(crate) bytes: usize,
+}
+
 /// What connections tell the machine's task.
 #[derive(Debug)]
 pub(crate) enum Inbound<M: Machine> {
     /// Messages from a proven peer, in their order.
     Messages {
         from: Contact,
-        messages: Vec<M::Message>,
+        messages: Vec<Received<M::Message>>,
     },
     /// A handshake succeeded.
     Up(Arc<Handle>),

@@ -83,10 +83,10 @@ impl State {
         self.frames.is_empty() && self.large.is_empty()
     }
 
-    /// Writes as many frames as the stream takes, if it is lent; says how many bytes.
-    fn write_frames(&mut self) -> usize {
+    /// Writes as many frames as the stream takes, if it is lent.
+    fn write_frames(&mut self) {
         let Some(stream) = &mut self.stream else {
-            return 0;
+            return;
         };
         // When the stream takes no more, or is broken, the writer finds that out for itself.
         let mut cx = Context::from_waker(Waker::noop());
@@ -104,7 +104,6 @@ impl State {
         } else {
             self.frames.drain(..written);
         }
-        written
     }
 }
 
@@ -144,6 +143,11 @@ impl FrameQueue {
 
     /// Encodes a message straight into the queue.
     pub(crate) fn push<T: Serialize>(&self, message: &T) -> Pushed {
+        self.push_sized(message).0
+    }
+
+    /// The same; says too how long the message is, with its length field.
+    pub(crate) fn push_sized<T: Serialize>(&self, message: &T) -> (Pushed, usize) {
         let mut state = self.lock();
         let waiting = state.frames_waiting + state.large.len();
         let start = state.frames.len();
@@ -151,7 +155,7 @@ impl FrameQueue {
             || waiting >= self.limits.messages
             || start + state.large_bytes >= self.limits.bytes
         {
-            return Pushed::Full;
+            return (Pushed::Full, 0);
         }
         let first = state.is_empty();
         state.frames.extend_from_slice(&[0; LENGTH_BYTES]);
@@ -160,7 +164,7 @@ impl FrameQueue {
         let length = state.frames.len() - body;
         if length > MAX_MESSAGE_BYTES {
             state.frames.truncate(start);
-            return Pushed::TooLong;
+            return (Pushed::TooLong, 0);
         }
         if length > self.limits.frame_bytes {
             let own = state.frames.split_off(body);
@@ -175,18 +179,24 @@ impl FrameQueue {
             }
             state.frames_waiting += 1;
         }
-        if first { Pushed::First } else { Pushed::Behind }
+        let pushed = if first { Pushed::First } else { Pushed::Behind };
+        (pushed, LENGTH_BYTES + length)
+    }
+
+    /// Messages that wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        let messages = state.frames_waiting + state.large.len();
+        (messages, state.frames.len() + state.large_bytes)
     }
 
     /// Sends what waits: at once when the stream is there and takes it, else the writer is woken.
-    /// Says how many bytes were written at once.
-    pub(crate) fn send(&self) -> usize {
+    pub(crate) fn send(&self) {
         let mut state = self.lock();
-        let written = state.write_frames();
+        state.write_frames();
         if !state.is_empty() {
             self.ready.notify_one();
         }
-        written
     }
 
     /// Nothing more will be taken: the connection is gone.

@@ -216,6 +216,10 @@ impl Machine for Toy {
 }
 
 impl Locate for Toy {
+    fn tally(&self) -> overlay::Tally {
+        overlay::Tally::default()
+    }
+
     const OVERLAY: &'static str = "toy";
 
     fn promise(&self) -> Promise {

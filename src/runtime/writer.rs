@@ -30,7 +30,6 @@ pub(super) async fn write<M: Machine + 'static>(
     while queue.take(&mut batch).await {
         for message in batch.large.drain(..) {
             let handle = Arc::clone(&handle);
-            shared.metrics.bytes_out.inc_by(message.len() as u64);
             shared.spawn(async move {
                 let length = message.len();
                 // A failure is the connection's end, which its reader sees.
@@ -41,7 +40,6 @@ pub(super) async fn write<M: Machine + 'static>(
         if batch.frames.is_empty() {
             continue;
         }
-        shared.metrics.bytes_out.inc_by(batch.frames.len() as u64);
         handle.touch(shared.clock.now());
         let Some(stream) = &mut batch.stream else {
             return;

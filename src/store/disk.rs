@@ -58,6 +58,19 @@ impl DiskStore {
         self.counts.bytes.saturating_add(overhead)
     }
 
+    /// Shows in the metrics what is looked at when somebody asks, and costs nothing otherwise.
+    fn show(&self) {
+        let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let metrics = &self.shared.metrics;
+        metrics.used_bytes.set(gauge(self.used()));
+        metrics.quota_bytes.set(gauge(self.quota.unwrap_or(0)));
+        metrics.reserved_bytes.set(gauge(self.shared.reserved));
+        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        metrics.waiting_bytes.set(gauge(waiting));
+        let loads = self.last_load.0.saturating_sub(self.loaded.0);
+        metrics.load_queue_depth.set(gauge(loads));
+    }
+
     /// Puts a record, or nothing, into a place.
     fn change(&mut self, place: Place, record: Option<(Meta, Bytes)>) -> WriteSeq {
         let seq = WriteSeq(self.last_write.0.saturating_add(1));
@@ -267,6 +280,7 @@ impl Store for DiskStore {
     }
 
     fn counts(&self) -> Counts {
+        self.show();
         self.counts
     }
 

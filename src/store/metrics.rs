@@ -26,10 +26,20 @@ pub struct StoreMetrics {
     pub bytes_written: IntCounter,
     /// Writes that wait for a commit.
     pub queue_depth: IntGauge,
+    /// Requests for bodies that wait for the disk.
+    pub load_queue_depth: IntGauge,
     /// Bodies read from disk.
     pub loads: IntCounter,
     /// Bytes that are free on the file system, as far as is known.
     pub free_bytes: IntGauge,
+    /// Bytes of those that are kept so that deleting works.
+    pub reserved_bytes: IntGauge,
+    /// Bytes that count for the quota.
+    pub used_bytes: IntGauge,
+    /// The quota; zero where there is none.
+    pub quota_bytes: IntGauge,
+    /// Bytes of writes that wait for a commit.
+    pub waiting_bytes: IntGauge,
 }
 
 impl Default for StoreMetrics {
@@ -48,8 +58,22 @@ impl Default for StoreMetrics {
             ),
             bytes_written: counter("bytes_written_total", "Bytes of bodies written."),
             queue_depth: gauge("queue_depth", "Writes that wait for a commit."),
+            load_queue_depth: gauge(
+                "load_queue_depth",
+                "Requests for bodies that wait for the disk.",
+            ),
             loads: counter("loads_total", "Bodies read from disk."),
             free_bytes: gauge("free_bytes", "Bytes free on the store's file system."),
+            reserved_bytes: gauge(
+                "reserved_bytes",
+                "Bytes of the file system that are kept free, so that deleting works.",
+            ),
+            used_bytes: gauge("used_bytes", "Bytes of the store that count for its quota."),
+            quota_bytes: gauge(
+                "quota_bytes",
+                "Bytes that the store may take; 0 where there is no limit.",
+            ),
+            waiting_bytes: gauge("waiting_bytes", "Bytes of writes that wait for a commit."),
         }
     }
 }
@@ -64,8 +88,13 @@ impl StoreMetrics {
             Box::new(self.sync_seconds.clone()),
             Box::new(self.bytes_written.clone()),
             Box::new(self.queue_depth.clone()),
+            Box::new(self.load_queue_depth.clone()),
             Box::new(self.loads.clone()),
             Box::new(self.free_bytes.clone()),
+            Box::new(self.reserved_bytes.clone()),
+            Box::new(self.used_bytes.clone()),
+            Box::new(self.quota_bytes.clone()),
+            Box::new(self.waiting_bytes.clone()),
         ]
     }
 }

@@ -4,6 +4,9 @@
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 
+/// Why connections over HTTP are closed at once.
+const OF_CONNECTIONS: [&str; 2] = ["connections", "address_connections"];
+
 /// By which way a client came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontEnd {
@@ -71,12 +74,22 @@ impl Default for TrackerMetrics {
             scrapes: scrapes.with_label_values(&[word]),
             errors: errors.with_label_values(&[word]),
         });
-        let refused = "Announces and connections that were refused, by reason.";
+        let why = "Announces and connections that were refused, by reason.";
+        let refused = counters("refused_total", why, &["reason"]);
+        let reasons = tracker::Refusal::ALL.map(tracker::Refusal::word);
+        for reason in reasons.into_iter().chain(OF_CONNECTIONS) {
+            refused.with_label_values(&[reason]);
+        }
+        let often = "Times that the lists were read again, by outcome.";
+        let reloads = counters("reloads_total", often, &["outcome"]);
+        for outcome in ["done", "failed"] {
+            reloads.with_label_values(&[outcome]);
+        }
         Self {
             announces,
             scrapes,
             errors,
-            refused: counters("refused_total", refused, &["reason"]),
+            refused,
             counters: counters_of,
             swarms: gauge("swarms", "Swarms that are known, empty ones included."),
             peers: gauge("peers", "Peers in all swarms, as far as is known here."),
@@ -85,11 +98,7 @@ impl Default for TrackerMetrics {
                 "unproven_total",
                 "Datagrams that were not answered: their connection id was forged or too old.",
             ),
-            reloads: counters(
-                "reloads_total",
-                "Times that the lists were read again, by outcome.",
-                &["outcome"],
-            ),
+            reloads,
         }
     }
 }

@@ -34,6 +34,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Torrent,
+        Self::Client,
+        Self::Passkey,
+        Self::TooOften,
+        Self::SwarmTooOften,
+        Self::TooManySwarms,
+        Self::TooManyPeers,
+        Self::Full,
+    ];
+
     /// The reason in one word, for counting.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 14] = [
+const NEEDED: [(&str, &str); 16] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
@@ -19,6 +19,10 @@ const NEEDED: [(&str, &str); 14] = [
     ("systemd-analyze", "systemd"),
     // tests/page looks at the web page.
     ("chromium", "chromium"),
+    // tests/dashboards lets Prometheus scrape real networks, one node of which has a clock that is
+    // ahead. No service is started by the package where no service manager runs; the tests start their own.
+    ("prometheus", "prometheus"),
+    ("faketime", "faketime"),
     // tests/clients shares files between real BitTorrent clients. A module of Python is known by
     // what its package leaves in the documentation.
     ("aria2c", "aria2"),

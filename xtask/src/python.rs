@@ -5,9 +5,16 @@ use crate::steps::{command, step, works};
 use std::path::PathBuf;
 
 /// What is installed, each at one version, so that a new one fails no test by itself: schemathesis, with
-/// which tests/http checks the HTTP API against its own description; and a package that brings axe-core, with
-/// which tests/page checks that everybody can use the web page.
-const NEEDED: [&str; 2] = ["schemathesis==4.32.5", "axe-core-python==0.1.0"];
+/// which tests/http checks the HTTP API against its own description; a package that brings axe-core, with
+/// which tests/page checks that everybody can use the web page; and Grafana's own types of dashboards,
+/// made from its schema (the SDK of Grafana 11.6), with which tests/dashboards checks dashboards, and
+/// YAML beside them.
+const NEEDED: [&str; 4] = [
+    "schemathesis==4.32.5",
+    "axe-core-python==0.1.0",
+    "grafana-foundation-sdk==1769699379!11.6.0",
+    "PyYAML==6.0.3",
+];
 
 /// The environment: `python` in the target directory of this build, where tests/http looks for it.
 fn folder() -> Result<PathBuf, String> {

@@ -202,6 +202,8 @@ impl<R: KeyRouter> Routing<R> {
         };
         self.deadlines.clear(Due::Hop(hop));
         walk.timeouts = walk.timeouts.saturating_add(1);
+        self.tally.hop_timeouts += 1;
+        self.tally.hop_retries += 1;
         super::relay::note(&mut walk.avoid, walk.asked.contact.id);
         self.suspect(cx, walk.asked.contact);
         self.walk_on(cx, walk);

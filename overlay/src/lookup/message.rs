@@ -66,6 +66,16 @@ pub enum LookupMessage {
     },
 }
 
+crate::message_kinds!(LookupMessage {
+    Forward => "lookup_forward",
+    Taken => "lookup_taken",
+    Refused => "lookup_refused",
+    DeadEnd => "lookup_dead_end",
+    Answer => "lookup_answer",
+    Ask => "lookup_ask",
+    Told => "lookup_told",
+});
+
 impl LookupMessage {
     /// Whether it belongs to a lookup that a router makes for its own tables, to join for one: the
     /// price of maintenance, and not of what users ask. Only for counting: a peer may say anything.

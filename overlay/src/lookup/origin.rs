@@ -7,7 +7,7 @@ use super::{
     Located, LookupError, LookupId, LookupRequest, MAX_HOPS, MAX_LOOKUPS, MAX_REPLICAS, Mode,
 };
 use crate::{
-    Arc, Claim, Contact, Cx, Duration, Fault, Hop, Id, Input, KeyRouter, OpId, RouterCall,
+    Arc, Claim, Contact, Cx, Duration, Fault, Hop, Id, Input, KeyRouter, OpId, RouterCall, Time,
 };
 use smallvec::SmallVec;
 
@@ -27,6 +27,8 @@ pub(super) struct Origin {
     pub(super) request: LookupRequest,
     /// The member to start from, for a node that is joining.
     pub(super) via: Option<Contact>,
+    /// When it began.
+    since: Time,
     attempts: u32,
     /// Restarts after a dead end since the attempt began.
     dead_ends: u32,
@@ -52,6 +54,7 @@ impl<R: KeyRouter> Routing<R> {
         via: Option<Contact>,
     ) {
         if self.origins.len() >= MAX_LOOKUPS {
+            self.count_end(asker, &Err(LookupError::Busy), Duration(0));
             return self.finish(cx, asker, Err(LookupError::Busy));
         }
         let lookup = self.draw_number(cx, matches!(asker, Asker::Router(_)));
@@ -59,6 +62,7 @@ impl<R: KeyRouter> Routing<R> {
             asker,
             request,
             via,
+            since: cx.now,
             attempts: 0,
             dead_ends: 0,
             timeouts: 0,
@@ -73,6 +77,7 @@ impl<R: KeyRouter> Routing<R> {
             return;
         };
         origin.attempts += 1;
+        self.tally.restarts += u64::from(origin.attempts > 1);
         origin.dead_ends = 0;
         origin.avoid.clear();
         let span = self
@@ -257,7 +262,22 @@ impl<R: KeyRouter> Routing<R> {
         if origin.request.mode == Mode::Iterative {
             self.drop_walks(lookup);
         }
+        self.count_end(origin.asker, &result, cx.now.since(origin.since));
         self.finish(cx, origin.asker, result);
+    }
+
+    pub(super) fn count_end(
+        &mut self,
+        asker: Asker,
+        result: &Result<Located, LookupError>,
+        took: Duration,
+    ) {
+        let lookups = match asker {
+            Asker::User(_) => &mut self.tally.users,
+            Asker::Router(_) => &mut self.tally.tables,
+        };
+        let hops = result.as_ref().map(|located| located.hops);
+        lookups.ended(hops.map_err(|error| *error), took);
     }
 
     fn finish(

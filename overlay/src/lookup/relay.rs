@@ -213,6 +213,7 @@ impl<R: KeyRouter> Routing<R> {
             return;
         };
         relay.forward.timeouts = relay.forward.timeouts.saturating_add(1);
+        self.tally.hop_timeouts += 1;
         let asked = relay.asked;
         note(&mut relay.forward.avoid, asked.id);
         self.suspect(cx, asked);
@@ -226,6 +227,7 @@ impl<R: KeyRouter> Routing<R> {
         if !hops.is_empty() {
             self.suspects.add(peer.id, cx.now, self.config.suspect_for);
         }
+        self.tally.hop_timeouts += hops.len() as u64;
         for hop in hops {
             if let Some(relay) = self.relays.get_mut(&hop) {
                 relay.forward.timeouts = relay.forward.timeouts.saturating_add(1);
@@ -245,6 +247,7 @@ impl<R: KeyRouter> Routing<R> {
         if from_here && !self.origins.contains_key(&relay.forward.lookup.0) {
             return; // Answered meanwhile by an earlier attempt.
         }
+        self.tally.hop_retries += 1;
         self.pass_on(cx, relay.previous, relay.forward, relay.tried);
     }
 }

@@ -9,7 +9,7 @@ use super::suspects::Suspects;
 use super::{Located, LookupConfig, LookupError, LookupMessage, LookupRequest};
 use crate::{
     Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, LookupPurpose,
-    Machine, OpId, Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
+    LookupTally, Machine, OpId, Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ pub struct Routing<R: KeyRouter> {
     /// Lookups of this node.
     pub(super) origins: BTreeMap<u64, Origin>,
     pub(super) deadlines: Deadlines<Due>,
+    pub(super) tally: LookupTally,
     /// The next hop number or lookup id. Starts at random, so that answers cannot be guessed.
     next_number: Option<u64>,
     router_out: Outbox<R>,
@@ -116,9 +117,16 @@ impl<R: KeyRouter> Routing<R> {
             walks: BTreeMap::new(),
             origins: BTreeMap::new(),
             deadlines: Deadlines::default(),
+            tally: LookupTally::default(),
             next_number: None,
             router_out: Outbox::default(),
         }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn tally(&self) -> &LookupTally {
+        &self.tally
     }
 
     /// The router.
@@ -276,6 +284,7 @@ impl<R: KeyRouter> Routing<R> {
             RoutingCall::Lookup(request) => {
                 if self.router.claim(request.key) == Claim::NotMember {
                     let result = Err(LookupError::NotMember);
+                    self.count_end(Asker::User(op), &result, Duration(0));
                     return cx.emit(RoutingEvent::Located { op, result });
                 }
                 return self.start_lookup(cx, Asker::User(op), request, None);
@@ -333,6 +342,19 @@ impl<R: KeyRouter> Machine for Routing<R> {
     type Timer = RoutingTimer<R::Timer>;
     type Call = RoutingCall;
     type Event = RoutingEvent;
+
+    fn kinds() -> Vec<&'static str> {
+        let mut all = LookupMessage::KINDS.to_vec();
+        all.extend(R::kinds());
+        all
+    }
+
+    fn kind(message: &Self::Message) -> usize {
+        match message {
+            RoutingMessage::Lookup(message) => message.kind(),
+            RoutingMessage::Router(message) => LookupMessage::KINDS.len() + R::kind(message),
+        }
+    }
 
     fn handle(&mut self, cx: &mut Cx<'_, Self>, input: Input<Self>) {
         match input {

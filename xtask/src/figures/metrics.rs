@@ -25,12 +25,15 @@ impl Sums {
                 };
                 let value: f64 = value.parse().unwrap_or_default();
                 *sums.0.entry(name.to_owned()).or_default() += value;
+                if let Some((family, _)) = name.split_once('{') {
+                    *sums.0.entry(family.to_owned()).or_default() += value;
+                }
             }
         }
         Ok(sums)
     }
 
-    /// One metric.
+    /// One metric; without labels, the sum over all that it has.
     pub(super) fn get(&self, name: &str) -> f64 {
         self.0.get(name).copied().unwrap_or_default()
     }

@@ -9,6 +9,7 @@ mod leases;
 mod metrics;
 mod network;
 mod repair;
+mod scrape;
 mod start;
 mod swarms;
 mod tracker;
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 Measure the store and the tracker with real processes on this machine.
 
-Usage: cargo xtask figures groups|repair|leases|start|tracker|swarms [FLAGS]
+Usage: cargo xtask figures groups|repair|leases|start|scrape|tracker|swarms [FLAGS]
 
   groups   How puts a second and the size of a commit grow with the puts in flight (16 nodes)
              --in-flight C,…    [1,4,16,64,256]
@@ -34,6 +35,8 @@ Usage: cargo xtask figures groups|repair|leases|start|tracker|swarms [FLAGS]
   start    A node with many records is killed: the time until it serves again, and its memory
              --records N        [100000]
              --rounds N         [3]
+  scrape   A node with many records: how long a scrape of its metrics takes, and its size
+             --records N        [100000]
   tracker  Announces a second by UDP and HTTP, pinned to one core with the load on another; side by
            side with opentracker and aquatic_udp, those that are in the PATH
              --seconds N        Of each measurement [10]
@@ -43,7 +46,7 @@ Usage: cargo xtask figures groups|repair|leases|start|tracker|swarms [FLAGS]
            and how soon a client of one node is found through each other one
              --seconds N        Of each of two rounds, at least [10]
 
-  --nodes N    [16; leases: 4; swarms: 8]
+  --nodes N    [16; leases: 4; scrape: 3; swarms: 8]
   --bin DIR    The programs to measure; otherwise the release build is made and taken
   --data DIR   Where the nodes keep their data, for instance /dev/shm to leave the disk out
                [the folder for temporary files]
@@ -137,6 +140,7 @@ pub(crate) fn run(words: &[String]) -> Result<bool, String> {
         "repair" => repair::measure,
         "leases" => leases::measure,
         "start" => start::measure,
+        "scrape" => scrape::measure,
         "tracker" => tracker::measure,
         "swarms" => swarms::measure,
         unknown => return Err(format!("no figure `{unknown}`; see --help")),

@@ -1,0 +1,97 @@
+//! Each alert fires when its cause is made, and none before. The rules are those that ship, with shorter
+//! times; `promtool test rules` is for the times that ship.
+
+use crate::nodes::{Served, network, spawn, store};
+use crate::prometheus::Prometheus;
+use crate::support::{SETTLE, Starting, alone, wait_until};
+use std::path::PathBuf;
+
+/// The times of the rules, and shorter ones.
+const QUICKER: [(&str, &str); 3] = [
+    ("for: 2m", "for: 1s"),
+    ("for: 5m", "for: 1s"),
+    ("[5m]", "[15s]"),
+];
+
+/// Waits until an alert of this name fires with this label.
+fn fires(prometheus: &Prometheus, name: &str, (label, value): (&str, &str)) {
+    let what = format!("{name} fires for {value}");
+    wait_until(&what, SETTLE, || {
+        let alerts = prometheus.alerts()?;
+        let is_it = alerts.iter().any(|alert| {
+            let labels = &alert["labels"];
+            alert["state"] == "firing" && labels["alertname"] == name && labels[label] == value
+        });
+        is_it.then_some(()).ok_or_else(|| format!("{alerts:#?}"))
+    });
+    println!("{what}");
+}
+
+/// The library of the package `faketime` that shifts the clock of a process.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("libraries");
+    let mut libraries = folders.flatten().map(|folder| {
+        let own = folder.path().join("faketime");
+        own.join("libfaketime.so.1")
+    });
+    let found = libraries.find(|library| library.is_file());
+    found.expect("libfaketime is missing; `cargo xtask test` installs the package `faketime`")
+}
+
+#[test]
+fn each_alert_fires_when_its_cause_is_made() {
+    let _alone = alone();
+    let prometheus = Prometheus::start(&QUICKER);
+    let mut nodes = network("chord", 4, &["--repair-rate", "64KiB"], &[]);
+    store(&nodes[0].node, 0, 200, 10_000);
+    prometheus.scrape("rest", &nodes[0]);
+    wait_until("all nodes are scraped and of use", SETTLE, || {
+        let ready = prometheus.query("sum(p2p_ready)")?;
+        match ready.first() {
+            Some((_, 4.0)) => Ok(()),
+            _ => Err(format!("{ready:?}")),
+        }
+    });
+    wait_until("nothing is wrong with a network at rest", SETTLE, || {
+        let alerts = prometheus.alerts()?;
+        alerts
+            .is_empty()
+            .then_some(())
+            .ok_or_else(|| format!("{alerts:#?}"))
+    });
+
+    // A store with a quota that is nearly used up, alone: its records have no copies either.
+    let full = Served::of(spawn("chord", None, &["--max-store", "1MiB"]));
+    store(&full.node, 0, 97, 10_000);
+    prometheus.scrape("full", &full);
+    // A clock that is half a minute ahead; time-outs go by another one.
+    let library = faketime();
+    let variables = [
+        ("LD_PRELOAD", library.to_str().expect("a path")),
+        ("FAKETIME", "+30s"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let flags = ["--http", "127.0.0.1:0"];
+    let ahead = Served::of(Starting::spawn_in("chord", None, &flags, &variables));
+    prometheus.scrape("ahead", &ahead);
+    let at = |node: &Served| node.http.to_string();
+    fires(&prometheus, "P2PStoreNearlyFull", ("instance", &at(&full)));
+    fires(&prometheus, "P2PClockDrift", ("instance", &at(&ahead)));
+    fires(
+        &prometheus,
+        "P2PUnderReplicated",
+        ("cause", "too_few_nodes"),
+    );
+
+    let dead = nodes.remove(3);
+    let lost = at(&dead);
+    dead.node.kill();
+    fires(&prometheus, "P2PNodeDown", ("instance", &lost));
+    fires(&prometheus, "P2PUnderReplicated", ("cause", "copying"));
+
+    for other in &nodes[1..] {
+        other.node.signal("STOP");
+    }
+    fires(&prometheus, "P2PNodeCutOff", ("instance", &at(&nodes[0])));
+    fires(&prometheus, "P2PErrorRate", ("instance", &at(&nodes[0])));
+}
