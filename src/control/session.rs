@@ -6,7 +6,8 @@
 
 use super::client::ClientError;
 use super::{ControlBody, ControlReply, ControlRequest, MAX_CONTROL_FRAME_BYTES, ReplyBody};
-use overlay::wire;
+use crate::tls;
+use overlay::{Id, wire};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
 use std::net::SocketAddr;
 
@@ -55,6 +56,12 @@ impl Session {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The id that the node proved.
+    #[must_use]
+    pub fn proven_id(&self) -> Option<Id> {
+        tls::proven_id(&self.connection)
     }
 
     /// Queues a request under an id of the caller's choice; [`exchange`](Self::exchange) sends it.

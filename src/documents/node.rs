@@ -146,10 +146,13 @@ impl From<&Movement> for MovementEntry {
 
 /// What a node moves in the background.
 pub(crate) fn moving(status: &Status) -> Moving {
-    let left = |movement: &Movement| movement.records.saturating_sub(movement.moved);
+    // Saturating: another node may claim anything.
+    let left = |sum: u64, movement: &Movement| {
+        sum.saturating_add(movement.records.saturating_sub(movement.moved))
+    };
     Moving {
         leaving: status.leaving,
-        records_to_move: status.moving.iter().map(left).sum(),
+        records_to_move: status.moving.iter().fold(0, left),
         moved_records: status.moved_records,
         moved_bytes: status.moved_bytes,
         moving: status.moving.iter().map(MovementEntry::from).collect(),
