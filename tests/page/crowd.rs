@@ -92,8 +92,8 @@ pub(crate) fn a_thousand_nodes_are_readable(overlay: &str) {
     }
 }
 
-pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
-    let (_node, at) = served(overlay, &[]);
+/// Six nodes, of which one is moving records, one leaves, one joins, and one that does not answer.
+fn in_every_state(overlay: &str, lost: Id) -> Value {
     let mut network = crowd(overlay);
     let mut nodes = network["nodes"].as_array().expect("nodes")[..6].to_vec();
     for node in &mut nodes {
@@ -111,11 +111,17 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
     nodes[4]["version"] = "<script>document.title = 'taken'</script>"
         .repeat(20)
         .into();
-    let lost = Id::of(b"lost");
-    network["nodes"] = nodes.clone().into();
+    network["nodes"] = nodes.into();
     network["unreachable"] =
         json!([{ "id": lost, "addr": "10.9.9.9:4000", "known_by": 2, "reason": "nobody listens" }]);
     network["taken_ms"] = 1_000.into();
+    network
+}
+
+pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
+    let (_node, at) = served(overlay, &[]);
+    let lost = Id::of(b"lost");
+    let mut network = in_every_state(overlay, lost);
     let mut browser = Browser::start(1_280, 900);
     browser.show_network(&network);
     browser.open(&format!("http://{at}/"));
@@ -135,7 +141,7 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
         (3, "joining"),
     ];
     let mut states: Vec<_> = states
-        .map(|(place, word)| (nodes[place]["id"].clone(), word))
+        .map(|(place, word)| (network["nodes"][place]["id"].clone(), word))
         .into();
     states.push((json!(lost), "no answer"));
     let mut shapes = Vec::new();
@@ -161,9 +167,9 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
         shapes.push(shape);
     }
     // A megabyte in a second, which both ends count.
-    nodes[0]["moved_bytes"] = 1_000_000.into();
-    nodes[1]["moved_bytes"] = 1_000_000.into();
-    network["nodes"] = nodes.into();
+    for place in [0, 1] {
+        network["nodes"][place]["moved_bytes"] = 1_000_000.into();
+    }
     network["taken_ms"] = 2_000.into();
     browser.show_network(&network);
     let rate = format!("{} === '1.00 MB/s'", text("figure-moved"));

@@ -4,6 +4,8 @@
 const ALL_LINKS_UP_TO = 16;
 /** Room that a label wants along the circle, in pixels. */
 const LABEL_ROOM = 13;
+/** A larger graph is drawn a few times only while it takes shape. */
+const ALL_MOVE_UP_TO = 150;
 /** A larger graph has labels when one comes near. */
 const GRAPH_LABELS_UP_TO = 60;
 const MAX_ZOOM = 60;
@@ -23,8 +25,15 @@ const scene = { overlay: "", me: null, nodes: new Map(), shortest: new Map(), ri
 
 const isGraph = () => scene.overlay === "gnutella";
 const placeOf = (id) => (isGraph() ? framed.get(id) ?? { x: 0, y: 0 } : at(fraction(id)));
+/** The room that the drawing has, in pixels: asked for once before it is drawn, since it costs a layout. */
+const room = { width: 1000, side: 1000 };
+function measure() {
+  room.width = drawing.clientWidth;
+  room.side = Math.max(200, Math.min(room.width, drawing.clientHeight || 1000));
+}
 /** A pixel, in units of the drawing. */
-const pixel = () => 1000 / Math.max(200, Math.min(drawing.clientWidth, drawing.clientHeight || 1000)) / zoom.k;
+const pixel = () => 1000 / room.side / zoom.k;
+const isNarrow = () => room.width < 560;
 
 /** Draws before the next frame, once for all changes until then. */
 function redraw() {
@@ -32,17 +41,25 @@ function redraw() {
   waits = true;
   requestAnimationFrame(() => {
     waits = false;
-    if (isGraph()) settleGraph();
-    paint();
+    if (!isGraph() || settleGraph()) paint();
   });
 }
 
-/** The graph takes shape within a few frames; at once where motion is not wanted. */
+/** How long a graph may take of a frame, and how often a large one is drawn while it takes shape. */
+const SETTLE_MS = 24;
+const SHAPES_MS = 400;
+let painted = -Infinity;
+
+/** The graph takes shape within some frames, at once where motion is not wanted; whether it is to be drawn. */
 function settleGraph() {
   const began = performance.now();
-  while (graph.moves && (calm.matches || performance.now() - began < 24)) graph.step();
-  framed = graph.framed();
+  while (graph.moves && (calm.matches || performance.now() - began < SETTLE_MS)) graph.step();
   if (graph.moves) redraw();
+  const isDue = !graph.moves || scene.nodes.size <= ALL_MOVE_UP_TO || began - painted > SHAPES_MS;
+  if (!isDue) return false;
+  painted = began;
+  framed = graph.framed();
+  return true;
 }
 
 /** Both ends of every link, once. */
@@ -67,6 +84,7 @@ function sizeOf(node) {
 }
 
 function paint() {
+  measure();
   put(drawing, "viewBox", [zoom.x - 500 / zoom.k, zoom.y - 500 / zoom.k, 1000 / zoom.k, 1000 / zoom.k].join(" "));
   drawing.classList.toggle("zoomed", zoom.k > 1);
   drawing.classList.toggle("many", scene.nodes.size > 150);
@@ -256,7 +274,7 @@ function graphLabel(id, many, forced, page) {
 
 function circleLabel(id, all, most, forced, page) {
   const u = pixel();
-  const inside = zoom.k > 2 || drawing.clientWidth < 560;
+  const inside = zoom.k > 2 || isNarrow();
   const tilted = all.length > 24 || zoom.k > 2;
   const part = fraction(id);
   const place = all.indexOf(id);
@@ -299,7 +317,7 @@ function paintWay() {
     badges.push(svg("g", { class: "hop", transform: `translate(${xy(middle)})` },
       svg("circle", { r: 10 * u }),
       svg("text", { "font-size": 12 * u }, String(way.numbers[step])),
-      took === null || drawing.clientWidth < 560 ? null : svg("text", { class: "time", x: 15 * u, "font-size": 12 * u }, took)));
+      took === null || isNarrow() ? null : svg("text", { class: "time", x: 15 * u, "font-size": 12 * u }, took)));
   });
   if (way?.key && !isGraph()) badges.push(...keyMark(fraction(way.key), u));
   layer.path.replaceChildren(...lines);
@@ -310,7 +328,7 @@ function paintWay() {
 function keyMark(part, u) {
   const { x, y } = at(part, RADIUS);
   const s = 7 * u;
-  const inside = zoom.k > 2 || drawing.clientWidth < 560;
+  const inside = zoom.k > 2 || isNarrow();
   const rim = arcBand(1)[1];
   const text = at(part, inside ? RADIUS - 22 * u : rim + 12 * u);
   const end = at(part, rim);

@@ -28,7 +28,7 @@ async function lookUp(text) {
     return;
   }
   if (turn !== lookups) return;
-  const trips = await tripsOf(located.path);
+  const trips = await tripsOf(located.path, query.has("iterative") ? took : null);
   if (turn !== lookups) return;
   // Where nobody owns a key the way between is not told, but how long it is.
   const numbers = located.path.map((_, step) => (isGraph() && step > 0 ? located.hops : step));
@@ -39,13 +39,15 @@ async function lookUp(text) {
 
 /**
  * The round trips to the hops: as the node itself measures them with its peers, smoothed, which the lookup
- * has just renewed; else the shortest in which a node has answered for this page.
+ * has just renewed; else the shortest in which a node has answered for this page. Of a lookup that this node
+ * made hop by hop no hop took longer than the whole, however long an answer took in a busy moment.
  */
-async function tripsOf(path) {
+async function tripsOf(path, whole) {
   const { peers } = await asked("/v1/peers").catch(() => ({ peers: [] }));
   const measured = new Map(peers.map((peer) => [peer.id, peer.rtt_us]));
   return path.map(({ id }, step) => {
     const rtt_us = step === 0 ? null : measured.get(id) ?? scene.shortest.get(id) ?? null;
+    if (whole !== null && rtt_us > whole * 1000) return `under ${duration(whole)}`;
     return roundTrip({ rtt_us });
   });
 }
