@@ -333,7 +333,7 @@ async fn a_peer_that_breaks_the_rules_is_hung_up_on_and_refused() {
     assert!(
         first
             .metrics()
-            .dropped
+            .refused
             .with_label_values(&["refused_peer"])
             .get()
             >= 1

@@ -20,7 +20,7 @@ const NEEDED: [(&str, &str); 16] = [
     // tests/page looks at the web page.
     ("chromium", "chromium"),
     // tests/dashboards lets Prometheus scrape real networks, one node of which has a clock that is
-    // ahead. No service is started by the package where no service manager runs; the tests start their own.
+    // ahead.
     ("prometheus", "prometheus"),
     ("faketime", "faketime"),
     // tests/clients shares files between real BitTorrent clients. A module of Python is known by
@@ -72,7 +72,9 @@ pub(crate) fn install() -> Result<bool, String> {
     let mut install = command("apt-get", &["install", "-y", "--no-install-recommends"]);
     install
         .args(&packages)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // No service is started: the tests start their own Prometheus.
+        .env("SYSTEMD_OFFLINE", "1");
     step("packages", install)
 }
 
