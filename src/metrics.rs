@@ -1,8 +1,8 @@
 //! What a node counts, in the words of Prometheus. All names begin with `p2p_`.
 
+use crate::event::OperationKind;
 use crate::store::StoreMetrics;
 use crate::tracker::TrackerMetrics;
-use overlay::Request;
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
@@ -14,55 +14,6 @@ use std::sync::Arc;
 const OPERATION_BUCKETS: [f64; 14] = [
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
-
-/// Kinds of operations, in the order of [`kind_index`].
-const KINDS: [&str; 11] = [
-    "create",
-    "join",
-    "leave",
-    "put",
-    "get",
-    "insert",
-    "search",
-    "delete",
-    "locate",
-    "search_text",
-    "search_prefix",
-];
-
-const fn kind_index(request: &Request) -> usize {
-    match request {
-        Request::Create => 0,
-        Request::Join { .. } => 1,
-        Request::Leave | Request::LeaveWithin { .. } => 2,
-        Request::Put { .. } => 3,
-        Request::Get { .. } => 4,
-        Request::Insert { .. } => 5,
-        Request::Search { .. } => 6,
-        Request::Delete { .. } => 7,
-        Request::Locate { .. } => 8,
-        Request::SearchText { .. } => 9,
-        Request::SearchPrefix { .. } => 10,
-    }
-}
-
-/// Which operation; names its counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OperationKind(usize);
-
-impl From<&Request> for OperationKind {
-    fn from(request: &Request) -> Self {
-        Self(kind_index(request))
-    }
-}
-
-impl OperationKind {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        KINDS.get(self.0).copied().unwrap_or("other")
-    }
-}
 
 /// The counters of one kind of operation, looked up once.
 #[derive(Debug)]
@@ -194,12 +145,12 @@ fn operations(all: &Registry) -> Vec<Operation> {
         &["kind", "outcome"],
     );
     let seconds = histograms(all, "operation_seconds", "Time from a call to its answer");
-    KINDS
+    OperationKind::ALL
         .iter()
         .map(|kind| Operation {
-            done: outcomes.with_label_values(&[*kind, "done"]),
-            failed: outcomes.with_label_values(&[*kind, "failed"]),
-            seconds: seconds.with_label_values(&[*kind]),
+            done: outcomes.with_label_values(&[kind.name(), "done"]),
+            failed: outcomes.with_label_values(&[kind.name(), "failed"]),
+            seconds: seconds.with_label_values(&[kind.name()]),
         })
         .collect()
 }
@@ -271,7 +222,7 @@ impl Metrics {
 
     /// Counts the answer to a call.
     pub fn operation(&self, kind: OperationKind, failed: bool, seconds: f64) {
-        if let Some(operation) = self.operations.get(kind.0) {
+        if let Some(operation) = self.operations.get(kind as usize) {
             if failed {
                 &operation.failed
             } else {
@@ -323,7 +274,7 @@ mod tests {
     #[test]
     fn every_name_has_the_prefix_and_operations_are_counted() {
         let metrics = Metrics::new();
-        metrics.operation(OperationKind(4), false, 0.001);
+        metrics.operation(OperationKind::Get, false, 0.001);
         metrics.drop_one("malformed");
         let text = String::from_utf8(metrics.render()).unwrap();
         assert!(

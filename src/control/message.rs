@@ -6,6 +6,7 @@
 //! order and are matched by id. Enum variants are only ever appended.
 
 use super::explained::Explained;
+use crate::event::Event;
 use overlay::{Id, PeerInfo, Reply, Request, Status};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -58,6 +59,10 @@ pub enum ControlBody {
         /// The client.
         addr: SocketAddr,
     },
+    /// What happens at the node, from now on: [`ReplyBody::Following`], then a [`ReplyBody::Event`]
+    /// for each event, until the client closes the connection, or the node says
+    /// [`ReplyBody::EventsEnded`].
+    Events,
 }
 
 /// One answer of a node.
@@ -86,6 +91,12 @@ pub enum ReplyBody {
     Invalid(String),
     /// To [`ControlBody::Explain`].
     Explained(Box<Explained>),
+    /// To [`ControlBody::Events`]: what happens after this is told.
+    Following,
+    /// To [`ControlBody::Events`], again and again.
+    Event(Box<Event>),
+    /// To [`ControlBody::Events`]: there will be no more, and why.
+    EventsEnded(String),
 }
 
 /// The state of a node and of its process.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod explained;
+mod follow;
 pub mod local;
 pub mod message;
 pub mod proof;

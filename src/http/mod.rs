@@ -56,7 +56,7 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
         .build()?;
     let closed = site.commands.clone();
     let context = Context::new(site);
-    let app = router(context.clone(), Guard::new(token));
+    let app = router(context, Guard::new(token));
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
@@ -70,7 +70,6 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                             tracing::error!(%error, "the HTTP server ended");
                         }
                     }
-                    () = events::watch(context) => {}
                     () = closed.closed() => {}
                 }
             });
