@@ -64,6 +64,8 @@ pub mod config;
 #[doc(hidden)]
 pub mod control;
 #[doc(hidden)]
+pub mod crawl;
+#[doc(hidden)]
 pub mod ctl;
 #[doc(hidden)]
 pub mod data_dir;

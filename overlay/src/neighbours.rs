@@ -75,6 +75,20 @@ impl Neighbours {
         one.iter().chain(other)
     }
 
+    /// Everybody in its tables; who is in several of them comes several times.
+    pub fn all(&self) -> impl Iterator<Item = &Contact> {
+        let others: [&[Contact]; 2] = match self {
+            Self::Ring { fingers, .. } => [fingers, &[]],
+            Self::Leaves {
+                table,
+                neighbourhood,
+                ..
+            } => [table, neighbourhood],
+            Self::Links { .. } => [&[], &[]],
+        };
+        self.around().chain(others.into_iter().flatten())
+    }
+
     /// What a peer is to the node.
     #[must_use]
     pub fn role(&self, peer: Contact) -> String {

@@ -257,25 +257,38 @@ impl Connector {
         addr: SocketAddr,
         limit: Duration,
     ) -> Result<Session, ClientError> {
+        self.dial(addr, limit).await
+    }
+
+    /// The same, as a future of its own, so that many nodes can be dialled at a time.
+    pub fn dial(
+        &mut self,
+        addr: SocketAddr,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Session, ClientError>> + Send + use<> {
         let config = self.config.clone();
         let began = Instant::now();
-        let connecting = self
-            .endpoint(addr)?
-            .connect_with(config, addr, SERVER_NAME)
-            .map_err(|error| ClientError::Refused {
-                addr,
-                why: error.to_string(),
-            })?;
-        tokio::select! {
-            biased;
-            connected = tokio::time::timeout(limit, connecting) => match connected {
-                Ok(Ok(connection)) => Session::open(connection).await,
-                Ok(Err(ConnectionError::TimedOut)) | Err(_) => {
-                    Err(ClientError::NoHandshake { addr, after: began.elapsed() })
-                }
-                Ok(Err(error)) => Err(ClientError::Refused { addr, why: why_lost(&error) }),
-            },
-            () = port_is_closed(addr) => Err(ClientError::NobodyListens { addr }),
+        let dialled = self.endpoint(addr).and_then(|endpoint| {
+            endpoint
+                .connect_with(config, addr, SERVER_NAME)
+                .map_err(|error| ClientError::Refused {
+                    addr,
+                    why: error.to_string(),
+                })
+        });
+        async move {
+            let connecting = dialled?;
+            tokio::select! {
+                biased;
+                connected = tokio::time::timeout(limit, connecting) => match connected {
+                    Ok(Ok(connection)) => Session::open(connection).await,
+                    Ok(Err(ConnectionError::TimedOut)) | Err(_) => {
+                        Err(ClientError::NoHandshake { addr, after: began.elapsed() })
+                    }
+                    Ok(Err(error)) => Err(ClientError::Refused { addr, why: why_lost(&error) }),
+                },
+                () = port_is_closed(addr) => Err(ClientError::NobodyListens { addr }),
+            }
         }
     }
 
