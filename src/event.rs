@@ -130,6 +130,11 @@ impl OperationKind {
         Self::SearchPrefix,
     ];
 
+    /// Whether it is about data, and not about membership.
+    pub(crate) const fn is_of_data(self) -> bool {
+        !matches!(self, Self::Create | Self::Join | Self::Leave)
+    }
+
     /// As metrics and documents write it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -100,8 +100,8 @@ pub use config::gnutella_flags::{
 };
 pub use config::tracker_flags::{HeaderName, Location, ProxyRange};
 pub use config::{ConfigError, OverlayName as Overlay};
-pub use control::StatusReport;
 pub use control::client::{ClientError, NodeName, ParseNodeNameError};
+pub use control::{Load, StatusReport};
 pub use data_dir::DataDirError;
 pub use event::{Event, Lookup, Operation, OperationKind, Repair};
 pub use http::TokenError;

@@ -1,5 +1,6 @@
 //! What a node counts, in the words of Prometheus. All names begin with `p2p_`.
 
+use crate::control::Load;
 use crate::event::OperationKind;
 use crate::store::StoreMetrics;
 use crate::tracker::TrackerMetrics;
@@ -231,6 +232,28 @@ impl Metrics {
             .inc();
             operation.seconds.observe(seconds);
         }
+    }
+
+    /// What a status tells of all this.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let mut load = Load {
+            messages_in: self.messages_in.get(),
+            messages_out: self.messages_out.get(),
+            ..Load::default()
+        };
+        let mut seconds = 0.0;
+        for (operation, kind) in self.operations.iter().zip(OperationKind::ALL) {
+            if !kind.is_of_data() {
+                continue;
+            }
+            let failed = operation.failed.get();
+            load.operations += operation.done.get() + failed;
+            load.failed += failed;
+            seconds += operation.seconds.get_sample_sum();
+        }
+        load.operations_us = (seconds * 1e6) as u64;
+        load
     }
 
     /// Counts something dropped.

@@ -18,6 +18,7 @@ mod output;
 mod papers;
 mod parse;
 mod swarm;
+mod top;
 mod torrent;
 mod words;
 
@@ -112,6 +113,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Locate(args) => locate::locate(asking, args, context).await,
         Command::Status => admin::status(asking).await,
         Command::Peers => admin::peers(asking).await,
+        Command::Top(args) => top::run(asking, args, json).await,
         Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
         Command::Torrent(args) => torrent::run(asking, args, context, json).await,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 13] = [
+const NEEDED: [(&str, &str); 14] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
@@ -17,6 +17,8 @@ const NEEDED: [(&str, &str); 13] = [
     ("fish", "fish"),
     ("mandoc", "mandoc"),
     ("systemd-analyze", "systemd"),
+    // tests/top.rs looks at a terminal.
+    ("tmux", "tmux"),
     // tests/clients shares files between real BitTorrent clients. A module of Python is known by
     // what its package leaves in the documentation.
     ("aria2c", "aria2"),
