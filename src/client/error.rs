@@ -22,6 +22,9 @@ pub enum CallError {
     /// The network could not do it.
     #[error("{0}")]
     Failed(Failure),
+    /// The node has no room for more of this now. Nothing was changed.
+    #[error("{0}")]
+    Busy(String),
     /// The node was not reached: nothing was asked.
     #[error("{0}")]
     Unreachable(#[source] ClientError),
@@ -55,7 +58,7 @@ impl CallError {
     #[must_use]
     pub const fn may_have_changed(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Conflict(_) | Self::Unreachable(_) => false,
+            Self::Refused(_) | Self::Conflict(_) | Self::Busy(_) | Self::Unreachable(_) => false,
             Self::Failed(failure) => matches!(
                 failure,
                 Failure::TooFewReplicas { .. } | Failure::NoAnswer { .. } | Failure::Full(_)
@@ -75,6 +78,7 @@ impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(why) => Self::Refused(why),
+            failure @ Failure::Busy(_) => Self::Busy(failure.to_string()),
             failure => Self::Failed(failure),
         }
     }

@@ -74,9 +74,8 @@ impl Events {
         let asked = session.call(ControlBody::Events);
         match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
             Ok(Ok(ReplyBody::Following)) => {}
-            Ok(Ok(ReplyBody::EventsEnded(why) | ReplyBody::Invalid(why))) => {
-                return Err(CallError::Refused(why));
-            }
+            Ok(Ok(ReplyBody::EventsEnded(why))) => return Err(CallError::Busy(why)),
+            Ok(Ok(ReplyBody::Invalid(why))) => return Err(CallError::Refused(why)),
             Ok(Ok(_)) => return Err(CallError::Nonsense),
             Ok(Err(error)) => return Err(CallError::Unreachable(error)),
             Err(_) => {

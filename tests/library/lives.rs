@@ -1,6 +1,6 @@
 //! How nodes begin and end, and what clients make of it.
 
-use crate::{example, network, start, within};
+use crate::{example, network, start, until, within};
 use p2pnode::{Answer, CallError, Client, ConnectError, Node, Overlay, StartError};
 
 #[tokio::test]
@@ -63,6 +63,34 @@ async fn a_client_finds_a_node_that_was_started_again() {
         }
     });
     assert!(found.await.as_found().is_some());
+}
+
+#[tokio::test]
+async fn a_node_has_so_many_remote_readers_and_forgets_those_that_have_gone() {
+    let node = start(Overlay::Chord, None).await;
+    let client = Client::connect(node.addr()).await.unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..16 {
+        readers.push(client.events().await.unwrap());
+    }
+    let refused = client.events().await.unwrap_err();
+    assert!(
+        matches!(&refused, CallError::Busy(why) if why.contains("16 readers")),
+        "{refused}"
+    );
+    // The process itself is not limited, and hears what the others hear.
+    let mut here = node.client().events().await.unwrap();
+    client.put("k", "v").await.unwrap();
+    let last = readers.last_mut().unwrap();
+    let told = within("an event here", here.next()).await;
+    assert!(matches!(told, Some(Ok(_))), "{told:?}");
+    let told = within("an event there", last.next()).await;
+    assert!(matches!(told, Some(Ok(_))), "{told:?}");
+    drop((readers, here));
+    until("a place is free", || async {
+        client.events().await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
