@@ -132,6 +132,14 @@ pub enum ClientError {
         /// How long it was tried.
         after: Duration,
     },
+    /// No connection in time.
+    #[error("no connection with {node} within {}; check that a node runs there and that UDP passes, or ask another", shown(*.after))]
+    NoConnection {
+        /// Which node.
+        node: NodeName,
+        /// How long it was tried.
+        after: Duration,
+    },
     /// The handshake failed.
     #[error("{addr} refused the connection: {why}")]
     Refused {

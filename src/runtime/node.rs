@@ -17,7 +17,7 @@ use super::{
 use crate::control::server::ClientContext;
 use crate::control::{CONTROL_ALPN, local};
 use crate::data_dir::DataDir;
-use crate::feed::Feed;
+use crate::feed::{self, Feed};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::tls::{self, Identity};
@@ -184,6 +184,7 @@ impl Node {
             tracker_udp: tracker.udp(),
             mainline: tracker.mainline(),
             metrics,
+            feed: feed.clone(),
             commands,
             end: Some(end),
             thread: Some(thread),
@@ -287,18 +288,19 @@ impl Seat {
             me: prepared.me.id,
             commands: self.commands.clone(),
             metrics: self.metrics,
+            feed: shared.feed.clone(),
             data_dir: prepared.data_dir.path().to_owned(),
             tracker: self.questions,
         });
         shared.spawn(accept::accept(Arc::clone(&shared), clients));
-        let rng = generator()?;
+        shared.spawn(feed::watch(shared.feed.clone(), self.commands.clone()));
         let process = ProcessInfo {
             listen: prepared.listen,
             http: self.http,
         };
         let hosts = HostsFile::in_dir(prepared.data_dir.path());
         let own = Own { disk, hosts };
-        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, own);
+        let driver = Driver::new(machine, generator()?, Arc::clone(&shared), process, own);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
             urgent: first,
