@@ -11,6 +11,7 @@ use crate::runtime::Command;
 use futures_util::{Stream, StreamExt, stream};
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -68,14 +69,17 @@ impl Events {
         Ok(Self(Box::pin(stream::unfold(Some(ear), heard))))
     }
 
-    pub(super) async fn remote(node: &NodeName) -> Result<Self, CallError> {
-        let mut session = remote::open(node).await.map_err(CallError::Unreachable)?;
+    pub(super) async fn remote(node: &NodeName, key: Option<&Path>) -> Result<Self, CallError> {
+        let opened = remote::open(node, key).await;
+        let mut session = opened.map_err(CallError::Unreachable)?;
         let addr = session.addr();
         let asked = session.call(ControlBody::Events);
         match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
             Ok(Ok(ReplyBody::Following)) => {}
             Ok(Ok(ReplyBody::EventsEnded(why))) => return Err(CallError::Busy(why)),
-            Ok(Ok(ReplyBody::Invalid(why))) => return Err(CallError::Refused(why)),
+            Ok(Ok(ReplyBody::Invalid(why) | ReplyBody::Denied(why))) => {
+                return Err(CallError::Refused(why));
+            }
             Ok(Ok(_)) => return Err(CallError::Nonsense),
             Ok(Err(error)) => return Err(CallError::Unreachable(error)),
             Err(_) => {

@@ -53,6 +53,7 @@ use bytes::Bytes;
 use overlay::{PeerInfo, Reply, Request};
 use remote::Remote;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub type Calling<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>
 pub struct Client {
     link: Link,
     timeout: Duration,
+    key: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +105,7 @@ impl Client {
         Self {
             link: Link::Local { commands, feed },
             timeout: CALL_TIMEOUT,
+            key: None,
         }
     }
 
@@ -130,6 +133,7 @@ impl Client {
         Ok(Self {
             link: Link::Remote(Arc::new(Remote::connect(node).await?)),
             timeout: CALL_TIMEOUT,
+            key: None,
         })
     }
 
@@ -230,11 +234,21 @@ impl Client {
         }
     }
 
+    /// Proves the key in a file where a remote node wants that. Without it the key of a node of the same
+    /// user on this machine is found.
+    #[must_use]
+    pub fn with_key(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key = Some(file.into());
+        self
+    }
+
     /// Follows what happens at the node from now on. A remote node sends it over a connection of its
-    /// own, to 16 readers at a time.
+    /// own, to 16 readers at a time, and only to its administrators, since it names the keys that others
+    /// ask for: see [`with_key`](Self::with_key).
     ///
     /// # Errors
-    /// When the node does not answer, has too many readers, or is of a version that sends no events.
+    /// When the node does not answer, has too many readers, or does not take this client for an
+    /// administrator.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -257,7 +271,7 @@ impl Client {
     pub async fn events(&self) -> Result<Events, CallError> {
         match &self.link {
             Link::Local { commands, feed } => Events::local(feed, commands.clone()),
-            Link::Remote(remote) => Events::remote(remote.node()).await,
+            Link::Remote(remote) => Events::remote(remote.node(), self.key.as_deref()).await,
         }
     }
 

@@ -4,9 +4,11 @@
 
 use super::CallError;
 use crate::control::client::{ClientError, Connector, NodeName};
+use crate::control::proof::{self, ProofError};
 use crate::control::session::Session;
-use crate::control::{ControlBody, ControlReply, MAX_CONTROL_IN_FLIGHT, ReplyBody, proof};
+use crate::control::{ControlBody, ControlReply, MAX_CONTROL_IN_FLIGHT, ReplyBody};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,9 +43,16 @@ fn connector() -> Result<Connector, ClientError> {
     Ok(Connector::new(config))
 }
 
-/// A session of its own with a node.
-pub(super) async fn open(node: &NodeName) -> Result<Session, ClientError> {
-    connector()?.connect(node, CONNECT_TIMEOUT).await
+/// A session of its own with a node, as its administrator where its key can be had.
+pub(super) async fn open(node: &NodeName, key: Option<&Path>) -> Result<Session, ClientError> {
+    let addrs = node.resolve().await?;
+    let config = match proof::administrator(key, &addrs) {
+        Ok(config) => config,
+        // The node says what it wants.
+        Err(ProofError::NoKey(_)) => return connector()?.connect(node, CONNECT_TIMEOUT).await,
+        Err(error) => return Err(ClientError::Key(error.to_string())),
+    };
+    Connector::new(config).connect(node, CONNECT_TIMEOUT).await
 }
 
 impl Remote {

@@ -176,6 +176,9 @@ pub enum ClientError {
         /// What it sent.
         what: String,
     },
+    /// The key that is to be proved cannot be used.
+    #[error("{0}")]
+    Key(String),
     /// No socket.
     #[error("cannot open a UDP socket: {0}")]
     Socket(String),

@@ -308,9 +308,12 @@ impl Client {
                 let text = "this node is no tracker; ask one that was started with --tracker-http, --tracker-udp or --mainline";
                 Some(ReplyBody::Invalid(text.to_owned()))
             }
-            ControlBody::Leave | ControlBody::LeaveWithin { .. } if !self.may_administer() => {
+            // Events name the keys that others ask for.
+            ControlBody::Leave | ControlBody::LeaveWithin { .. } | ControlBody::Events
+                if !self.may_administer() =>
+            {
                 Some(ReplyBody::Denied(format!(
-                    "this client may not administer the node; run p2pctl as the user of the node on \
+                    "this client may neither administer nor follow the node; run it as the user of the node on \
                  its machine, give the node's key with --key, or add the line {} to {}",
                     self.id,
                     self.context

@@ -94,6 +94,29 @@ async fn a_node_has_so_many_remote_readers_and_forgets_those_that_have_gone() {
 }
 
 #[tokio::test]
+async fn a_stranger_cannot_follow_what_others_ask_for() {
+    let node = start(Overlay::Chord, None).await;
+    let directory = tempfile::tempdir().unwrap();
+    let stranger = Node::builder().data_dir(directory.path()).start().await;
+    let key = directory.path().join("node.key");
+    let client = Client::connect(node.addr()).await.unwrap();
+    let refused = client.clone().with_key(&key).events().await.unwrap_err();
+    let why = refused.to_string();
+    assert!(why.contains("may neither administer nor follow"), "{why}");
+    // The user of the node needs not say where its key is.
+    assert!(client.events().await.is_ok());
+    drop(stranger.unwrap());
+    let absent = client
+        .with_key(directory.path().join("none"))
+        .events()
+        .await;
+    assert!(
+        matches!(absent, Err(CallError::Unreachable(_))),
+        "{absent:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_or_reached_says_why() {
     let nobody = Client::connect("127.0.0.1:1").await.unwrap_err();
     assert!(matches!(nobody, ConnectError::Unreachable(_)), "{nobody}");

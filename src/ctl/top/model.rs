@@ -76,9 +76,10 @@ pub(super) struct Row {
 impl Row {
     fn answering(found: Found, rates: Option<Rates>) -> Self {
         let status = &found.report.status;
-        let left = status.moving.iter();
-        let to_move = left.map(|each| each.records.saturating_sub(each.moved));
-        let to_move = to_move.sum();
+        // Saturating, here and below: another node may claim anything.
+        let to_move = status.moving.iter().fold(0_u64, |sum, each| {
+            sum.saturating_add(each.records.saturating_sub(each.moved))
+        });
         let health = match (status.member, status.leaving, status.settled) {
             (false, _, _) => Health::CutOff,
             (_, true, _) => Health::Leaving,
@@ -117,7 +118,7 @@ pub(super) struct Totals {
     pub(super) answering: usize,
     pub(super) unreachable: usize,
     pub(super) cut_off: usize,
-    /// Values and holders, each copy counted.
+    /// Values, holders and entries of the index, each copy counted.
     pub(super) copies: u64,
     pub(super) stored_bytes: u64,
     /// Records still to be moved.
@@ -252,12 +253,14 @@ fn totals(rows: &[Row], truncated: bool) -> Totals {
             Health::CutOff => totals.cut_off += 1,
             _ => {}
         }
-        totals.to_move += row.to_move;
+        totals.to_move = totals.to_move.saturating_add(row.to_move);
         if let Some(report) = &row.report {
             let status = &report.status;
             totals.answering += 1;
-            totals.copies += status.values + status.holders;
-            totals.stored_bytes += status.stored_bytes;
+            for records in [status.values, status.holders, status.entries] {
+                totals.copies = totals.copies.saturating_add(records);
+            }
+            totals.stored_bytes = totals.stored_bytes.saturating_add(status.stored_bytes);
             if totals.overlay.is_empty() {
                 totals.overlay.clone_from(&status.overlay);
             }
@@ -267,7 +270,8 @@ fn totals(rows: &[Row], truncated: bool) -> Totals {
             sum.operations_per_s += rates.operations_per_s;
             sum.failed_per_s += rates.failed_per_s;
             sum.messages_per_s += rates.messages_per_s;
-            sum.moved_per_s += rates.moved_per_s;
+            // Whoever gives a record and whoever takes it both count it.
+            sum.moved_per_s += rates.moved_per_s / 2.0;
             let latency = rates.latency.unwrap_or_default();
             took_s += latency.as_secs_f64() * rates.operations_per_s;
         }
@@ -275,7 +279,7 @@ fn totals(rows: &[Row], truncated: bool) -> Totals {
     if let Some(rates) = &mut sum
         && rates.operations_per_s > 0.0
     {
-        rates.latency = Some(Duration::from_secs_f64(took_s / rates.operations_per_s));
+        rates.latency = Duration::try_from_secs_f64(took_s / rates.operations_per_s).ok();
     }
     totals.rates = sum;
     totals
