@@ -129,7 +129,7 @@ fn row<'a>(screen: &'a str, node: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn all_nodes_are_shown_and_one_that_is_killed_becomes_unreachable_and_goes() {
+fn all_nodes_are_shown_and_one_that_is_killed_goes() {
     let _one = alone();
     let mut nodes = network("chord", 4);
     settle(&nodes);
@@ -162,10 +162,8 @@ fn all_nodes_are_shown_and_one_that_is_killed_becomes_unreachable_and_goes() {
     let dead = nodes.pop().unwrap();
     let addr = dead.listen.to_string();
     dead.kill();
-    terminal.shows("a node that is unreachable", |screen| {
-        screen.contains("1 unreachable")
-            && row(screen, &addr).is_some_and(|row| row.contains("unreachable"))
-    });
+    // It is unreachable until its neighbours forget it, which may be before the screen is looked at
+    // again; how that looks is shown in the unit tests.
     terminal.shows("that it is forgotten", |screen| {
         screen.contains("3 nodes")
             && !screen.contains("unreachable")

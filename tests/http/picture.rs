@@ -1,6 +1,6 @@
 //! The whole network, as a node sees it.
 
-use crate::client::network;
+use crate::client::{Api, network};
 use crate::support::{SOON, wait_until};
 use serde_json::Value;
 
@@ -24,6 +24,32 @@ fn by_id(lists: &Value) -> Value {
     }
 }
 
+/// Whether one node tells of another what that tells itself. A picture is up to a second old.
+fn agree(here: &Api, there: &Api) -> Result<(), String> {
+    let status = there.get("/v1/status").is(200).json();
+    let seen = here.get("/v1/network").is(200).json();
+    let mut told = seen["nodes"].as_array().into_iter().flatten();
+    let told = told.find(|node| node["id"] == status["id"]);
+    let told = told.ok_or("it is not seen")?;
+    let names = [
+        "addr",
+        "member",
+        "predecessor",
+        "successors",
+        "leaf_set",
+        "role",
+        "neighbours",
+        "leaves",
+    ];
+    for name in names {
+        let own = by_id(&status[name]);
+        if told[name] != own {
+            return Err(format!("{name}: {} is told, {own} is so", told[name]));
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn every_node_sees_the_whole_network(overlay: &str) {
     let (mut nodes, apis) = network(overlay, 4);
     let mut all: Vec<_> = nodes.iter().map(|node| node.id.clone()).collect();
@@ -42,26 +68,11 @@ pub(crate) fn every_node_sees_the_whole_network(overlay: &str) {
         assert_eq!(unmeasured.len(), 1, "{seen}");
         assert_eq!(unmeasured[0]["id"], node.id.as_str());
     }
-    // What it tells of another node is what that tells itself.
-    let seen = apis[0].get("/v1/network").is(200).json();
+    // What it tells of another node is what that tells itself, as soon as nothing changes any more.
     for api in &apis {
-        let status = api.get("/v1/status").is(200).json();
-        let mut told = seen["nodes"].as_array().into_iter().flatten();
-        let told = told
-            .find(|node| node["id"] == status["id"])
-            .expect("it is seen");
-        for name in [
-            "addr",
-            "member",
-            "predecessor",
-            "successors",
-            "leaf_set",
-            "role",
-            "neighbours",
-            "leaves",
-        ] {
-            assert_eq!(told[name], by_id(&status[name]), "{name}");
-        }
+        wait_until("the picture and the status agree", SOON, || {
+            agree(&apis[0], api)
+        });
     }
     let killed = nodes.remove(3);
     let id = killed.id.clone();
