@@ -241,9 +241,20 @@ pub(crate) fn what_makes_no_sense_is_refused(overlay: &str) {
         ("/v1/search?text=", 422),
         ("/v1/keys?prefix=a&limit=0", 400),
         ("/v2/kv/k", 404),
+        ("/v1/kv/a/b", 400),
+        ("/v1/holders/a//b?limit=1", 400),
+        ("/v1/locate/a/", 400),
     ] {
         one.api.get(path).is(status);
     }
+    // It is not said of a value that exists that there is none: the path is not understood.
+    one.api.put("/v1/kv/iso%2Fnotes", "x").is(200);
+    let hint = one.api.get("/v1/kv/iso/notes").is(400).json()["hint"].clone();
+    assert!(
+        hint.as_str().is_some_and(|hint| hint.contains("%2F")),
+        "{hint}"
+    );
+    one.api.put("/v1/kv/iso/notes", "x").is(400);
     let put = |query: &str| one.api.put(&format!("/v1/kv/k?{query}"), "x");
     put("ttl_s=0").is(400);
     put("ttl_s=99999999").is(400);
