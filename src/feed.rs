@@ -2,7 +2,7 @@
 //!
 //! The machine's task tells, and never waits: a reader that is too far behind loses its place.
 
-use crate::documents::{Located, members};
+use crate::documents::{Located, evidence_of, members};
 use overlay::{Reply, RingChange};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -83,6 +83,8 @@ impl Feed {
                 told.insert("seconds".to_owned(), seconds.into());
                 let failed = matches!(reply, Reply::Failed(_));
                 told.insert("failed".to_owned(), failed.into());
+                let writes = matches!(kind, "put" | "insert" | "delete");
+                told.extend(evidence_of(reply, writes));
             }
             told
         });
@@ -116,7 +118,22 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use overlay::Failure;
     use tokio::sync::broadcast::error::TryRecvError;
+
+    #[test]
+    fn what_a_call_came_to_is_told() {
+        let feed = Feed::new();
+        let mut reader = feed.read(1).unwrap();
+        for (kind, outcome) in [("put", "failed"), ("get", "unknown")] {
+            feed.answered(kind, &Reply::Failed(Failure::NotMember), 0.1);
+            let told: Value = serde_json::from_str(&reader.try_recv().unwrap().data).unwrap();
+            assert_eq!(
+                (&told["failed"], &told["outcome"]),
+                (&true.into(), &outcome.into())
+            );
+        }
+    }
 
     #[test]
     fn a_reader_that_is_too_far_behind_loses_its_place() {

@@ -3,11 +3,13 @@
 mod data;
 mod network;
 mod node;
+mod outcome;
 pub(crate) mod torrents;
 
 pub(crate) use data::{Deleted, Held, Inserted, Located, Matches, Stored};
 pub(crate) use network::NetworkDocument;
 pub(crate) use node::{Peers, StatusDocument, moving, neighbours};
+pub(crate) use outcome::evidence_of;
 
 use overlay::{Contact, Id, Outcome};
 use serde::Serialize;

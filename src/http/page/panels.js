@@ -116,7 +116,7 @@ const calls = [];
 function inWords(name, data) {
   const who = (member) => (member ? short(member.id) : "none");
   if (name === "lookup") return `lookup of ${short(data.key)}: ${counted(data.hops, "hop")}, ${duration(data.seconds * 1000)}`;
-  if (name === "operation") return `${data.kind}${data.key ? ` ${short(data.key)}` : ""}: ${data.failed ? "failed" : "done"}, ${duration(data.seconds * 1000)}`;
+  if (name === "operation") return `${data.kind}${data.key ? ` ${short(data.key)}` : ""}: ${data.outcome}, ${duration(data.seconds * 1000)}`;
   if (name === "repair") return data.records_to_move > 0 ? `repairs: ${counted(data.records_to_move, "record")} to move` : "repairs: nothing to move";
   if (name === "neighbours") return "its neighbours are new";
   if (name === "ring") {
