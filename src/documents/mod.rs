@@ -9,7 +9,7 @@ pub(crate) mod torrents;
 pub(crate) use data::{Deleted, Held, Inserted, Located, Matches, Stored};
 pub(crate) use network::NetworkDocument;
 pub(crate) use node::{Peers, StatusDocument, moving, neighbours};
-pub(crate) use outcome::evidence_of;
+pub(crate) use outcome::{durable_of, evidence_of, outcome_of};
 
 use overlay::{Contact, Id, Outcome};
 use serde::Serialize;
