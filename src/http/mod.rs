@@ -2,8 +2,8 @@
 //! thread of its own.
 //!
 //! The paths are described where they are served (`utoipa`), so that `/v1/openapi.json` cannot
-//! differ from them. Everything that a request may hold is bounded: connections and how long one may
-//! stand still (`listener`), bodies, keys and texts (`asked`), readers of events (`events`).
+//! differ from them. Everything that a request may hold is bounded: connections, how long one may
+//! stand still and a head may take (`listener`), bodies, keys and texts (`asked`), readers of events (`events`).
 
 #![allow(
     unused_qualifications,
@@ -39,7 +39,6 @@ use axum::response::Response;
 use axum::{Router, http};
 use context::Context;
 use guard::Guard;
-use listener::Bounded;
 use overlay::MAX_VALUE_BYTES;
 use problem::{Kind, Problem};
 use std::io;
@@ -68,11 +67,7 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                     return;
                 };
                 tokio::select! {
-                    served = axum::serve(Bounded::new(listener), app) => {
-                        if let Err(error) = served {
-                            tracing::error!(%error, "the HTTP server ended");
-                        }
-                    }
+                    () = listener::serve(listener, app) => {}
                     () = events::watch(context.clone()) => {}
                     () = network::watch(context) => {}
                     () = closed.closed() => {}

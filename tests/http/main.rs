@@ -102,6 +102,7 @@ mod lone {
             a_token_opens_all_but_health,
             other_addresses_want_a_token,
             strangers_pages_are_refused,
+            a_head_that_does_not_end_is_given_up,
             only_the_page_may_run_scripts;
         events:
             a_slow_reader_is_told_that_it_lost_its_place,
