@@ -6,8 +6,8 @@
 //! order and are matched by id. Enum variants are only ever appended.
 
 use super::explained::Explained;
-use overlay::{Id, PeerInfo, Reply, Request, Status};
-use serde::{Deserialize, Serialize};
+use overlay::{Id, PeerInfo, RepairTally, Reply, Request, Status};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
 /// The application protocol that clients negotiate.
@@ -103,4 +103,73 @@ pub struct StatusReport {
     pub connections: u32,
     /// The version of the program.
     pub version: String,
+    /// The copies of what is in its arcs; none where nobody owns a key, and of an
+    /// older program.
+    #[serde(deserialize_with = "if_said")]
+    pub copies: Option<Copies>,
+}
+
+/// How a node stands about the copies of what it answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copies {
+    /// Records in its arcs, deletions included: what it answers for, not what it stores.
+    pub records: u64,
+    /// Copies that are wanted of each, its own included.
+    pub wanted: u32,
+    /// The fewest that one of its arcs has nodes for.
+    pub possible: u32,
+}
+
+impl Copies {
+    /// Whether there are fewer nodes than copies are wanted.
+    #[must_use]
+    pub const fn are_short(&self) -> bool {
+        self.possible < self.wanted
+    }
+}
+
+impl From<&RepairTally> for Copies {
+    fn from(tally: &RepairTally) -> Self {
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            records: tally.records,
+            wanted: count(tally.replicas_wanted),
+            possible: count(tally.replicas_possible),
+        }
+    }
+}
+
+/// A report of an older program ends before it.
+fn if_said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Copies>, D::Error> {
+    Ok(Option::deserialize(from).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use overlay::wire;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Report {
+        version: String,
+        #[serde(deserialize_with = "if_said")]
+        copies: Option<Copies>,
+    }
+
+    #[test]
+    fn a_report_of_an_older_program_is_read() {
+        let copies = Some(Copies {
+            records: 5,
+            wanted: 3,
+            possible: 2,
+        });
+        let version = || "1".to_owned();
+        for copies in [copies, None] {
+            let version = version();
+            let report = Report { version, copies };
+            assert_eq!(wire::decode(&wire::encode(&report)).ok(), Some(report));
+        }
+        let older = wire::decode::<Report>(&wire::encode(&version()));
+        assert_eq!(older.map(|report| report.copies).ok(), Some(None));
+    }
 }

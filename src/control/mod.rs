@@ -14,6 +14,6 @@ pub mod session;
 pub mod window;
 
 pub use message::{
-    CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, MAX_CONTROL_FRAME_BYTES,
+    CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, Copies, MAX_CONTROL_FRAME_BYTES,
     MAX_CONTROL_IN_FLIGHT, MAX_CONTROL_STREAMS, ReplyBody, StatusReport,
 };

@@ -182,6 +182,7 @@ mod tests {
             uptime_s: 1,
             connections: 0,
             version: String::new(),
+            copies: None,
         }
     }
 

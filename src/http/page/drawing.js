@@ -117,10 +117,10 @@ function arcBand(share) {
   return [foot, foot + Math.max(2.5 / zoom.k, ARC_HEIGHT * share / zoom.k ** 0.6)];
 }
 
-/** What each node answers for; its height says how many records are there. */
+/** What each node answers for; its height says how many records are in it. */
 function paintArcs() {
   const live = isGraph() ? [] : scene.ring.map((id) => scene.nodes.get(id));
-  const most = Math.max(1, ...live.map(recordsOf));
+  const most = Math.max(1, ...live.map(ownRecords));
   const present = new Set(live.map((node) => node.id));
   for (const [id, arc] of arcs) if (!present.has(id)) {
     arc.remove();
@@ -133,7 +133,7 @@ function paintArcs() {
       arcs.set(node.id, arc);
       layer.arcs.append(arc);
     }
-    const [inner, outer] = arcBand(recordsOf(node) / most);
+    const [inner, outer] = arcBand(ownRecords(node) / most);
     put(arc, "class", `arc h-${healthOf(node)}${node.id === scene.shown ? " on" : ""}`);
     put(arc, "d", sector(arcOf(node, scene.overlay, scene.ring), inner, outer));
   }
@@ -242,7 +242,7 @@ function paintLabels() {
   const all = [...scene.nodes.keys()].sort();
   const order = [...new Set([...always, ...all])];
   const page = new Page();
-  const most = Math.max(1, ...all.map((id) => recordsOf(scene.nodes.get(id))));
+  const most = Math.max(1, ...all.map((id) => ownRecords(scene.nodes.get(id))));
   const labels = [];
   for (const id of order) {
     const forced = always.includes(id);
@@ -280,7 +280,7 @@ function circleLabel(id, all, most, forced, page) {
   const place = all.indexOf(id);
   const [before, after] = [-1, 1].map((step) => all[(place + step + all.length) % all.length]);
   // Beyond both arcs that meet at the node.
-  const records = Math.max(recordsOf(scene.nodes.get(id)), recordsOf(scene.nodes.get(after)));
+  const records = Math.max(ownRecords(scene.nodes.get(id)), ownRecords(scene.nodes.get(after)));
   const point = at(part, inside ? RADIUS - 15 * u : arcBand(records / most)[1] + 9 * u);
   const left = point.x < 0;
   let anchor = left === inside ? "start" : "end";

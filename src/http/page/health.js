@@ -1,7 +1,7 @@
 // What a node's health is called, and the shape that stands for it beside the colour.
 
 const HEALTH = {
-  well: { word: "settled", says: "all its copies are complete" },
+  well: { word: "settled", says: "complete, and so is every copy that there are nodes for" },
   moving: { word: "unsettled", says: "some copies may not be complete yet" },
   joining: { word: "joining", says: "not a member yet, or cut off" },
   leaving: { word: "leaving", says: "hands its data over" },
@@ -36,7 +36,11 @@ function markOf(health) {
   return svg("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true", focusable: "false" }, group);
 }
 
+/** What it stores, copies for others included. */
 const recordsOf = (node) => (node.lost ? 0 : node.values + node.holders + node.index_entries);
+
+/** What is in the part of the circle that it answers for; a node of an older program does not say. */
+const ownRecords = (node) => (node.lost ? 0 : node.own_records ?? 0);
 
 /** A node in one line. */
 function described(node) {

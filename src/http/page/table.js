@@ -6,7 +6,7 @@ const COLUMNS = [
   { name: "Node", of: (node) => node.id, sort: (node) => node.id },
   { name: "Address", of: (node) => node.addr, sort: (node) => node.addr },
   { name: "Health", of: (node) => HEALTH[healthOf(node)].word, sort: (node) => Object.keys(HEALTH).indexOf(healthOf(node)) },
-  { name: "Records", of: (node) => (node.lost ? "" : count(recordsOf(node))), sort: recordsOf },
+  { name: "Stores", of: (node) => (node.lost ? "" : count(recordsOf(node))), sort: recordsOf },
   { name: "Stored", of: (node) => (node.lost ? "" : bytes(node.stored_bytes)), sort: (node) => node.stored_bytes ?? 0 },
   { name: "To move", of: (node) => (node.lost ? "" : count(node.records_to_move)), sort: (node) => node.records_to_move ?? 0 },
   { name: "Peers", of: (node) => (node.lost ? "" : count(node.peers)), sort: (node) => node.peers ?? 0 },
