@@ -103,10 +103,22 @@ pub(crate) fn writes_keep_their_conditions(overlay: &str) {
         b"two",
         "nothing was deleted"
     );
+    with(0, "GET", &line(&first), "").is(412);
+    assert_eq!(with(0, "GET", &line(&second), "").is(200).body, b"two");
+    with(1, "GET", "If-Match: not quoted", "").is(400);
+    // Any value: that of whoever wrote last.
+    let second = with(3, "PUT", "If-Match: *", "any").is(200);
+    assert_eq!(apis[0].get(path).is(200).body, b"any");
     with(1, "DELETE", &line(&second), "").is(200);
     apis[0].get(path).is(404);
+    let nothing = with(0, "PUT", "If-Match: *", "x").is(412).json();
+    assert!(nothing["version"].is_null(), "{nothing}");
+    with(0, "DELETE", "If-Match: *", "").is(412);
+    with(0, "GET", "If-Match: *", "").is(404);
     with(2, "PUT", &line(&second), "three").is(412);
     with(2, "DELETE", &line(&second), "").is(412);
+    with(3, "PUT", "If-None-Match: *", "old").is(201);
+    with(1, "DELETE", "If-Match: *", "").is(200);
     with(3, "PUT", "If-None-Match: *", "anew").is(201);
     with(0, "PUT", "If-Match: not quoted", "x").is(400);
     with(0, "PUT", "If-Match: \"a\", \"b\"", "x").is(422);
@@ -122,6 +134,7 @@ pub(crate) fn conditions_are_refused(overlay: &str) {
     put("If-None-Match: *").is(422);
     let stored = one.api.put("/v1/kv/k", "x").is(200);
     put(&format!("If-Match: {}", tag(&stored))).is(422);
+    put("If-Match: *").is(422);
 }
 
 pub(crate) fn a_reader_is_not_sent_what_it_has(overlay: &str) {
