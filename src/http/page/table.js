@@ -68,9 +68,9 @@ function paintRow(node) {
 
 function paintTable() {
   const column = COLUMNS[view.by];
-  const compare = (a, b) => {
-    const [x, y] = [column.sort(a), column.sort(b)];
-    const order = x < y ? -1 : x > y ? 1 : a.id < b.id ? -1 : 1;
+  const compare = (one, other) => {
+    const [first, second] = [column.sort(one), column.sort(other)];
+    const order = first < second ? -1 : first > second ? 1 : one.id < other.id ? -1 : 1;
     return view.down ? -order : order;
   };
   [...byId("table").tHead.rows[0].cells].forEach((cell, place) =>
