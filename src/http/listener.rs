@@ -31,6 +31,10 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves connections without end, as many as there is room for.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a connection is a task of the thread that serves HTTP"
+)]
 pub(super) async fn serve(mut listener: TcpListener, app: Router) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let addresses = Addresses::default();

@@ -130,7 +130,7 @@ pub(crate) fn writes_keep_their_conditions(overlay: &str) {
 /// Nobody there can tell what is there.
 pub(crate) fn conditions_are_refused(overlay: &str) {
     let one = Served::start(overlay, None, &[]);
-    let put = |line| one.api.ask("PUT", "/v1/kv/k", &[line], b"x");
+    let put = |line: &str| one.api.ask("PUT", "/v1/kv/k", &[line], b"x");
     put("If-None-Match: *").is(422);
     let stored = one.api.put("/v1/kv/k", "x").is(200);
     put(&format!("If-Match: {}", tag(&stored))).is(422);
