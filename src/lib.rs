@@ -101,9 +101,9 @@ pub use config::gnutella_flags::{
 pub use config::tracker_flags::{HeaderName, Location, ProxyRange};
 pub use config::{ConfigError, OverlayName as Overlay};
 pub use control::client::{ClientError, NodeName, ParseNodeNameError};
-pub use control::{Load, StatusReport};
+pub use control::{Copies, Load, StatusReport};
 pub use data_dir::DataDirError;
-pub use event::{Event, Lookup, Operation, OperationKind, Repair};
+pub use event::{CameTo, Counts, Event, Lookup, Operation, OperationKind, Repair};
 pub use http::TokenError;
 pub use node::{LeaveError, Node, NodeBuilder};
 pub use overlay::{

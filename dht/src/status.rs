@@ -11,13 +11,17 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     fn repair_tally(&self) -> RepairTally {
         let mut all = self.compared;
         all.arcs = self.views.len() as u64;
+        all.replicas_wanted = self.config.replicas as u64;
+        all.replicas_possible = all.replicas_wanted;
         for view in &self.views {
-            let records = || self.sum_of(view.arc).count;
+            let records = self.sum_of(view.arc).count;
+            all.records += records;
+            all.replicas_possible = all.replicas_possible.min(view.replicas.len() as u64);
             all.arcs_incomplete += u64::from(!view.is_complete());
             if !view.replicas().all(|member| member.covered) {
-                all.copying += records();
+                all.copying += records;
             } else if view.replicas.len() < self.config.replicas {
-                all.short_of_nodes += records();
+                all.short_of_nodes += records;
             }
         }
         all

@@ -149,6 +149,12 @@ pub struct RepairTally {
     pub copying: u64,
     /// Records in its arcs that have fewer replicas than are wanted, because there are no more nodes.
     pub short_of_nodes: u64,
+    /// Records in its arcs, deletions included.
+    pub records: u64,
+    /// Copies that are wanted of each, this node's own included.
+    pub replicas_wanted: u64,
+    /// The fewest that one of its arcs has nodes for.
+    pub replicas_possible: u64,
 }
 
 /// What an overlay that floods counts.

@@ -7,7 +7,7 @@
 
 use super::explained::Explained;
 use crate::event::Event;
-use overlay::{Id, PeerInfo, Reply, Request, Status};
+use overlay::{Id, PeerInfo, RepairTally, Reply, Request, Status};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
@@ -114,10 +114,13 @@ pub struct StatusReport {
     pub connections: u32,
     /// The version of the program.
     pub version: String,
-    /// What it has done; none of nodes that do not tell. The last field of the last thing in a frame:
-    /// where a node of before sends nothing there is nothing to decode.
-    #[serde(deserialize_with = "if_any")]
+    /// What it has done; none of nodes that do not tell. This and what follows are the last of
+    /// a frame: where a node of before sends nothing there is nothing to decode.
+    #[serde(deserialize_with = "if_said")]
     pub load: Option<Load>,
+    /// The copies of what is in its arcs; none where nobody owns a key, and of nodes that do not tell.
+    #[serde(deserialize_with = "if_said")]
+    pub copies: Option<Copies>,
 }
 
 /// What a node has done since its process started.
@@ -135,9 +138,39 @@ pub struct Load {
     pub messages_out: u64,
 }
 
+/// How a node stands about the copies of what it answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copies {
+    /// Records in its arcs, deletions included: what it answers for, not what it stores.
+    pub records: u64,
+    /// Copies that are wanted of each, its own included.
+    pub wanted: u32,
+    /// The fewest that one of its arcs has nodes for.
+    pub possible: u32,
+}
+
+impl Copies {
+    /// Whether there are fewer nodes than copies are wanted.
+    #[must_use]
+    pub const fn are_short(&self) -> bool {
+        self.possible < self.wanted
+    }
+}
+
+impl From<&RepairTally> for Copies {
+    fn from(tally: &RepairTally) -> Self {
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            records: tally.records,
+            wanted: count(tally.replicas_wanted),
+            possible: count(tally.replicas_possible),
+        }
+    }
+}
+
 /// What is there, or nothing.
-fn if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Load>, D::Error> {
-    Ok(Option::deserialize(from).ok().flatten())
+fn if_said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::deserialize(from).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -185,6 +218,11 @@ mod tests {
             connections: 0,
             version: "0.1.0".to_owned(),
             load: Some(load),
+            copies: Some(Copies {
+                records: 5,
+                wanted: 3,
+                possible: 2,
+            }),
         };
         let reply = ControlReply {
             id: 1,
@@ -192,11 +230,14 @@ mod tests {
         };
         let bytes = wire::encode(&reply);
         assert_eq!(wire::decode::<ControlReply>(&bytes).as_ref(), Ok(&reply));
-        // One byte says that there is a load, and five numbers below 251 have a byte each.
-        let old = bytes.get(..bytes.len() - 6).unwrap();
-        let ReplyBody::Status(report) = wire::decode::<ControlReply>(old).unwrap().body else {
-            panic!("a status");
-        };
-        assert_eq!((report.load, report.version.as_str()), (None, "0.1.0"));
+        // A byte says that there is one, and numbers below 251 have a byte each: five, and three.
+        for (missing, is_loaded) in [(4, true), (10, false)] {
+            let old = bytes.get(..bytes.len() - missing).unwrap();
+            let ReplyBody::Status(report) = wire::decode::<ControlReply>(old).unwrap().body else {
+                panic!("a status");
+            };
+            assert_eq!((report.load.is_some(), report.copies), (is_loaded, None));
+            assert_eq!(report.version, "0.1.0");
+        }
     }
 }

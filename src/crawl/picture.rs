@@ -157,6 +157,7 @@ mod tests {
             connections: 0,
             version: String::new(),
             load: None,
+            copies: None,
         });
         Found {
             report,

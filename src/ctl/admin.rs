@@ -2,7 +2,7 @@
 
 use super::output::{Answer, Exit, aligned, count_of, document};
 use super::{Asking, CtlError, moving, neighbours, wrong_answer};
-use crate::control::{ControlBody, ReplyBody, StatusReport};
+use crate::control::{ControlBody, Copies, ReplyBody, StatusReport};
 use crate::documents::{Peers, StatusDocument};
 use serde_json::json;
 
@@ -30,14 +30,18 @@ fn status_text(report: &StatusReport) -> String {
     };
     let settled = match (status.leaving, status.settled) {
         (true, _) => "leaving",
-        (false, true) => "settled: all copies complete",
+        (false, true) => "settled: ",
         (false, false) => "not settled",
+    };
+    let copies = match (status.leaving, status.settled) {
+        (false, true) => complete(report.copies),
+        _ => String::new(),
     };
     let mut rows = vec![
         ("id".to_owned(), status.me.id.to_string()),
         (
             "overlay".to_owned(),
-            format!("{}, {member}, {settled}", status.overlay),
+            format!("{}, {member}, {settled}{copies}", status.overlay),
         ),
         ("listen".to_owned(), report.listen.to_string()),
     ];
@@ -58,6 +62,11 @@ fn status_text(report: &StatusReport) -> String {
         count_of(status.renewed_leases, "lease"),
     );
     rows.push(("stores".to_owned(), stored));
+    if let Some(copies) = report.copies {
+        let records = count_of(copies.records, "record");
+        let text = format!("{records} in its arcs, deletions included");
+        rows.push(("answers for".to_owned(), text));
+    }
     rows.extend(moving::rows(status));
     if status.clocks_refused > 0 {
         let refused = count_of(status.clocks_refused, "message");
@@ -70,6 +79,17 @@ fn status_text(report: &StatusReport) -> String {
     rows.push(("peers".to_owned(), peers));
     rows.extend(neighbours::rows(&status.neighbours));
     aligned(&rows)
+}
+
+/// How complete the copies of a settled node are: nobody can make more than there are nodes for.
+fn complete(copies: Option<Copies>) -> String {
+    match copies {
+        Some(copies) if copies.are_short() => format!(
+            "{} of {} copies, there are too few nodes for more",
+            copies.possible, copies.wanted
+        ),
+        _ => "all copies complete".to_owned(),
+    }
 }
 
 fn entries_of(count: u64) -> String {
@@ -107,4 +127,22 @@ pub(super) async fn peers(asking: Asking) -> Result<Answer, CtlError> {
         document(json!(Peers::from(&*peers))),
         text,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_nodes_are_not_said_to_hold_three_copies() {
+        let of = |possible| {
+            complete(Some(Copies {
+                records: 1,
+                wanted: 3,
+                possible,
+            }))
+        };
+        assert_eq!(of(3), "all copies complete");
+        assert!(of(2).starts_with("2 of 3 copies, there are too few nodes"));
+    }
 }

@@ -9,6 +9,7 @@ use super::commands::note_key;
 use super::output::{Exit, print_error, print_json};
 use super::parse::Key;
 use crate::control::client::ClientError;
+use crate::documents::{durable_of, outcome_of};
 use crate::usage;
 use clap::{Arg, ArgMatches, CommandFactory};
 use overlay::Failure;
@@ -54,16 +55,9 @@ impl CtlError {
     /// answered is always unknown.
     pub(super) const fn outcome(&self, writes: bool) -> &'static str {
         match self {
-            Self::WrongUse(_) | Self::Denied(_) | Self::Failed(Failure::Refused(_)) => "failed",
-            Self::Unanswered(_)
-            | Self::StillLeaving(_)
-            | Self::Failed(
-                Failure::TooFewReplicas { .. }
-                | Failure::NoAnswer { .. }
-                | Failure::Full(_)
-                | Failure::Undecided { .. }
-                | Failure::NotHandedOver { .. },
-            ) => "unknown",
+            Self::Failed(failure) => outcome_of(failure, writes),
+            Self::WrongUse(_) | Self::Denied(_) => "failed",
+            Self::Unanswered(_) | Self::StillLeaving(_) => "unknown",
             _ if writes => "failed",
             _ => "unknown",
         }
@@ -71,15 +65,8 @@ impl CtlError {
 
     /// Adds what is known of how far a write came.
     pub(super) fn evidence(&self, known: &mut Document) {
-        if let Self::Failed(Failure::TooFewReplicas {
-            durable,
-            replicas,
-            needed,
-        }) = self
-        {
-            known.insert("replicas_durable".to_owned(), (*durable).into());
-            known.insert("replicas".to_owned(), (*replicas).into());
-            known.insert("replicas_needed".to_owned(), (*needed).into());
+        if let Self::Failed(failure) = self {
+            known.extend(durable_of(failure));
         }
     }
 

@@ -183,6 +183,7 @@ mod tests {
             connections: 0,
             version: String::new(),
             load: None,
+            copies: None,
         }
     }
 

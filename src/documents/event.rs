@@ -1,9 +1,10 @@
 //! What happens at a node.
 
+use super::outcome::evidence_of;
 use super::{Located, Member, moving_of, neighbours};
-use crate::event::{Event, OperationKind};
+use crate::event::{CameTo, Event, OperationKind};
 use overlay::{Contact, RingChange};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The name of an event, and its data.
@@ -12,7 +13,7 @@ pub(crate) fn event(event: &Event) -> (&'static str, Value) {
         Event::Lookup(lookup) => {
             let document = json!(Located::from(&lookup.report));
             let told = timed(document, OperationKind::Locate, lookup.took, false);
-            ("lookup", told)
+            ("lookup", with(told, found()))
         }
         Event::Operation(operation) => {
             let document = match (&operation.key, &operation.failed) {
@@ -22,12 +23,25 @@ pub(crate) fn event(event: &Event) -> (&'static str, Value) {
             };
             let failed = operation.failed.is_some();
             let told = timed(document, operation.kind, operation.took, failed);
-            ("operation", told)
+            let mut known = evidence_of(&operation.counts, operation.kind);
+            known.insert("outcome".to_owned(), operation.came_to.name().into());
+            ("operation", with(told, known))
         }
         Event::Ring(change) => ("ring", ring(change)),
         Event::Neighbours(all) => ("neighbours", json!(neighbours(all))),
         Event::Repair(repair) => ("repair", json!(moving_of(repair))),
     }
+}
+
+fn found() -> Map<String, Value> {
+    Map::from_iter([("outcome".to_owned(), CameTo::Found.name().into())])
+}
+
+fn with(mut document: Value, more: Map<String, Value>) -> Value {
+    if let Some(fields) = document.as_object_mut() {
+        fields.extend(more);
+    }
+    document
 }
 
 fn timed(mut document: Value, kind: OperationKind, took: Duration, failed: bool) -> Value {

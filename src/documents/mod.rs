@@ -4,12 +4,14 @@ mod data;
 mod event;
 mod network;
 mod node;
+mod outcome;
 pub(crate) mod torrents;
 
 pub(crate) use data::{Deleted, Held, Inserted, Located, Matches, Stored};
 pub(crate) use event::event;
 pub(crate) use network::NetworkDocument;
 pub(crate) use node::{Peers, StatusDocument, moving_of, neighbours};
+pub(crate) use outcome::{durable_of, outcome_of};
 
 use overlay::{Contact, Id, Outcome};
 use serde::Serialize;

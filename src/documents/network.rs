@@ -1,6 +1,6 @@
 //! A picture of the whole network, with every node once and its neighbours by id.
 
-use super::node::moving;
+use super::node::{CopiesEntry, moving};
 use super::{HexId, Member};
 use crate::crawl::{Found, NetworkView, Unreachable};
 use overlay::{Contact, Id, Neighbours, Status};
@@ -55,6 +55,8 @@ struct NodeEntry {
     bytes_per_s: u64,
     uptime_s: u64,
     version: String,
+    #[serde(flatten)]
+    copies: CopiesEntry,
     #[serde(flatten)]
     neighbours: NeighbourIds,
 }
@@ -159,6 +161,7 @@ impl From<&Found> for NodeEntry {
                 .fold(0, |sum, movement| sum.saturating_add(movement.bytes_per_s)),
             uptime_s: found.report.uptime_s,
             version: found.report.version.clone(),
+            copies: CopiesEntry::from(&*found.report),
             neighbours: NeighbourIds::from(&status.neighbours),
         }
     }

@@ -26,7 +26,8 @@ pub(crate) struct StatusDocument {
     http: Option<SocketAddr>,
     /// Whether it takes part in a network.
     member: bool,
-    /// Whether every arc that it answers for is complete and copied to all its replicas.
+    /// Whether every arc that it answers for is complete and copied to all its replicas, of which there
+    /// are no more than nodes.
     settled: bool,
     /// Distinct peers in its tables.
     peers: u32,
@@ -40,6 +41,8 @@ pub(crate) struct StatusDocument {
     clocks_refused: u64,
     uptime_s: u64,
     version: String,
+    #[serde(flatten)]
+    copies: CopiesEntry,
     #[serde(flatten)]
     moving: Moving,
     #[serde(flatten)]
@@ -67,8 +70,31 @@ impl From<&StatusReport> for StatusDocument {
             clocks_refused: status.clocks_refused,
             uptime_s: report.uptime_s,
             version: report.version.clone(),
+            copies: CopiesEntry::from(report),
             moving: moving(status),
             neighbours: neighbours(&status.neighbours),
+        }
+    }
+}
+
+/// The copies of what is in the arcs of a node; none where nobody owns a key, and of an older program.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct CopiesEntry {
+    /// Records in its arcs, deletions included; `values` and others count what it stores, copies too.
+    own_records: Option<u64>,
+    /// Copies that are wanted of each.
+    copies_wanted: Option<u32>,
+    /// How many there are nodes for.
+    copies_possible: Option<u32>,
+}
+
+impl From<&StatusReport> for CopiesEntry {
+    fn from(report: &StatusReport) -> Self {
+        let copies = report.copies;
+        Self {
+            own_records: copies.map(|copies| copies.records),
+            copies_wanted: copies.map(|copies| copies.wanted),
+            copies_possible: copies.map(|copies| copies.possible),
         }
     }
 }

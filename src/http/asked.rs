@@ -40,8 +40,8 @@ impl From<Wanted> for Consistency {
 #[into_params(parameter_in = Path)]
 #[allow(dead_code, reason = "it describes the last part of a path")]
 pub(super) struct KeyPath {
-    /// 1 to 1,024 bytes, percent-encoded, of which the SHA-1 is taken; with `hex` 40 hexadecimal
-    /// digits, taken as they are.
+    /// 1 to 1,024 bytes, percent-encoded, `/` as `%2F`, of which the SHA-1 is taken; with `hex` 40
+    /// hexadecimal digits, taken as they are.
     #[param(min_length = 1)]
     key: String,
 }

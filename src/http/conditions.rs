@@ -13,6 +13,9 @@ pub(super) struct ReadIf {
     /// Versions that the client has, in quotation marks: then the answer is 304.
     #[param(value_type = String, required = false, rename = "If-None-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
     unknown: Option<String>,
+    /// Versions of which one must be there, in quotation marks, or `*`: else the answer is 412.
+    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
+    present: Option<String>,
 }
 
 /// When a value is written.
@@ -20,8 +23,8 @@ pub(super) struct ReadIf {
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "it describes headers")]
 pub(super) struct WriteIf {
-    /// Only if this version is there, in quotation marks.
-    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    /// Only if this version is there, in quotation marks; `*`: only if there is a value.
+    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
     present: Option<String>,
     /// `*`: only if there is no value. Give this or `If-Match`, not both.
     #[param(value_type = String, required = false, rename = "If-None-Match", pattern = "^\\*$")]
@@ -33,8 +36,8 @@ pub(super) struct WriteIf {
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "it describes headers")]
 pub(super) struct DeleteIf {
-    /// Only if this version is there, in quotation marks.
-    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^\"[!#-~]{0,80}\"$")]
+    /// Only if this version is there, in quotation marks; `*`: only if there is a value.
+    #[param(value_type = String, required = false, rename = "If-Match", pattern = "^(\\*|\"[!#-~]{0,80}\")$")]
     present: Option<String>,
 }
 
@@ -81,15 +84,22 @@ fn tags(text: &str) -> Result<Vec<&str>, Problem> {
 }
 
 /// What must be there for a write to be done.
-pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Precondition {
+    /// What the node can be asked for.
+    Condition(Condition),
+    /// Any value.
+    Anything,
+}
+
+/// What must be there for a write to be done.
+pub(super) fn condition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     let wanted = text(headers, header::IF_MATCH)?;
     let unwanted = text(headers, header::IF_NONE_MATCH)?;
     match (wanted.as_deref(), unwanted.as_deref()) {
-        (None, None) => Ok(Condition::Always),
-        (None, Some("*")) => Ok(Condition::Absent),
-        (Some("*"), None) => Err(Problem::refused(
-            "If-Match: * is not known here; get the value, and give its ETag",
-        )),
+        (None, None) => Ok(Precondition::Condition(Condition::Always)),
+        (None, Some("*")) => Ok(Precondition::Condition(Condition::Absent)),
+        (Some("*"), None) => Ok(Precondition::Anything),
         (None, Some(list)) => {
             tags(list)?;
             Err(Problem::refused(
@@ -105,12 +115,21 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
 }
 
 /// The version that a tag names. What is none is a tag of nothing that is stored.
-fn version_of(tag: &str) -> Result<Condition, Problem> {
+fn version_of(tag: &str) -> Result<Precondition, Problem> {
     let inner = tag.trim_matches('"');
-    inner.parse().map(Condition::Version).map_err(|_| {
+    let version = inner.parse().map(Condition::Version);
+    version.map(Precondition::Condition).map_err(|_| {
         let detail = format!("no value has the tag {tag}: tags are versions, as ETag shows them");
         Problem::new(Kind::Conflict, detail, "get the value, and give its ETag")
     })
+}
+
+/// Whether this version is one that a reader wants, when he wants no other.
+pub(super) fn is_wanted(headers: &HeaderMap, version: Version) -> Result<bool, Problem> {
+    match text(headers, header::IF_MATCH)?.as_deref() {
+        None | Some("*") => Ok(true),
+        Some(list) => Ok(tags(list)?.contains(&tag_of(version).as_str())),
+    }
 }
 
 /// Whether a reader has this version already.
@@ -144,12 +163,17 @@ mod tests {
         let tag = tag_of(version);
         let of = |lines: &[_]| condition(&headers(lines));
         let (wanted, unwanted) = (header::IF_MATCH, header::IF_NONE_MATCH);
-        assert_eq!(of(&[]).unwrap(), Condition::Always);
-        assert_eq!(of(&[(unwanted.clone(), "*")]).unwrap(), Condition::Absent);
+        let is = Precondition::Condition;
+        assert_eq!(of(&[]).unwrap(), is(Condition::Always));
+        let absent = of(&[(unwanted.clone(), "*")]).unwrap();
+        assert_eq!(absent, is(Condition::Absent));
         let it = of(&[(wanted.clone(), &tag)]).unwrap();
-        assert_eq!(it, Condition::Version(version));
+        assert_eq!(it, is(Condition::Version(version)));
+        assert_eq!(
+            of(&[(wanted.clone(), "*")]).unwrap(),
+            Precondition::Anything
+        );
         for wrong in [
-            "*",
             "x",
             "\"",
             "\"a\"",
@@ -171,6 +195,13 @@ mod tests {
             let lines = [(header::IF_NONE_MATCH, text)];
             is_known(&headers(&lines), Version::default()).unwrap()
         };
+        let wanted = |text: &str| {
+            let lines = [(header::IF_MATCH, text)];
+            is_wanted(&headers(&lines), Version::default()).unwrap()
+        };
+        assert!(wanted("*") && wanted(&tag) && wanted(&format!("\"a\", {tag}")));
+        // A weak tag matches nothing here (RFC 9110, section 13.1.1).
+        assert!(!wanted("\"a\"") && !wanted(&format!("W/{tag}")));
         assert!(known("*") && known(&tag) && known(&format!("W/{tag}")));
         assert!(known(&format!("\"a, b\" ,{tag}")) && !known("\"a\""));
     }

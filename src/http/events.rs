@@ -21,8 +21,10 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
 /// Follow what happens at this node
 ///
-/// `lookup`: a located key with its path, hops and seconds. `operation`: any other call that was
-/// answered. `ring`: a change of membership. `neighbours`: all neighbours, whenever they have changed.
+/// `lookup`: a call of `/v1/locate` or `p2pctl locate` with its path, hops and seconds; the lookups that
+/// other calls need are not told of. `operation`: any other call that was answered. Both say the
+/// `outcome` in the words of the answer itself (`found`, `absent`, `unknown`, `stored`, `inserted`,
+/// `conflict`, `failed`, `done`), how many replicas stand for it, and with `failed: true` the `error`. `ring`: a change of membership. `neighbours`: all neighbours, whenever they have changed.
 /// `repair`: what is moved in the background, whenever that has changed. `end`: the last event, with
 /// the reason; a reader that is more than 1,024 events behind is dropped with it.
 #[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "node",

@@ -1,10 +1,15 @@
-//! Connections: how many there may be, and how long one may stand still.
+//! Connections: how many there may be, how long one may stand still, and how soon a request must begin.
 
+use axum::Router;
 use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,53 +20,99 @@ use tokio::time::{Instant, Sleep};
 /// Connections at a time; more wait to be accepted. Each may bring a value of 1 MiB and has one
 /// request under way, so this is 128 MiB and half of what the machine takes at a time.
 pub(super) const MAX_CONNECTIONS: usize = 128;
+/// Of them from one address of another machine, so that there is room for others. On this machine many
+/// programs have one address, and a proxy has it for all its clients.
+const MAX_CONNECTIONS_OF_ADDRESS: usize = 64;
 /// A connection on which nothing moves for so long is closed: longer than any call, and than the
 /// pause between two comments of a stream of events.
 const STANDSTILL: Duration = Duration::from_secs(60);
+/// So long the head of a request may take, and the pause before it: who sends a byte now and then
+/// does not stand still, and keeps a place from others. As long as with the tracker.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
-/// A listener that accepts as many connections as there is room for.
-pub(super) struct Bounded {
-    listener: TcpListener,
-    room: Arc<Semaphore>,
-}
-
-impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        }
-    }
-}
-
-impl Listener for Bounded {
-    type Io = Held;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Held, SocketAddr) {
+/// Serves connections without end, as many as there is room for.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a connection is a task of the thread that serves HTTP"
+)]
+pub(super) async fn serve(mut listener: TcpListener, app: Router) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let addresses = Addresses::default();
+    loop {
         // The semaphore is never closed.
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok();
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let permit = Arc::clone(&room).acquire_owned().await.ok();
+        let (stream, addr) = Listener::accept(&mut listener).await;
+        let Some(of_address) = addresses.take(addr.ip()) else {
+            continue;
+        };
         // Answers are written whole; without it a small one may wait for an acknowledgement.
         let _ = stream.set_nodelay(true);
         let held = Held {
             stream,
-            _permit: permit,
             end: Box::pin(tokio::time::sleep(STANDSTILL)),
+            _permit: permit,
+            _of_address: of_address,
         };
-        (held, addr)
+        tokio::spawn(converse(held, app.clone()));
     }
+}
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+async fn converse(held: Held, app: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(held), TowerToHyperService::new(app))
+        .await;
+    if let Err(error) = served {
+        tracing::trace!(%error, "a connection broke");
+    }
+}
+
+/// How many connections each address has: at most [`MAX_CONNECTIONS`] addresses.
+#[derive(Clone, Debug, Default)]
+struct Addresses(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+impl Addresses {
+    /// A place for one more, unless the address has them all.
+    fn take(&self, addr: IpAddr) -> Option<OfAddress> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(addr).or_default();
+        if *count >= MAX_CONNECTIONS_OF_ADDRESS && !addr.to_canonical().is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(OfAddress {
+            addr,
+            all: self.clone(),
+        })
+    }
+}
+
+/// The place of one connection.
+#[derive(Debug)]
+struct OfAddress {
+    addr: IpAddr,
+    all: Addresses,
+}
+
+impl Drop for OfAddress {
+    fn drop(&mut self) {
+        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.addr) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.addr);
+            }
+        }
     }
 }
 
 /// One connection.
-pub(super) struct Held {
+struct Held {
     stream: TcpStream,
-    _permit: Option<OwnedSemaphorePermit>,
     end: Pin<Box<Sleep>>,
+    _permit: Option<OwnedSemaphorePermit>,
+    _of_address: OfAddress,
 }
 
 impl Held {
@@ -135,5 +186,29 @@ impl AsyncWrite for Held {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_leaves_room_for_others() {
+        let addresses = Addresses::default();
+        let far = IpAddr::from([192, 0, 2, 1]);
+        let mut held: Vec<_> = (0..MAX_CONNECTIONS_OF_ADDRESS)
+            .map(|_| addresses.take(far).expect("room"))
+            .collect();
+        assert!(addresses.take(far).is_none());
+        assert!(addresses.take(IpAddr::from([192, 0, 2, 2])).is_some());
+        held.pop();
+        assert!(addresses.take(far).is_some());
+        drop(held);
+        let near = IpAddr::from([127, 0, 0, 1]);
+        let held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| addresses.take(near)).collect();
+        assert!(held.iter().all(Option::is_some));
+        drop(held);
+        assert!(addresses.0.lock().unwrap().is_empty(), "nothing is kept");
     }
 }

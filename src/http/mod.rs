@@ -2,8 +2,8 @@
 //! thread of its own.
 //!
 //! The paths are described where they are served (`utoipa`), so that `/v1/openapi.json` cannot
-//! differ from them. Everything that a request may hold is bounded: connections and how long one may
-//! stand still (`listener`), bodies, keys and texts (`asked`), readers of events (`events`).
+//! differ from them. Everything that a request may hold is bounded: connections, how long one may
+//! stand still and a head may take (`listener`), bodies, keys and texts (`asked`), readers of events (`events`).
 
 #![allow(
     unused_qualifications,
@@ -33,13 +33,12 @@ pub(crate) use token::{Token, check};
 
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderValue, Request, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Router, http};
 use context::Context;
 use guard::Guard;
-use listener::Bounded;
 use overlay::MAX_VALUE_BYTES;
 use problem::{Kind, Problem};
 use std::io;
@@ -68,11 +67,7 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                     return;
                 };
                 tokio::select! {
-                    served = axum::serve(Bounded::new(listener), app) => {
-                        if let Err(error) = served {
-                            tracing::error!(%error, "the HTTP server ended");
-                        }
-                    }
+                    () = listener::serve(listener, app) => {}
                     () = network::watch(context) => {}
                     () = closed.closed() => {}
                 }
@@ -129,6 +124,9 @@ fn router(context: Context, guard: Guard) -> Router {
         .with_state(context)
 }
 
+/// What stands before a key.
+const KEY_PATHS: [&str; 3] = ["/v1/kv/", "/v1/holders/", "/v1/locate/"];
+
 /// Says that a token is wanted, wherever a path does not say that it is open.
 fn demand_token(description: &mut utoipa::openapi::OpenApi) {
     let name = "token";
@@ -139,7 +137,17 @@ fn demand_token(description: &mut utoipa::openapi::OpenApi) {
     description.security = Some(vec![SecurityRequirement::new(name, scopes)]);
 }
 
-async fn no_such_path() -> Problem {
+async fn no_such_path(uri: Uri) -> Problem {
+    let key = KEY_PATHS
+        .iter()
+        .find_map(|path| Some((path, uri.path().strip_prefix(path)?)));
+    if let Some((path, key)) = key
+        && key.contains('/')
+    {
+        // Two spellings of one key, of which one reads `..` and `//` as it likes, are worse than one.
+        let hint = format!("write each / of a key as %2F: {path}a%2Fb");
+        return Problem::new(Kind::Malformed, "a key is one part of the path", hint);
+    }
     let hint = "see /v1/openapi.json for all paths";
     Problem::new(Kind::NoSuchPath, "this node serves no such path", hint)
 }

@@ -1,6 +1,6 @@
 //! What a request comes to that is not done: problem details (RFC 9457) that say what to do next.
 
-use crate::documents::Word;
+use crate::documents::{Word, durable_of, outcome_of};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use overlay::{Failure, Id};
@@ -16,6 +16,9 @@ const PROBLEM_JSON: &str = "application/problem+json";
 /// Seconds after which an unknown answer may have become known: a dead neighbour is found within
 /// one, and its keys are answered for again soon after.
 const RETRY_AFTER_S: &str = "1";
+
+/// What to do about a request that was refused.
+const NOTHING_CHANGED: &str = "change the request; nothing was changed";
 
 /// Which problem it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,7 @@ pub(super) struct Problem {
     /// What is known: `key`, `outcome`, `replicas_answered`, `replicas_asked`, `replicas_durable`, …
     #[serde(flatten)]
     #[schema(value_type = Object, additional_properties)]
-    evidence: BTreeMap<&'static str, Value>,
+    evidence: BTreeMap<String, Value>,
     #[serde(skip)]
     #[schema(ignore)]
     headers: Vec<(HeaderName, String)>,
@@ -132,8 +135,7 @@ impl Problem {
 
     /// A part of the request that is understood, and cannot be done.
     pub(super) fn refused(detail: impl Into<Box<str>>) -> Self {
-        let hint = "change the request; nothing was changed";
-        Self::new(Kind::Refused, detail, hint)
+        Self::new(Kind::Refused, detail, NOTHING_CHANGED)
     }
 
     /// The node's task says nothing.
@@ -167,7 +169,7 @@ impl Problem {
 
     /// Adds something that is known.
     pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
-        self.evidence.insert(name, value);
+        self.evidence.insert(name.to_owned(), value);
         self
     }
 
@@ -180,36 +182,26 @@ impl Problem {
     /// What a node says of a call that it could not do.
     pub(super) fn failed(failure: &Failure, key: Option<Id>, writes: bool) -> Self {
         let kind = match failure {
-            Failure::Refused(_) => return Self::refused(failure.to_string()),
+            Failure::Refused(_) => Kind::Refused,
             Failure::Full(_) => Kind::Full,
             _ => Kind::Unknown,
         };
-        let may_be_done = writes
-            && matches!(
-                failure,
-                Failure::TooFewReplicas { .. } | Failure::NoAnswer { .. } | Failure::Full(_)
-            );
-        let hint = match kind {
-            Kind::Full => "delete something, raise --max-store of the nodes, or add nodes",
-            _ if may_be_done => "read before you repeat it",
+        let outcome = outcome_of(failure, writes);
+        let hint = match failure {
+            Failure::Refused(_) => NOTHING_CHANGED,
+            Failure::Full(_) => "delete something, raise --max-store of the nodes, or add nodes",
+            Failure::TooFewReplicas { .. } | Failure::NoAnswer { .. } if writes => {
+                "read before you repeat it"
+            }
             _ => "nothing was changed; try again, or ask another node",
         };
         let mut problem = Self::new(kind, failure.to_string(), hint);
-        problem = problem.with("outcome", Word::Unknown.text().into());
+        problem = problem.with("outcome", outcome.into());
         if let Some(key) = key {
             problem = problem.with("key", key.to_string().into());
         }
-        match failure {
-            Failure::TooFewReplicas {
-                durable,
-                replicas,
-                needed,
-            } => problem
-                .with("replicas_durable", (*durable).into())
-                .with("replicas", (*replicas).into())
-                .with("replicas_needed", (*needed).into()),
-            _ => problem,
-        }
+        problem.evidence.extend(durable_of(failure));
+        problem
     }
 }
 
@@ -274,4 +266,30 @@ problems! {
     Conditional: Conflict;
     /// What removes.
     Removes: Absent Refused Full;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_was_not_begun_is_no_unknown_one() {
+        let said = |failure: Failure, writes| {
+            let problem = Problem::failed(&failure, None, writes);
+            (problem.status, problem.evidence["outcome"].clone())
+        };
+        assert_eq!(said(Failure::NotMember, true), (503, "failed".into()));
+        assert_eq!(said(Failure::NotMember, false), (503, "unknown".into()));
+        let half = Failure::TooFewReplicas {
+            durable: 1,
+            replicas: 3,
+            needed: 2,
+        };
+        assert_eq!(said(half.clone(), true), (503, "unknown".into()));
+        let problem = Problem::failed(&half, None, true);
+        assert_eq!(problem.evidence["replicas_durable"], 1);
+        assert!(problem.hint.contains("read before"), "{}", problem.hint);
+        let refused = Failure::Refused("no".to_owned());
+        assert_eq!(said(refused, true), (422, "failed".into()));
+    }
 }

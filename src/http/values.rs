@@ -1,7 +1,9 @@
 //! Values: bytes in, bytes out, with the version in `ETag` and the evidence in headers.
 
 use super::asked::{Asked, Body, KeyPath, Named, Octets, Wanted, check_text, within};
-use super::conditions::{DeleteIf, ReadIf, WriteIf, condition, is_known, tag_of};
+use super::conditions::{
+    DeleteIf, Precondition, ReadIf, WriteIf, condition, is_known, is_wanted, tag_of,
+};
 use super::context::Context;
 use super::evidence::{Evidence, deletion};
 use super::problem::{Conditional, Kind, Problem, Reads, Removes, Usual, Writes};
@@ -13,6 +15,10 @@ use axum::response::{IntoResponse, Response};
 use overlay::{Condition, ConflictReport, GetReport, MAX_TTL_S, Outcome, Reply, Request, Version};
 use serde::Deserialize;
 use utoipa::IntoParams;
+
+/// How often a write that replaces any value is tried: once to learn the version, and then against others
+/// who write the same key, of whom one gets through each time.
+const MATCH_ATTEMPTS: usize = 8;
 
 /// How a value is read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,7 +80,7 @@ pub(super) struct Deleting {
                 ("P2p-Replicas-Answered" = u32, description = "Replicas that answered"),
                 ("P2p-Replicas-Asked" = u32, description = "Replicas that were asked"))),
         (status = 304, description = "The client has it already"),
-        Usual, Reads))]
+        Usual, Reads, Conditional))]
 pub(super) async fn get(
     State(context): State<Context>,
     named: Named,
@@ -87,6 +93,7 @@ pub(super) async fn get(
         .transpose()
         .map_err(|error| Problem::malformed(error.to_string()))?;
     is_known(&headers, Version::default())?;
+    is_wanted(&headers, Version::default())?;
     let request = Request::Get {
         key: key.id,
         consistency: reading.consistency.into(),
@@ -113,6 +120,12 @@ fn found(report: GetReport, headers: &HeaderMap, evidence: &Evidence) -> Result<
             return Err(evidence.explain(problem));
         }
     };
+    if !is_wanted(headers, version)? {
+        let detail = format!("version {version} is there");
+        let problem = Problem::new(Kind::Conflict, detail, "leave If-Match out to read it");
+        let problem = problem.with("version", version.to_string().into());
+        return Err(evidence.explain(problem.header(header::ETAG, tag_of(version))));
+    }
     let tag = [(header::ETAG, tag_of(version))];
     if is_known(headers, version)? {
         return Ok((StatusCode::NOT_MODIFIED, tag, evidence.headers()).into_response());
@@ -122,6 +135,9 @@ fn found(report: GetReport, headers: &HeaderMap, evidence: &Evidence) -> Result<
 }
 
 /// Store a value
+///
+/// 503 with the outcome `unknown` says that it may have taken effect, or still may: `Retry-After` is for
+/// reading it then, not for storing it again. With the outcome `failed` nothing was changed.
 #[utoipa::path(put, path = "/v1/kv/{key}", operation_id = "put", tag = "values",
     params(KeyPath, Writing, WriteIf),
     request_body(content = inline(Octets), content_type = "application/octet-stream", description = "At most 1 MiB"),
@@ -145,22 +161,23 @@ pub(super) async fn put(
     check_text(&writing.text)?;
     let condition = condition(&headers)?;
     let bytes = value.len();
-    let request = Request::Put {
+    let indexed = key.indexed(writing.indexed)?;
+    let request = |condition| Request::Put {
         key: key.id,
-        value,
+        value: value.clone(),
         ttl_s,
         consistency: writing.consistency.into(),
         condition,
-        indexed: key.indexed(writing.indexed)?,
-        text: writing.text,
+        indexed: indexed.clone(),
+        text: writing.text.clone(),
     };
-    let report = match context.call(request).await? {
+    let report = match write(&context, condition, request).await? {
         Reply::Put(report) => report,
         Reply::Conflict(report) => return Err(conflict(&report)),
         _ => return Err(Problem::silent(true)),
     };
     let status = match condition {
-        Condition::Absent => StatusCode::CREATED,
+        Precondition::Condition(Condition::Absent) => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
     let evidence = Evidence::of_write(
@@ -188,21 +205,45 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     let key = named.key(deleting.hex)?;
     let condition = condition(&headers)?;
-    if condition == Condition::Absent {
+    if condition == Precondition::Condition(Condition::Absent) {
         let text = "what is absent cannot be deleted: leave If-None-Match out";
         return Err(Problem::refused(text));
     }
-    let request = Request::Delete {
+    let request = |condition| Request::Delete {
         key: key.id,
         holder: None,
         consistency: deleting.consistency.into(),
         condition,
     };
-    match context.call(request).await? {
+    match write(&context, condition, request).await? {
         Reply::Deleted(report) => deletion(&report, "value"),
         Reply::Conflict(report) => Err(conflict(&report)),
         _ => Err(Problem::silent(true)),
     }
+}
+
+/// Writes under a condition. The node knows none for "any value": it is asked for the version that is
+/// there, by one that nothing has, and then to replace that one.
+async fn write(
+    context: &Context,
+    wanted: Precondition,
+    request: impl Fn(Condition) -> Request,
+) -> Result<Reply, Problem> {
+    let mut version = match wanted {
+        Precondition::Condition(condition) => return context.call(request(condition)).await,
+        Precondition::Anything => Version::default(),
+    };
+    for _ in 0..MATCH_ATTEMPTS {
+        match context.call(request(Condition::Version(version))).await? {
+            Reply::Conflict(ConflictReport {
+                found: Some(found), ..
+            }) => version = found,
+            reply => return Ok(reply),
+        }
+    }
+    let detail = "others wrote it each time that this write was tried; nothing was changed";
+    let problem = Problem::new(Kind::Unknown, detail, "try again, or leave If-Match out");
+    Err(problem.with("outcome", "failed".into()))
 }
 
 /// A condition did not hold.

@@ -4,7 +4,7 @@ use super::Shared;
 use super::driver::Driver;
 use super::queue::Limits;
 use super::{COMMANDS, INBOX_BATCHES, LARGE_READS, MAX_DIALS, URGENT_BATCHES};
-use crate::control::StatusReport;
+use crate::control::{Copies, StatusReport};
 use overlay::{Locate, Machine};
 
 /// What waited for the machine when it had taken what it could.
@@ -34,7 +34,9 @@ impl<M: Locate + 'static> Driver<M> {
         let metrics = &self.shared.metrics;
         self.received.flush();
         self.links.flush_counts();
-        metrics.observe(&status, self.machine.tally());
+        let tally = self.machine.tally();
+        let copies = tally.repair.as_ref().map(Copies::from);
+        metrics.observe(&status, tally);
         self.shared.observe_queues();
         let to_send = self.links.waiting();
         metrics.queue("peers", to_send.messages);
@@ -54,6 +56,7 @@ impl<M: Locate + 'static> Driver<M> {
             connections: u32::try_from(self.links.connected()).unwrap_or(u32::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             load: Some(metrics.load()),
+            copies,
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use crate::client::Served;
 use crate::support::{bare, file_in, run};
+use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What the tests send.
 pub(crate) const TOKEN: &str = "a-token-of-the-tests/0123456789";
@@ -103,6 +107,35 @@ pub(crate) fn strangers_pages_are_refused(overlay: &str) {
     let put = ["Origin: http://site.example"];
     one.api.ask("PUT", "/v1/kv/k", &put, b"x").is(403);
     one.api.get("/v1/kv/k").is(404);
+}
+
+/// Who sends a head by the byte does not keep a place: it is closed, however steadily he sends.
+pub(crate) fn a_head_that_does_not_end_is_given_up(overlay: &str) {
+    /// As `src/http/listener.rs` has it, and time for a slow machine.
+    const CLOSED_WITHIN: Duration = Duration::from_secs(10 + 15);
+    let one = Served::start(overlay, None, &[]);
+    let mut stream = TcpStream::connect(one.api.at).expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .expect("a time-out");
+    let began = Instant::now();
+    let mut answer = Vec::new();
+    let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ");
+    loop {
+        assert!(began.elapsed() < CLOSED_WITHIN, "it is still open");
+        // Far more often than a connection may stand still.
+        let sent = stream.write_all(b"a");
+        let mut room = [0; 512];
+        match stream.read(&mut room) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&room[..count]),
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) && sent.is_ok() => {}
+            Err(_) => break,
+        }
+    }
+    assert!(began.elapsed() > Duration::from_secs(5), "{answer:?}");
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+    one.api.get("/healthz");
 }
 
 pub(crate) fn only_the_page_may_run_scripts(overlay: &str) {

@@ -94,7 +94,8 @@ impl Answer {
 
     /// A header, by its name in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().skip(1).filter_map(|l| l.split_once(':'));
+        let lines = self.head.lines().skip(1);
+        let mut lines = lines.filter_map(|line| line.split_once(':'));
         let found = lines.find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim())
     }

@@ -2,6 +2,7 @@
 
 use crate::client::{Api, Served, network};
 use crate::support::{SETTLE, SOON, wait_until};
+use crate::values::nothing;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -83,7 +84,31 @@ pub(crate) fn lookups_and_operations_are_told(overlay: &str) {
     let key = overlay::Id::of(b"fox").to_string();
     let told = wait_for(&seen, "operation", |data| data["kind"] == "put");
     assert_eq!(told["key"], key, "{told}");
-    assert_eq!(told["failed"], false);
+    assert_eq!(
+        (&told["failed"], &told["outcome"]),
+        (&json!(false), &json!("stored"))
+    );
+    assert!(told["replicas_durable"].as_u64() >= Some(1), "{told}");
+    // Found, not there, and not done are three things.
+    let outcome_of = |path: &str, kind: &str, outcome: &str| {
+        apis[0].get(path);
+        wait_for(&seen, "operation", |data| {
+            data["kind"] == kind && data["outcome"] == outcome
+        })
+    };
+    let told = outcome_of("/v1/kv/fox", "get", "found");
+    assert!(told["replicas_answered"].as_u64() >= Some(1), "{told}");
+    let (_, nothing) = nothing(overlay);
+    let told = outcome_of("/v1/kv/dog", "get", nothing);
+    assert_eq!(told["failed"], false, "{told}");
+    outcome_of("/v1/holders/dog", "search", nothing);
+    outcome_of("/v1/search?text=dog", "search_text", nothing);
+    if overlay != "gnutella" {
+        apis[0]
+            .ask("PUT", "/v1/kv/fox", &["If-None-Match: *"], b"x")
+            .is(412);
+        wait_for(&seen, "operation", |data| data["outcome"] == "conflict");
+    }
     let located = apis[0].get("/v1/locate/fox").is(200).json();
     let told = wait_for(&seen, "lookup", |data| data["key"] == key.as_str());
     for name in ["hops", "path", "replicas"] {

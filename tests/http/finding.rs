@@ -145,6 +145,13 @@ pub(crate) fn the_node_says_how_it_is(overlay: &str) {
         assert_eq!(status["listen"], node.listen.to_string());
         assert_eq!(status["http"], api.at.to_string());
         assert_eq!(status["member"], true);
+        if overlay != "gnutella" {
+            assert_eq!(
+                (&status["copies_wanted"], &status["copies_possible"]),
+                (&json!(3), &json!(3))
+            );
+            assert!(status["own_records"].is_u64(), "{status}");
+        }
         let peers = api.get("/v1/peers").is(200).json();
         let listed = peers["peers"].as_array().expect("peers").clone();
         assert_eq!(status["peers"].as_u64(), Some(listed.len() as u64));

@@ -53,6 +53,8 @@ macro_rules! structured {
             events:
                 lookups_and_operations_are_told,
                 a_node_that_joins_shows_in_ring_and_repair;
+            description:
+                schemathesis_finds_nothing;
         }
     };
 }
@@ -87,6 +89,8 @@ mod gnutella {
             a_node_that_is_cut_off_is_not_ready;
         events:
             lookups_and_operations_are_told;
+        description:
+            schemathesis_finds_nothing;
     }
 }
 
@@ -102,12 +106,12 @@ mod lone {
             a_token_opens_all_but_health,
             other_addresses_want_a_token,
             strangers_pages_are_refused,
+            a_head_that_does_not_end_is_given_up,
             only_the_page_may_run_scripts;
         events:
             a_slow_reader_is_told_that_it_lost_its_place,
             there_is_room_for_so_many_readers;
         description:
-            every_path_is_described,
-            schemathesis_finds_nothing;
+            every_path_is_described;
     }
 }

@@ -103,10 +103,22 @@ pub(crate) fn writes_keep_their_conditions(overlay: &str) {
         b"two",
         "nothing was deleted"
     );
+    with(0, "GET", &line(&first), "").is(412);
+    assert_eq!(with(0, "GET", &line(&second), "").is(200).body, b"two");
+    with(1, "GET", "If-Match: not quoted", "").is(400);
+    // Any value: that of whoever wrote last.
+    let second = with(3, "PUT", "If-Match: *", "any").is(200);
+    assert_eq!(apis[0].get(path).is(200).body, b"any");
     with(1, "DELETE", &line(&second), "").is(200);
     apis[0].get(path).is(404);
+    let nothing = with(0, "PUT", "If-Match: *", "x").is(412).json();
+    assert!(nothing["version"].is_null(), "{nothing}");
+    with(0, "DELETE", "If-Match: *", "").is(412);
+    with(0, "GET", "If-Match: *", "").is(404);
     with(2, "PUT", &line(&second), "three").is(412);
     with(2, "DELETE", &line(&second), "").is(412);
+    with(3, "PUT", "If-None-Match: *", "old").is(201);
+    with(1, "DELETE", "If-Match: *", "").is(200);
     with(3, "PUT", "If-None-Match: *", "anew").is(201);
     with(0, "PUT", "If-Match: not quoted", "x").is(400);
     with(0, "PUT", "If-Match: \"a\", \"b\"", "x").is(422);
@@ -118,10 +130,11 @@ pub(crate) fn writes_keep_their_conditions(overlay: &str) {
 /// Nobody there can tell what is there.
 pub(crate) fn conditions_are_refused(overlay: &str) {
     let one = Served::start(overlay, None, &[]);
-    let put = |line| one.api.ask("PUT", "/v1/kv/k", &[line], b"x");
+    let put = |line: &str| one.api.ask("PUT", "/v1/kv/k", &[line], b"x");
     put("If-None-Match: *").is(422);
     let stored = one.api.put("/v1/kv/k", "x").is(200);
     put(&format!("If-Match: {}", tag(&stored))).is(422);
+    put("If-Match: *").is(422);
 }
 
 pub(crate) fn a_reader_is_not_sent_what_it_has(overlay: &str) {
@@ -241,9 +254,20 @@ pub(crate) fn what_makes_no_sense_is_refused(overlay: &str) {
         ("/v1/search?text=", 422),
         ("/v1/keys?prefix=a&limit=0", 400),
         ("/v2/kv/k", 404),
+        ("/v1/kv/a/b", 400),
+        ("/v1/holders/a//b?limit=1", 400),
+        ("/v1/locate/a/", 400),
     ] {
         one.api.get(path).is(status);
     }
+    // It is not said of a value that exists that there is none: the path is not understood.
+    one.api.put("/v1/kv/iso%2Fnotes", "x").is(200);
+    let hint = one.api.get("/v1/kv/iso/notes").is(400).json()["hint"].clone();
+    assert!(
+        hint.as_str().is_some_and(|hint| hint.contains("%2F")),
+        "{hint}"
+    );
+    one.api.put("/v1/kv/iso/notes", "x").is(400);
     let put = |query: &str| one.api.put(&format!("/v1/kv/k?{query}"), "x");
     put("ttl_s=0").is(400);
     put("ttl_s=99999999").is(400);

@@ -102,6 +102,7 @@ fn in_every_state(overlay: &str, lost: Id) -> Value {
         }
         node["values"] = 10.into();
         node["holders"] = 0.into();
+        node["own_records"] = 4.into();
     }
     nodes[1]["settled"] = false.into();
     nodes[1]["records_to_move"] = 1_234.into();
@@ -116,6 +117,21 @@ fn in_every_state(overlay: &str, lost: Id) -> Value {
         json!([{ "id": lost, "addr": "10.9.9.9:4000", "known_by": 2, "reason": "nobody listens" }]);
     network["taken_ms"] = 1_000.into();
     network
+}
+
+/// Nodes that have nothing left to do are not said to hold copies for which there are no nodes.
+pub(crate) fn too_few_nodes_are_not_called_complete(overlay: &str) {
+    let (_node, at) = served(overlay, &[]);
+    let mut browser = Browser::start(1_280, 900);
+    browser.open(&format!("http://{at}/"));
+    browser.wait_for(DRAWN);
+    let text = |id: &str| format!("document.getElementById('{id}').textContent");
+    browser.wait_for(&format!(
+        "{} === 'too few nodes'",
+        text("figure-replication")
+    ));
+    let more = browser.look(&text("figure-replication-more"));
+    assert_eq!(more, "complete, but 1 of 3 copies that are wanted");
 }
 
 pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
@@ -166,6 +182,17 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
         assert!(!shapes.contains(&shape), "{word}: {shape}");
         shapes.push(shape);
     }
+    // As high as there are records in the arc, whatever the node stores for others.
+    let height = |place: usize| {
+        let id = network["nodes"][place]["id"].as_str().expect("an id");
+        let arc = format!("document.querySelector('#layer-arcs [data-id=\"{id}\"]')");
+        format!(
+            "Math.max(...{arc}.getAttribute('d').match(/A[\\d.]+/g).map(r => Number(r.slice(1))))"
+        )
+    };
+    let (first, second) = (height(0), height(1));
+    assert_eq!(browser.look(&format!("{first} === {second}")), true);
+    network["nodes"][0]["own_records"] = 40.into();
     // A megabyte in a second, which both ends count.
     for place in [0, 1] {
         network["nodes"][place]["moved_bytes"] = 1_000_000.into();
@@ -174,6 +201,7 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
     browser.show_network(&network);
     let rate = format!("{} === '1.00 MB/s'", text("figure-moved"));
     browser.wait_for(&rate);
+    browser.wait_for(&format!("{first} > {second}"));
     assert_eq!(browser.look("document.title"), "p2pnode");
     assert!(
         browser.complaints().is_empty(),

@@ -55,7 +55,8 @@ mod lone {
     claims! {
         "chord":
         crowd:
-            every_state_has_a_word_and_a_shape;
+            every_state_has_a_word_and_a_shape,
+            too_few_nodes_are_not_called_complete;
         manners:
             a_token_is_asked_for_and_kept_nowhere,
             what_others_wrote_is_text,

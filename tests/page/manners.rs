@@ -29,6 +29,9 @@ pub(crate) fn a_token_is_asked_for_and_kept_nowhere(overlay: &str) {
     browser.wait_for(DRAWN);
     let drawn = browser.look("document.querySelector('#layer-nodes [data-id]').dataset.id");
     assert_eq!(drawn, node.id.as_str());
+    // A link would bring no token.
+    let links = "[...document.querySelectorAll('.foot a')].filter(e => e.checkVisibility()).length";
+    assert_eq!(browser.look(links), 0);
     // Events need it, too.
     browser.enter("#key", "k");
     browser.wait_for("/lookup of/.test(document.getElementById('log').textContent)");

@@ -57,6 +57,7 @@ fn report(number: u16, operations: u64) -> StatusReport {
         uptime_s: 3_600,
         connections: 2,
         version: "0.1.0".to_owned(),
+        copies: None,
         load: Some(Load {
             operations,
             operations_us: operations * 1_500,

@@ -13,7 +13,7 @@ const MAX_ZOOM = 60;
 const drawing = byId("drawing");
 const layer = Object.fromEntries(
   ["scale", "arcs", "links", "path", "nodes", "labels", "hops"].map((name) => [name, byId(`layer-${name}`)]));
-const zoom = { k: 1, x: 0, y: 0 };
+const zoom = { scale: 1, x: 0, y: 0 };
 const graph = new Graph();
 const marks = new Map();
 const arcs = new Map();
@@ -32,7 +32,7 @@ function measure() {
   room.side = Math.max(200, Math.min(room.width, drawing.clientHeight || 1000));
 }
 /** A pixel, in units of the drawing. */
-const pixel = () => 1000 / room.side / zoom.k;
+const pixel = () => 1000 / room.side / zoom.scale;
 const isNarrow = () => room.width < 560;
 
 /** Draws before the next frame, once for all changes until then. */
@@ -80,13 +80,13 @@ function sizeOf(node) {
   const base = many <= 32 ? 8.5 : Math.max(3, 8.5 * Math.sqrt(32 / many));
   // In a crowd who is not well must be found.
   const more = node.role === "ultrapeer" || (many > 150 && healthOf(node) !== "well") ? 1.5 : 1;
-  return Math.min(9.5, base * more * Math.sqrt(zoom.k)) * pixel();
+  return Math.min(9.5, base * more * Math.sqrt(zoom.scale)) * pixel();
 }
 
 function paint() {
   measure();
-  put(drawing, "viewBox", [zoom.x - 500 / zoom.k, zoom.y - 500 / zoom.k, 1000 / zoom.k, 1000 / zoom.k].join(" "));
-  drawing.classList.toggle("zoomed", zoom.k > 1);
+  put(drawing, "viewBox", [zoom.x - 500 / zoom.scale, zoom.y - 500 / zoom.scale, 1000 / zoom.scale, 1000 / zoom.scale].join(" "));
+  drawing.classList.toggle("zoomed", zoom.scale > 1);
   drawing.classList.toggle("many", scene.nodes.size > 150);
   paintScale();
   paintArcs();
@@ -99,13 +99,13 @@ function paint() {
 /** The circle, and where ids that begin with 0, 4, 8 and c are on it. */
 function paintScale() {
   if (isGraph()) return layer.scale.replaceChildren();
-  const u = pixel();
+  const unit = pixel();
   const ticks = ["0", "4", "8", "c"].flatMap((digit, place) => {
     const part = place / 4;
-    const [a, b, c] = [at(part, RADIUS - 9 * u), at(part, RADIUS), at(part, RADIUS - 20 * u)];
+    const [inner, rim, text] = [at(part, RADIUS - 9 * unit), at(part, RADIUS), at(part, RADIUS - 20 * unit)];
     return [
-      svg("line", { class: "tick", x1: a.x, y1: a.y, x2: b.x, y2: b.y }),
-      svg("text", { class: "scale-text", x: c.x, y: c.y, "font-size": 11 * u }, `${digit}…`),
+      svg("line", { class: "tick", x1: inner.x, y1: inner.y, x2: rim.x, y2: rim.y }),
+      svg("text", { class: "scale-text", x: text.x, y: text.y, "font-size": 11 * unit }, `${digit}…`),
     ];
   });
   layer.scale.replaceChildren(svg("circle", { class: "orbit", r: RADIUS }), ...ticks);
@@ -113,14 +113,14 @@ function paintScale() {
 
 /** Where an arc begins and ends for a share of the most records. Who zooms in still sees all of it. */
 function arcBand(share) {
-  const foot = RADIUS + ARC_FOOT / zoom.k ** 0.8;
-  return [foot, foot + Math.max(2.5 / zoom.k, ARC_HEIGHT * share / zoom.k ** 0.6)];
+  const foot = RADIUS + ARC_FOOT / zoom.scale ** 0.8;
+  return [foot, foot + Math.max(2.5 / zoom.scale, ARC_HEIGHT * share / zoom.scale ** 0.6)];
 }
 
-/** What each node answers for; its height says how many records are there. */
+/** What each node answers for; its height says how many records are in it. */
 function paintArcs() {
   const live = isGraph() ? [] : scene.ring.map((id) => scene.nodes.get(id));
-  const most = Math.max(1, ...live.map(recordsOf));
+  const most = Math.max(1, ...live.map(ownRecords));
   const present = new Set(live.map((node) => node.id));
   for (const [id, arc] of arcs) if (!present.has(id)) {
     arc.remove();
@@ -133,7 +133,7 @@ function paintArcs() {
       arcs.set(node.id, arc);
       layer.arcs.append(arc);
     }
-    const [inner, outer] = arcBand(recordsOf(node) / most);
+    const [inner, outer] = arcBand(ownRecords(node) / most);
     put(arc, "class", `arc h-${healthOf(node)}${node.id === scene.shown ? " on" : ""}`);
     put(arc, "d", sector(arcOf(node, scene.overlay, scene.ring), inner, outer));
   }
@@ -156,12 +156,12 @@ function line(from, to) {
 
 function paintLinks() {
   const lines = [];
-  const path = (name, d) => d && lines.push(svg("path", { class: `link ${name}`, d }));
+  const path = (name, outline) => outline && lines.push(svg("path", { class: `link ${name}`, d: outline }));
   if (isGraph()) {
-    path("all graph", graph.links.map(([a, b]) => line(a, b)).join(""));
+    path("all graph", graph.links.map(([one, other]) => line(one, other)).join(""));
   } else if (scene.nodes.size <= ALL_LINKS_UP_TO) {
     const pairs = [...scene.nodes.values()].flatMap((node) => linksOf(node).far.map((other) => [node.id, other]));
-    path("all", pairs.map(([a, b]) => line(a, b)).join(""));
+    path("all", pairs.map(([one, other]) => line(one, other)).join(""));
   }
   const shown = scene.nodes.get(scene.shown);
   if (shown) {
@@ -242,7 +242,7 @@ function paintLabels() {
   const all = [...scene.nodes.keys()].sort();
   const order = [...new Set([...always, ...all])];
   const page = new Page();
-  const most = Math.max(1, ...all.map((id) => recordsOf(scene.nodes.get(id))));
+  const most = Math.max(1, ...all.map((id) => ownRecords(scene.nodes.get(id))));
   const labels = [];
   for (const id of order) {
     const forced = always.includes(id);
@@ -256,87 +256,87 @@ function paintLabels() {
 }
 
 const LABEL_PX = 12.5;
-const labelBox = (x, y, anchor, u) => {
-  const width = 6 * 0.62 * LABEL_PX * u;
-  const height = 1.15 * LABEL_PX * u;
+const labelBox = (x, y, anchor, unit) => {
+  const width = 6 * 0.62 * LABEL_PX * unit;
+  const height = 1.15 * LABEL_PX * unit;
   const left = { start: x, middle: x - width / 2, end: x - width }[anchor];
   return { x: left, y: y - height / 2, width, height };
 };
 
 function graphLabel(id, many, forced, page) {
-  if (many > GRAPH_LABELS_UP_TO && zoom.k < 3 && !forced) return null;
-  const u = pixel();
+  if (many > GRAPH_LABELS_UP_TO && zoom.scale < 3 && !forced) return null;
+  const unit = pixel();
   const place = placeOf(id);
-  const y = place.y + sizeOf(scene.nodes.get(id)) + 11 * u;
-  if (!page.takes(labelBox(place.x, y, "middle", u), forced)) return null;
-  return svg("text", { x: place.x, y, "text-anchor": "middle", "font-size": LABEL_PX * u });
+  const y = place.y + sizeOf(scene.nodes.get(id)) + 11 * unit;
+  if (!page.takes(labelBox(place.x, y, "middle", unit), forced)) return null;
+  return svg("text", { x: place.x, y, "text-anchor": "middle", "font-size": LABEL_PX * unit });
 }
 
 function circleLabel(id, all, most, forced, page) {
-  const u = pixel();
-  const inside = zoom.k > 2 || isNarrow();
-  const tilted = all.length > 24 || zoom.k > 2;
+  const unit = pixel();
+  const inside = zoom.scale > 2 || isNarrow();
+  const tilted = all.length > 24 || zoom.scale > 2;
   const part = fraction(id);
   const place = all.indexOf(id);
   const [before, after] = [-1, 1].map((step) => all[(place + step + all.length) % all.length]);
   // Beyond both arcs that meet at the node.
-  const records = Math.max(recordsOf(scene.nodes.get(id)), recordsOf(scene.nodes.get(after)));
-  const point = at(part, inside ? RADIUS - 15 * u : arcBand(records / most)[1] + 9 * u);
+  const records = Math.max(ownRecords(scene.nodes.get(id)), ownRecords(scene.nodes.get(after)));
+  const point = at(part, inside ? RADIUS - 15 * unit : arcBand(records / most)[1] + 9 * unit);
   const left = point.x < 0;
   let anchor = left === inside ? "start" : "end";
   let spin = null;
   if (tilted) {
     const gap = all.length === 1 ? 1 : Math.min(between(part, fraction(after)), between(fraction(before), part));
-    if (!forced && gap * 2 * Math.PI * RADIUS < LABEL_ROOM * u) return null;
+    if (!forced && gap * 2 * Math.PI * RADIUS < LABEL_ROOM * unit) return null;
     spin = `rotate(${turn(part) * 180 / Math.PI + (left ? 180 : 0)} ${xy(point)})`;
   } else {
     if (Math.abs(Math.cos(turn(part))) < 0.25) anchor = "middle";
-    if (!page.takes(labelBox(point.x, point.y, anchor, u), forced)) return null;
+    if (!page.takes(labelBox(point.x, point.y, anchor, unit), forced)) return null;
   }
-  return svg("text", { x: point.x, y: point.y, "text-anchor": anchor, "font-size": LABEL_PX * u, transform: spin });
+  return svg("text", { x: point.x, y: point.y, "text-anchor": anchor, "font-size": LABEL_PX * unit, transform: spin });
 }
 
 /** The lookup that is shown, as far as it has come. */
 function paintWay() {
   const way = scene.way;
-  const u = pixel();
+  const unit = pixel();
   const [lines, badges] = [[], []];
   let crowd = 0;
   (way?.path ?? []).slice(0, (way?.steps ?? 0) + 1).forEach((node, step) => {
     if (step === 0) return;
-    const [a, b] = [placeOf(way.path[step - 1].id), placeOf(node.id)];
-    const long = Math.hypot(b.x - a.x, b.y - a.y) || 1;
-    const back = Math.min(long / 3, 12 * u);
-    const end = { x: b.x - (b.x - a.x) / long * back, y: b.y - (b.y - a.y) / long * back };
-    lines.push(svg("path", { class: isGraph() ? "way direct" : "way", d: `M${xy(a)}L${xy(end)}`, "data-from": way.path[step - 1].id, "data-to": node.id }));
+    const [from, to] = [placeOf(way.path[step - 1].id), placeOf(node.id)];
+    const long = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+    const back = Math.min(long / 3, 12 * unit);
+    const end = { x: to.x - (to.x - from.x) / long * back, y: to.y - (to.y - from.y) / long * back };
+    lines.push(svg("path", { class: isGraph() ? "way direct" : "way", d: `M${xy(from)}L${xy(end)}`, "data-from": way.path[step - 1].id, "data-to": node.id }));
     // The number of a short hop stands beside it, towards the middle, so that others stay readable.
-    crowd = long < 60 * u ? crowd + 1 : 0;
-    const aside = 1 - crowd * 24 * u / Math.max(1, Math.hypot(b.x, b.y));
-    const middle = { x: (a.x + (b.x - a.x) * 0.55) * aside, y: (a.y + (b.y - a.y) * 0.55) * aside };
+    crowd = long < 60 * unit ? crowd + 1 : 0;
+    const aside = 1 - crowd * 24 * unit / Math.max(1, Math.hypot(to.x, to.y));
+    const middle = { x: (from.x + (to.x - from.x) * 0.55) * aside, y: (from.y + (to.y - from.y) * 0.55) * aside };
     const took = way.trips[step];
     badges.push(svg("g", { class: "hop", transform: `translate(${xy(middle)})` },
-      svg("circle", { r: 10 * u }),
-      svg("text", { "font-size": 12 * u }, String(way.numbers[step])),
-      took === null || isNarrow() ? null : svg("text", { class: "time", x: 15 * u, "font-size": 12 * u }, took)));
+      svg("circle", { r: 10 * unit }),
+      svg("text", { "font-size": 12 * unit }, String(way.numbers[step])),
+      took === null || isNarrow() ? null : svg("text", { class: "time", x: 15 * unit, "font-size": 12 * unit }, took)));
   });
-  if (way?.key && !isGraph()) badges.push(...keyMark(fraction(way.key), u));
+  if (way?.key && !isGraph()) badges.push(...keyMark(fraction(way.key), unit));
   layer.path.replaceChildren(...lines);
   layer.hops.replaceChildren(...badges);
 }
 
 /** Where the key is: a mark on the circle, and a line through the arc that it falls into. */
-function keyMark(part, u) {
+function keyMark(part, unit) {
   const { x, y } = at(part, RADIUS);
-  const s = 7 * u;
-  const inside = zoom.k > 2 || isNarrow();
+  const arm = 7 * unit;
+  const inside = zoom.scale > 2 || isNarrow();
   const rim = arcBand(1)[1];
-  const text = at(part, inside ? RADIUS - 22 * u : rim + 12 * u);
+  const text = at(part, inside ? RADIUS - 22 * unit : rim + 12 * unit);
   const end = at(part, rim);
   const upright = Math.abs(text.x) < 80;
   const anchor = upright ? "middle" : (text.x > 0) === inside ? "end" : "start";
   return [
     svg("line", { class: "key-line", x1: x, y1: y, x2: end.x, y2: end.y }),
-    svg("path", { class: "key-mark", d: `M${x} ${y - s}L${x + s} ${y}L${x} ${y + s}L${x - s} ${y}Z` }),
-    svg("text", { class: "key-text", x: text.x, y: text.y, "font-size": 13 * u, "text-anchor": anchor }, "key"),
+    svg("path", { class: "key-mark", d: `M${x} ${y - arm}L${x + arm} ${y}L${x} ${y + arm}L${x - arm} ${y}Z` }),
+    svg("text", { class: "key-text", x: text.x, y: text.y, "font-size": 13 * unit, "text-anchor": anchor }, "key"),
   ];
 }

@@ -1,7 +1,7 @@
 // What a node's health is called, and the shape that stands for it beside the colour.
 
 const HEALTH = {
-  well: { word: "settled", says: "all its copies are complete" },
+  well: { word: "settled", says: "complete, and so is every copy that there are nodes for" },
   moving: { word: "unsettled", says: "some copies may not be complete yet" },
   joining: { word: "joining", says: "not a member yet, or cut off" },
   leaving: { word: "leaving", says: "hands its data over" },
@@ -17,15 +17,14 @@ function healthOf(node) {
 
 /** The outline of a mark of this size: round, diamond, ring, triangle, cross. */
 function shapeOf(health, size) {
-  const s = size;
   switch (health) {
-    case "moving": return `M0 ${-s * 1.25}L${s * 1.25} 0L0 ${s * 1.25}L${-s * 1.25} 0Z`;
-    case "leaving": return `M0 ${-s * 1.25}L${s * 1.2} ${s * 0.9}L${-s * 1.2} ${s * 0.9}Z`;
+    case "moving": return `M0 ${-size * 1.25}L${size * 1.25} 0L0 ${size * 1.25}L${-size * 1.25} 0Z`;
+    case "leaving": return `M0 ${-size * 1.25}L${size * 1.2} ${size * 0.9}L${-size * 1.2} ${size * 0.9}Z`;
     case "lost": {
-      const [a, b] = [s * 0.4, s * 1.15];
-      return `M${-b} ${-b + a}L${-b + a} ${-b}L0 ${-a}L${b - a} ${-b}L${b} ${-b + a}L${a} 0L${b} ${b - a}L${b - a} ${b}L0 ${a}L${-b + a} ${b}L${-b} ${b - a}L${-a} 0Z`;
+      const [inner, outer] = [size * 0.4, size * 1.15];
+      return `M${-outer} ${-outer + inner}L${-outer + inner} ${-outer}L0 ${-inner}L${outer - inner} ${-outer}L${outer} ${-outer + inner}L${inner} 0L${outer} ${outer - inner}L${outer - inner} ${outer}L0 ${inner}L${-outer + inner} ${outer}L${-outer} ${outer - inner}L${-inner} 0Z`;
     }
-    default: return `M${-s} 0A${s} ${s} 0 1 1 ${s} 0A${s} ${s} 0 1 1 ${-s} 0Z`;
+    default: return `M${-size} 0A${size} ${size} 0 1 1 ${size} 0A${size} ${size} 0 1 1 ${-size} 0Z`;
   }
 }
 
@@ -36,7 +35,11 @@ function markOf(health) {
   return svg("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true", focusable: "false" }, group);
 }
 
+/** What it stores, copies for others included. */
 const recordsOf = (node) => (node.lost ? 0 : node.values + node.holders + node.index_entries);
+
+/** What is in the part of the circle that it answers for; a node of an older program does not say. */
+const ownRecords = (node) => (node.lost ? 0 : node.own_records ?? 0);
 
 /** A node in one line. */
 function described(node) {

@@ -128,6 +128,9 @@ function wantToken() {
   state("waiting", "waits for the token");
   byId("gate").hidden = false;
   byId("view").hidden = true;
+  // A link brings no token.
+  byId("foot-open").hidden = true;
+  byId("foot-token").hidden = false;
   byId("token").focus();
 }
 

@@ -11,20 +11,20 @@ function focusOn(id) {
 function show(id) {
   scene.shown = id;
   scene.focus = id;
-  if (zoom.k > 1 && scene.nodes.has(id)) Object.assign(zoom, placeOf(id));
+  if (zoom.scale > 1 && scene.nodes.has(id)) Object.assign(zoom, placeOf(id));
   redraw();
   paintDetail();
   paintCaption(id);
   paintTable();
 }
 
-function zoomTo(k, around = null) {
+function zoomTo(scale, around = null) {
   const point = around ?? { x: zoom.x, y: zoom.y };
-  const to = Math.min(MAX_ZOOM, Math.max(1, k));
+  const to = Math.min(MAX_ZOOM, Math.max(1, scale));
   // What is under the pointer stays there.
-  zoom.x = point.x - (point.x - zoom.x) * zoom.k / to;
-  zoom.y = point.y - (point.y - zoom.y) * zoom.k / to;
-  zoom.k = to;
+  zoom.x = point.x - (point.x - zoom.x) * zoom.scale / to;
+  zoom.y = point.y - (point.y - zoom.y) * zoom.scale / to;
+  zoom.scale = to;
   if (to === 1) zoom.x = zoom.y = 0;
   say(byId("zoom-reset"), `${to < 10 ? Number(to.toFixed(1)) : Math.round(to)}×`);
   byId("zoom-out").disabled = to === 1;
@@ -33,10 +33,10 @@ function zoomTo(k, around = null) {
 
 /** Zooming in by button or key goes to the node that is shown, the rim being where the nodes are. */
 function zoomIn() {
-  if (zoom.k === 1 && scene.nodes.has(scene.shown)) Object.assign(zoom, { k: 1.0001, ...placeOf(scene.shown) });
-  zoomTo(zoom.k * 1.6);
+  if (zoom.scale === 1 && scene.nodes.has(scene.shown)) Object.assign(zoom, { scale: 1.0001, ...placeOf(scene.shown) });
+  zoomTo(zoom.scale * 1.6);
 }
-const zoomOut = () => zoomTo(zoom.k / 1.6 < 1.05 ? 1 : zoom.k / 1.6);
+const zoomOut = () => zoomTo(zoom.scale / 1.6 < 1.05 ? 1 : zoom.scale / 1.6);
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -71,20 +71,20 @@ function startMoving() {
     if (!event.ctrlKey) return;
     event.preventDefault();
     const box = drawing.getBoundingClientRect();
-    const u = pixel();
-    const point = { x: zoom.x + (event.clientX - box.x - box.width / 2) * u, y: zoom.y + (event.clientY - box.y - box.height / 2) * u };
-    zoomTo(zoom.k * Math.exp(-event.deltaY / 200), point);
+    const unit = pixel();
+    const point = { x: zoom.x + (event.clientX - box.x - box.width / 2) * unit, y: zoom.y + (event.clientY - box.y - box.height / 2) * unit };
+    zoomTo(zoom.scale * Math.exp(-event.deltaY / 200), point);
   }, { passive: false });
   let held = null;
   drawing.addEventListener("pointerdown", (event) => {
-    if (zoom.k > 1 && event.button === 0) held = { x: event.clientX, y: event.clientY };
+    if (zoom.scale > 1 && event.button === 0) held = { x: event.clientX, y: event.clientY };
   });
   addEventListener("pointermove", (event) => {
     if (!held) return;
     drawing.classList.add("dragged");
-    const u = pixel();
-    zoom.x -= (event.clientX - held.x) * u;
-    zoom.y -= (event.clientY - held.y) * u;
+    const unit = pixel();
+    zoom.x -= (event.clientX - held.x) * unit;
+    zoom.y -= (event.clientY - held.y) * unit;
     held = { x: event.clientX, y: event.clientY };
     redraw();
   });

@@ -24,8 +24,12 @@ function paintFigures(rates) {
   figure("records", count(sum(recordsOf)), `with all copies, ${bytes(sum((node) => node.stored_bytes))}`);
   const toMove = sum((node) => node.records_to_move);
   const unsettled = live.filter((node) => healthOf(node) !== "well").length;
+  const fewest = live.filter((node) => node.copies_possible < node.copies_wanted)
+    .sort((one, other) => one.copies_possible - other.copies_possible)[0];
   if (isGraph()) figure("replication", "best effort", "copies without a fixed place");
-  else if (unsettled === 0) figure("replication", "settled", "all copies are complete", "well");
+  else if (unsettled === 0) figure("replication", fewest ? "too few nodes" : "settled",
+    fewest ? `complete, but ${fewest.copies_possible} of ${counted(fewest.copies_wanted, "copy", "copies")} that are wanted` : "all copies are complete",
+    fewest ? "moving" : "well");
   else figure("replication", toMove > 0 ? `${count(toMove)} to move` : "checking", `${counted(unsettled, "node")} of ${count(live.length)} not settled`, "moving");
   figure("moved", rates ? `${bytes(rates.bytes)}/s` : "…", rates ? `${rate(rates.records)} records/s, ${count(sum((node) => node.moved_records))} in all` : "measuring");
 }
@@ -63,7 +67,7 @@ function paintLegend() {
   const sample = (kind) => svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true", focusable: "false" },
     svg("path", { class: `link ${kind}`, d: "M1 7H25" }));
   byId("legend-lines").replaceChildren(...(LINE_WORDS[scene.overlay] ?? []).map(([kind, word]) => el("li", {}, sample(kind), word)),
-    isGraph() ? "" : el("li", {}, "outside: the part of the circle that a node answers for, as high as it has records"));
+    isGraph() ? "" : el("li", {}, "outside: the part of the circle that a node answers for, as high as there are records in it"));
 }
 
 /** What the pointer or the focus is on, else the node that is shown. */
@@ -96,7 +100,8 @@ function paintDetail() {
     gnutella: () => [...pair("Role", node.role), ...peers("Neighbours", node.neighbours), ...peers("Leaves", node.leaves)],
   };
   const facts = node.lost ? [...pair("Named by", counted(node.known_by, "node")), ...pair("Why", node.reason)] : [
-    ...pair("Records", `${counted(node.values, "value")}, ${counted(node.holders, "holder")}, ${counted(node.index_entries, "index entry", "index entries")}; ${bytes(node.stored_bytes)}`),
+    ...(node.own_records === null || node.own_records === undefined ? [] : pair("Answers for", `${counted(node.own_records, "record")}, deletions included`)),
+    ...pair("Stores", `${counted(node.values, "value")}, ${counted(node.holders, "holder")}, ${counted(node.index_entries, "index entry", "index entries")}; ${bytes(node.stored_bytes)}`),
     ...pair("To move", node.records_to_move > 0 ? `${counted(node.records_to_move, "record")}, ${bytes(node.bytes_per_s)}/s` : "nothing"),
     ...pair("Connections", count(node.connections)),
     ...pair("Round trip", node.own ? "this page's node" : roundTrip(node) ?? "not measured"),
@@ -116,7 +121,7 @@ const calls = [];
 function inWords(name, data) {
   const who = (member) => (member ? short(member.id) : "none");
   if (name === "lookup") return `lookup of ${short(data.key)}: ${counted(data.hops, "hop")}, ${duration(data.seconds * 1000)}`;
-  if (name === "operation") return `${data.kind}${data.key ? ` ${short(data.key)}` : ""}: ${data.failed ? "failed" : "done"}, ${duration(data.seconds * 1000)}`;
+  if (name === "operation") return `${data.kind}${data.key ? ` ${short(data.key)}` : ""}: ${data.outcome}, ${duration(data.seconds * 1000)}`;
   if (name === "repair") return data.records_to_move > 0 ? `repairs: ${counted(data.records_to_move, "record")} to move` : "repairs: nothing to move";
   if (name === "neighbours") return "its neighbours are new";
   if (name === "ring") {

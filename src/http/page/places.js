@@ -12,7 +12,7 @@ function at(part, radius = RADIUS) {
 }
 const xy = (point) => `${point.x.toFixed(2)} ${point.y.toFixed(2)}`;
 
-/** From a to b clockwise, of 1; the whole circle when they are the same. */
+/** From one point to another clockwise, of 1; the whole circle when they are the same. */
 const between = (from, to) => ((to - from + 1) % 1) || 1;
 
 /** The part of the circle that a node answers for: [from, to]. */
@@ -43,11 +43,11 @@ function sector([from, to], inner, outer) {
 
 /** A line inside the circle: near points by a flat bow, far ones through the middle. */
 function bow(from, to, below) {
-  const [a, b] = [at(from, RADIUS - below), at(to, RADIUS - below)];
+  const [start, end] = [at(from, RADIUS - below), at(to, RADIUS - below)];
   const span = Math.min(between(from, to), between(to, from));
   const pull = 1 - Math.min(1, span * 2.6);
-  const middle = { x: (a.x + b.x) / 2 * pull * 0.92, y: (a.y + b.y) / 2 * pull * 0.92 };
-  return `M${xy(a)}Q${xy(middle)} ${xy(b)}`;
+  const middle = { x: (start.x + end.x) / 2 * pull * 0.92, y: (start.y + end.y) / 2 * pull * 0.92 };
+  return `M${xy(start)}Q${xy(middle)} ${xy(end)}`;
 }
 
 /** A graph that finds its shape: links pull, nodes push. Places are kept from poll to poll. */
@@ -71,9 +71,9 @@ class Graph {
       changed = true;
     }
     const near = new Map(ids.map((id) => [id, []]));
-    for (const [a, b] of links) {
-      near.get(a).push(b);
-      near.get(b).push(a);
+    for (const [one, other] of links) {
+      near.get(one).push(other);
+      near.get(other).push(one);
     }
     for (const id of ids) {
       if (this.places.has(id)) continue;
@@ -101,26 +101,26 @@ class Graph {
     const index = new Map([...this.places.keys()].map((id, place) => [id, place]));
     const push = points.map(() => ({ x: 0, y: 0 }));
     const room = this.length * this.length;
-    for (let i = 0; i < points.length; i += 1) {
-      for (let j = i + 1; j < points.length; j += 1) {
-        const x = points[i].x - points[j].x;
-        const y = points[i].y - points[j].y;
+    for (let one = 0; one < points.length; one += 1) {
+      for (let other = one + 1; other < points.length; other += 1) {
+        const x = points[one].x - points[other].x;
+        const y = points[one].y - points[other].y;
         const force = room / (x * x + y * y + 1);
-        push[i].x += x * force;
-        push[i].y += y * force;
-        push[j].x -= x * force;
-        push[j].y -= y * force;
+        push[one].x += x * force;
+        push[one].y += y * force;
+        push[other].x -= x * force;
+        push[other].y -= y * force;
       }
     }
-    for (const [a, b] of this.links) {
-      const [i, j] = [index.get(a), index.get(b)];
-      const x = points[j].x - points[i].x;
-      const y = points[j].y - points[i].y;
+    for (const link of this.links) {
+      const [one, other] = link.map((id) => index.get(id));
+      const x = points[other].x - points[one].x;
+      const y = points[other].y - points[one].y;
       const force = Math.hypot(x, y) / this.length;
-      push[i].x += x * force;
-      push[i].y += y * force;
-      push[j].x -= x * force;
-      push[j].y -= y * force;
+      push[one].x += x * force;
+      push[one].y += y * force;
+      push[other].x -= x * force;
+      push[other].y -= y * force;
     }
     const most = 60 * this.heat + 1;
     points.forEach((point, place) => {
@@ -138,7 +138,7 @@ class Graph {
   framed() {
     const points = [...this.places];
     const spread = (axis) => {
-      const sorted = points.map(([, p]) => p[axis]).sort((a, b) => a - b);
+      const sorted = points.map(([, point]) => point[axis]).sort((one, other) => one - other);
       const skip = Math.floor(sorted.length * 0.01);
       return [sorted[skip] ?? 0, sorted[sorted.length - 1 - skip] ?? 0];
     };
@@ -146,8 +146,8 @@ class Graph {
     const [top, bottom] = spread("y");
     const scale = Math.min(860 / Math.max(1, right - left, bottom - top), 12);
     const held = (value) => Math.max(-455, Math.min(455, value * scale));
-    const places = new Map(points.map(([id, p]) =>
-      [id, { x: held(p.x - (left + right) / 2), y: held(p.y - (top + bottom) / 2) }]));
+    const places = new Map(points.map(([id, point]) =>
+      [id, { x: held(point.x - (left + right) / 2), y: held(point.y - (top + bottom) / 2) }]));
     // Alone it is the middle.
     for (const id of this.loose) places.set(id, at(fraction(id), points.length > 0 ? 455 : this.loose.length > 1 ? 300 : 0));
     return places;

@@ -6,7 +6,7 @@ const COLUMNS = [
   { name: "Node", of: (node) => node.id, sort: (node) => node.id },
   { name: "Address", of: (node) => node.addr, sort: (node) => node.addr },
   { name: "Health", of: (node) => HEALTH[healthOf(node)].word, sort: (node) => Object.keys(HEALTH).indexOf(healthOf(node)) },
-  { name: "Records", of: (node) => (node.lost ? "" : count(recordsOf(node))), sort: recordsOf },
+  { name: "Stores", of: (node) => (node.lost ? "" : count(recordsOf(node))), sort: recordsOf },
   { name: "Stored", of: (node) => (node.lost ? "" : bytes(node.stored_bytes)), sort: (node) => node.stored_bytes ?? 0 },
   { name: "To move", of: (node) => (node.lost ? "" : count(node.records_to_move)), sort: (node) => node.records_to_move ?? 0 },
   { name: "Peers", of: (node) => (node.lost ? "" : count(node.peers)), sort: (node) => node.peers ?? 0 },
@@ -68,9 +68,9 @@ function paintRow(node) {
 
 function paintTable() {
   const column = COLUMNS[view.by];
-  const compare = (a, b) => {
-    const [x, y] = [column.sort(a), column.sort(b)];
-    const order = x < y ? -1 : x > y ? 1 : a.id < b.id ? -1 : 1;
+  const compare = (one, other) => {
+    const [first, second] = [column.sort(one), column.sort(other)];
+    const order = first < second ? -1 : first > second ? 1 : one.id < other.id ? -1 : 1;
     return view.down ? -order : order;
   };
   [...byId("table").tHead.rows[0].cells].forEach((cell, place) =>

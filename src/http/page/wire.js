@@ -38,7 +38,7 @@ async function follow(hear, signal) {
     if (text.length > MAX_EVENT_CHARS) throw new Error("an event is too long");
     for (const part of parts) {
       const lines = part.split("\n");
-      const of = (name) => lines.filter((l) => l.startsWith(name)).map((l) => l.slice(name.length).trim()).join("\n");
+      const of = (name) => lines.filter((line) => line.startsWith(name)).map((line) => line.slice(name.length).trim()).join("\n");
       if (of("event:")) hear(of("event:"), JSON.parse(of("data:")));
     }
   }
