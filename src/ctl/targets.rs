@@ -4,12 +4,11 @@
 use super::args::PeersArgs;
 use super::output::{Answer, Exit, count_of};
 use super::{Asking, CtlError, proof};
-use crate::control::StatusReport;
 use crate::crawl::{Crawler, NetworkView};
 use overlay::Contact;
 use serde::Serialize;
 use serde_json::{Map, json};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 /// One entry of the file.
@@ -80,14 +79,14 @@ pub(super) async fn write(asking: Asking, args: &PeersArgs) -> Result<Answer, Ct
     Ok(answer)
 }
 
-/// Who is to be scraped. The node that was asked at `first` tells of its own machine.
+/// Who is to be scraped, as seen from the node that was asked at `first`.
 fn targets(view: &NetworkView, first: SocketAddr) -> Targets {
     let mut made = Targets::default();
     for found in view.nodes.values() {
-        let report = &*found.report;
-        match target(report, first) {
+        let at = found.at.unwrap_or(first);
+        match target(found.report.http, at, is_own_address(at.ip())) {
             Ok(addr) => made.all.push(addr),
-            Err(why) => made.left_out.push((report.status.me, why)),
+            Err(why) => made.left_out.push((found.report.status.me, why)),
         }
     }
     for missing in view.unreachable.values() {
@@ -98,22 +97,35 @@ fn targets(view: &NetworkView, first: SocketAddr) -> Targets {
     made
 }
 
-/// Where a node serves metrics, as it is reached from here.
-fn target(report: &StatusReport, first: SocketAddr) -> Result<SocketAddr, String> {
-    let Some(http) = report.http else {
+/// Where the node that was dialled at `at` serves metrics, as it is reached from here.
+///
+/// A node may claim anything, and Prometheus may bring a token to whatever is in the list: no other
+/// host is named than the one that was dialled, and this machine only where it was.
+fn target(http: Option<SocketAddr>, at: SocketAddr, is_here: bool) -> Result<SocketAddr, String> {
+    let Some(http) = http else {
         return Err("it serves no HTTP; start it without --http off".to_owned());
     };
-    let own = report.status.me.addr;
-    if http.ip().is_unspecified() {
-        return Ok(SocketAddr::new(own.ip(), http.port()));
+    let (claimed, dialled) = (http.ip().to_canonical(), at.ip().to_canonical());
+    if claimed.is_unspecified() {
+        return Ok(SocketAddr::new(dialled, http.port()));
     }
-    let is_here = own.ip().is_loopback() || own == first || report.listen == first;
-    if http.ip().is_loopback() && !is_here {
+    if claimed == dialled || claimed.is_loopback() && is_here {
+        return Ok(http);
+    }
+    if claimed.is_loopback() {
         return Err(format!(
             "it serves HTTP to its own machine only, at {http}; start it with --http and another address, and --http-token-file"
         ));
     }
-    Ok(http)
+    Err(format!(
+        "it says that it serves HTTP at {http}, and was reached at {dialled}: a token is not to go to another host; start it with --http {}",
+        SocketAddr::new(dialled, http.port())
+    ))
+}
+
+/// Whether an address is one of this machine's own: only those can be bound.
+fn is_own_address(addr: IpAddr) -> bool {
+    addr.to_canonical().is_loopback() || UdpSocket::bind((addr, 0)).is_ok()
 }
 
 /// Writes the file at once: Prometheus reads it as soon as it changes, and must not see half of it.
@@ -141,62 +153,42 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use overlay::{Id, Neighbours, Promise, Status};
 
     fn addr(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
 
-    fn report(me: &str, http: Option<&str>) -> StatusReport {
-        let me = Contact {
-            id: Id::of(me.as_bytes()),
-            addr: addr(me),
-        };
-        let neighbours = Neighbours::Ring {
-            predecessor: None,
-            successors: Vec::new(),
-            fingers: Vec::new(),
-        };
-        StatusReport {
-            status: Status {
-                me,
-                overlay: "chord".to_owned(),
-                member: true,
-                promise: Promise::Replicated,
-                peers: 0,
-                values: 0,
-                holders: 0,
-                entries: 0,
-                stored_bytes: 0,
-                renewed_leases: 0,
-                clocks_refused: 0,
-                settled: true,
-                neighbours,
-                leaving: false,
-                moving: Vec::new(),
-                moved_records: 0,
-                moved_bytes: 0,
-            },
-            listen: me.addr,
-            http: http.map(addr),
-            uptime_s: 1,
-            connections: 0,
-            version: String::new(),
-        }
-    }
-
     #[test]
     fn a_node_is_scraped_where_it_can_be_reached_from_here() {
-        let asked = addr("192.0.2.1:4000");
-        let of = |me, http| target(&report(me, http), asked).map_err(|_| ());
+        let of = |at, http: Option<&str>, is_here| {
+            target(http.map(addr), addr(at), is_here).map_err(|_| ())
+        };
         let far = "192.0.2.9:4000";
-        assert_eq!(of(far, None), Err(()), "no HTTP");
-        assert_eq!(of(far, Some("127.0.0.1:4080")), Err(()), "another machine");
-        let own = of("192.0.2.1:4000", Some("127.0.0.1:4080"));
-        assert_eq!(own, Ok(addr("127.0.0.1:4080")), "the node that was asked");
-        let near = of("127.0.0.1:4001", Some("127.0.0.1:4081"));
-        assert_eq!(near, Ok(addr("127.0.0.1:4081")));
-        assert_eq!(of(far, Some("0.0.0.0:4080")), Ok(addr("192.0.2.9:4080")));
-        assert_eq!(of(far, Some("192.0.2.9:80")), Ok(addr("192.0.2.9:80")));
+        assert_eq!(of(far, None, false), Err(()), "no HTTP");
+        let own = Some("127.0.0.1:4080");
+        assert_eq!(of(far, own, false), Err(()), "another machine");
+        let here = of("192.0.2.1:4000", own, true);
+        assert_eq!(here, Ok(addr("127.0.0.1:4080")), "an address of this one");
+        assert_eq!(of("127.0.0.1:4001", own, true), Ok(addr("127.0.0.1:4080")));
+        let any = Some("0.0.0.0:4080");
+        assert_eq!(of(far, any, false), Ok(addr("192.0.2.9:4080")));
+        let same = Some("192.0.2.9:80");
+        assert_eq!(of(far, same, false), Ok(addr("192.0.2.9:80")));
+        let mapped = Some("[::ffff:192.0.2.9]:80");
+        assert!(of(far, mapped, false).is_ok(), "the same address");
+    }
+
+    /// Whoever claims another host's address would be brought the token of all.
+    #[test]
+    fn no_other_host_is_scraped_than_the_one_that_was_dialled() {
+        for claimed in ["198.51.100.5:4080", "[2001:db8::1]:80", "192.0.2.10:4000"] {
+            for is_here in [true, false] {
+                let made = target(Some(addr(claimed)), addr("192.0.2.9:4000"), is_here);
+                let why = made.unwrap_err();
+                assert!(why.contains(claimed) && why.contains("--http"), "{why}");
+            }
+        }
+        assert!(is_own_address(addr("127.0.0.1:1").ip()));
+        assert!(!is_own_address(addr("192.0.2.9:1").ip()), "for documents");
     }
 }
