@@ -1,28 +1,17 @@
 //! `p2pctl peers --prometheus`: all nodes of the network that serve metrics, as a file from which
 //! Prometheus takes what to scrape (`file_sd_configs`).
 
+mod list;
+
 use super::args::PeersArgs;
 use super::output::{Answer, Exit, count_of};
 use super::{Asking, CtlError, proof};
 use crate::crawl::{Crawler, NetworkView};
+use list::{Group, Kept};
 use overlay::Contact;
-use serde::Serialize;
 use serde_json::{Map, json};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::Path;
-
-/// One entry of the file.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Group {
-    targets: Vec<String>,
-    labels: Labels,
-}
-
-/// What is known of targets before they are asked.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Labels {
-    overlay: String,
-}
+use std::time::Duration;
 
 /// What became of the nodes.
 #[derive(Debug, Default)]
@@ -33,6 +22,16 @@ struct Targets {
 }
 
 pub(super) async fn write(asking: Asking, args: &PeersArgs) -> Result<Answer, CtlError> {
+    let old = match &args.out {
+        Some(path) => {
+            list::check_name(path)?;
+            match args.forget {
+                true => Vec::new(),
+                false => list::read(path)?,
+            }
+        }
+        None => Vec::new(),
+    };
     let session = asking.open().await?;
     let first = session.addr();
     session.close().await;
@@ -40,19 +39,29 @@ pub(super) async fn write(asking: Asking, args: &PeersArgs) -> Result<Answer, Ct
     let view = Crawler::new(config).crawl(first).await?;
     let targets = targets(&view, first);
     let overlay = view.nodes.values().next();
-    let overlay = overlay.map_or_else(String::new, |found| found.report.status.overlay.clone());
-    let groups = [Group {
-        targets: targets.all.iter().map(ToString::to_string).collect(),
-        labels: Labels { overlay },
-    }];
+    let overlay = overlay.map_or("", |found| found.report.status.overlay.as_str());
+    let now_s = crate::runtime::wall().0 / 1_000;
+    let (groups, kept) = list::groups(overlay, &targets.all, &old, now_s);
     // Strings are always written.
     let mut file = serde_json::to_vec_pretty(&groups).unwrap_or_default();
     file.push(b'\n');
-    let mut lines: Vec<String> = targets
-        .left_out
-        .iter()
+    let mut answer = answer(&view, &targets, &groups, &kept);
+    match &args.out {
+        Some(path) => list::replace(path, &file)?,
+        None => answer.raw = Some(file.into()),
+    }
+    Ok(answer)
+}
+
+fn answer(view: &NetworkView, targets: &Targets, groups: &[Group], kept: &[Kept]) -> Answer {
+    let left_out = targets.left_out.iter();
+    let mut lines: Vec<String> = left_out
         .map(|(contact, why)| format!("left out: {contact}: {why}"))
         .collect();
+    lines.extend(kept.iter().map(|Kept { target, silent_s }| {
+        let since = humantime::format_duration(Duration::from_secs(*silent_s));
+        format!("kept: {target}: silent for {since}; it stays for a day, or until --forget")
+    }));
     if view.truncated {
         let most = crate::crawl::MAX_NODES;
         lines.push(format!(
@@ -61,7 +70,7 @@ pub(super) async fn write(asking: Asking, args: &PeersArgs) -> Result<Answer, Ct
     }
     lines.push(format!(
         "{} to scrape",
-        count_of(targets.all.len() as u64, "node")
+        count_of((targets.all.len() + kept.len()) as u64, "node")
     ));
     let left_out = targets.left_out.iter();
     let left_out = left_out.map(|(contact, why)| {
@@ -70,13 +79,9 @@ pub(super) async fn write(asking: Asking, args: &PeersArgs) -> Result<Answer, Ct
     let mut document = Map::new();
     document.insert("groups".to_owned(), json!(groups));
     document.insert("left_out".to_owned(), left_out.collect());
+    document.insert("kept".to_owned(), json!(kept));
     document.insert("truncated".to_owned(), view.truncated.into());
-    let mut answer = Answer::new(Exit::Done, document, lines.join("\n"));
-    match &args.out {
-        Some(path) => replace(path, &file)?,
-        None => answer.raw = Some(file.into()),
-    }
-    Ok(answer)
+    Answer::new(Exit::Done, document, lines.join("\n"))
 }
 
 /// Who is to be scraped, as seen from the node that was asked at `first`.
@@ -126,28 +131,6 @@ fn target(http: Option<SocketAddr>, at: SocketAddr, is_here: bool) -> Result<Soc
 /// Whether an address is one of this machine's own: only those can be bound.
 fn is_own_address(addr: IpAddr) -> bool {
     addr.to_canonical().is_loopback() || UdpSocket::bind((addr, 0)).is_ok()
-}
-
-/// Writes the file at once: Prometheus reads it as soon as it changes, and must not see half of it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
-    let is_json = path
-        .extension()
-        .is_some_and(|extension| extension == "json");
-    if !is_json {
-        let why = "Prometheus takes JSON from files whose names end in .json; name another one with --out";
-        return Err(CtlError::WrongUse(format!("{}: {why}", path.display())));
-    }
-    let unfinished = path.with_extension(format!("json.{}", std::process::id()));
-    let written =
-        std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
-    written.map_err(|error| {
-        // Nobody reads what is unfinished.
-        let _ = std::fs::remove_file(&unfinished);
-        CtlError::Local(format!(
-            "cannot write {}: {error}; name another file with --out",
-            path.display()
-        ))
-    })
 }
 
 #[cfg(test)]

@@ -86,12 +86,16 @@ fn each_alert_fires_when_its_cause_is_made() {
     let dead = nodes.remove(3);
     let lost = at(&dead);
     dead.node.kill();
+    // As a timer does: who is silent stays in the list, or nothing would be told of it.
+    prometheus.scrape("rest", &nodes[0]);
     fires(&prometheus, "P2PNodeDown", ("instance", &lost));
     fires(&prometheus, "P2PUnderReplicated", ("cause", "copying"));
 
     for other in &nodes[1..] {
         other.node.signal("STOP");
     }
+    prometheus.scrape("rest", &nodes[0]);
+    fires(&prometheus, "P2PNodeDown", ("instance", &at(&nodes[1])));
     fires(&prometheus, "P2PNodeCutOff", ("instance", &at(&nodes[0])));
     fires(&prometheus, "P2PErrorRate", ("instance", &at(&nodes[0])));
 }
