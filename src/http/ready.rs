@@ -232,8 +232,8 @@ async fn look_at(context: &Context, key: Id) -> Sample {
         replicas_asked: 0,
         reason: None,
     };
-    match tokio::time::timeout(LOOK_TIMEOUT, context.call(request)).await {
-        Ok(Ok(Reply::Got(report))) => {
+    match tokio::time::timeout(LOOK_TIMEOUT, context.look(request)).await {
+        Ok(Some(Reply::Got(report))) => {
             let needed = u32::from(context.site.quorums.read).min(report.replicas_asked.max(1));
             // A new replica may not know everything yet; it answers all the same.
             sample.reached =
@@ -242,8 +242,9 @@ async fn look_at(context: &Context, key: Id) -> Sample {
             sample.replicas_asked = report.replicas_asked;
             sample.reason = report.reason;
         }
-        Ok(Ok(_)) => {}
-        Ok(Err(problem)) => sample.reason = Some(problem.detail().to_owned()),
+        Ok(Some(Reply::Failed(failure))) => sample.reason = Some(failure.to_string()),
+        Ok(Some(_)) => {}
+        Ok(None) => sample.reason = Some("the node does not answer".to_owned()),
         Err(_) => {
             let seconds = LOOK_TIMEOUT.as_secs();
             sample.reason = Some(format!("no answer within {seconds} s"));

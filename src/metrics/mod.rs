@@ -281,11 +281,17 @@ mod tests {
         let metrics = Metrics::new();
         let failed = Reply::Failed(Failure::NotMember);
         metrics.operation((&Request::Create).into(), &failed, 0.001);
+        let refused = Reply::Failed(Failure::Refused("too long".to_owned()));
+        metrics.operation((&Request::Create).into(), &refused, 0.001);
         metrics.drop_one("malformed");
         let text = String::from_utf8(metrics.render()).unwrap();
         assert!(
             text.contains(r#"p2p_operations_total{kind="create",outcome="failed"} 1"#),
             "{text}"
+        );
+        assert!(
+            text.contains(r#"p2p_operations_total{kind="create",outcome="refused"} 1"#),
+            "a mistake of the caller is no failure of the node: {text}"
         );
         assert!(
             text.contains(r#"p2p_dropped_total{cause="malformed"} 1"#),

@@ -1,7 +1,7 @@
 //! Operations of the service, by kind and outcome.
 
 use super::register::{counters, histograms};
-use overlay::{Outcome, Reply, Request};
+use overlay::{Failure, Outcome, Reply, Request};
 use prometheus::{Histogram, IntCounter, Registry};
 
 /// Bounds of the histogram of operations, in seconds: from a local answer to a call given up.
@@ -42,8 +42,11 @@ const fn kind_index(request: &Request) -> usize {
 
 /// Outcomes, in the order of [`outcome_index`]: `done` is everything that was to be done or found,
 /// `absent` what is proven not to be there, `unknown` what could not be told, `conflict` a condition
-/// that does not hold, `failed` all else.
-const OUTCOMES: [&str; 5] = ["done", "absent", "unknown", "conflict", "failed"];
+/// that does not hold, `failed` what the node could not do, `refused` what nobody could: the
+/// caller's mistake.
+const OUTCOMES: [&str; 6] = [
+    "done", "absent", "unknown", "conflict", "failed", "refused",
+];
 
 const fn outcome_index(reply: &Reply) -> usize {
     let outcome = match reply {
@@ -52,6 +55,7 @@ const fn outcome_index(reply: &Reply) -> usize {
         Reply::TextSearched(report) => report.outcome,
         // A deletion holds whatever was there.
         Reply::Conflict(_) => return 3,
+        Reply::Failed(Failure::Refused(_)) => return 5,
         Reply::Failed(_) => return 4,
         _ => return 0,
     };
@@ -93,7 +97,7 @@ pub(super) struct Operations(Vec<Operation>);
 
 impl Operations {
     pub(super) fn new(all: &Registry) -> Self {
-        let help = "Calls answered, by kind and outcome, those included with which the node looks at itself";
+        let help = "Calls answered, by kind and outcome: those of users and of the tracker, not those with which the node looks at itself";
         let outcomes = counters(all, "operations_total", help, &["kind", "outcome"]);
         let help = "Time from a call to its answer";
         let seconds = histograms(all, "operation_seconds", help, "kind", &BUCKETS);

@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 pub(crate) enum Caller {
     /// This process.
     Local(oneshot::Sender<Reply>),
+    /// The node, which looks at itself. Not counted: when nobody uses a node that is cut off, no
+    /// call of a user has failed.
+    Itself(oneshot::Sender<Reply>),
     /// A client.
     Client { sink: Arc<ReplySink>, id: u64 },
     /// Nobody.
@@ -72,11 +75,13 @@ impl Calls {
         let Some(waiting) = self.waiting.remove(&op) else {
             return;
         };
-        let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
-        self.metrics.operation(waiting.kind, &reply, seconds);
-        self.feed.answered(waiting.kind.name(), &reply, seconds);
+        if !matches!(waiting.caller, Caller::Itself(_)) {
+            let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
+            self.metrics.operation(waiting.kind, &reply, seconds);
+            self.feed.answered(waiting.kind.name(), &reply, seconds);
+        }
         match waiting.caller {
-            Caller::Local(caller) => {
+            Caller::Local(caller) | Caller::Itself(caller) => {
                 // Whoever asked may have stopped waiting.
                 let _ = caller.send(reply);
             }

@@ -92,6 +92,11 @@ pub(crate) enum Command {
         request: Request,
         reply: oneshot::Sender<Reply>,
     },
+    /// A call with which the node looks at itself: it is nobody's, and counts among no user's.
+    Look {
+        request: Request,
+        reply: oneshot::Sender<Reply>,
+    },
     /// Requests of a client, admitted.
     Client {
         sink: Arc<ReplySink>,

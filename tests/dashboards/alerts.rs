@@ -97,5 +97,10 @@ fn each_alert_fires_when_its_cause_is_made() {
     prometheus.scrape("rest", &nodes[0]);
     fires(&prometheus, "P2PNodeDown", ("instance", &at(&nodes[1])));
     fires(&prometheus, "P2PNodeCutOff", ("instance", &at(&nodes[0])));
+    // A user asks; what the node asks itself does not count.
+    for _ in 0..3 {
+        // Unknown, or refused by a node that has noticed that it is in no network.
+        nodes[0].node.ctl(["get", "never stored"]);
+    }
     fires(&prometheus, "P2PErrorRate", ("instance", &at(&nodes[0])));
 }

@@ -75,6 +75,8 @@ fn counts_what_happens(overlay: &str) {
         "p2p_store_group_records_count",
         "p2p_store_used_bytes",
     ];
+    let gets = "p2p_operation_seconds_count{kind=\"get\"}";
+    let gets_before = first.sum(gets);
     let before = moving.map(|name| first.sum(name));
     for at in 0..20 {
         first
@@ -94,6 +96,8 @@ fn counts_what_happens(overlay: &str) {
         grows(first, name, before);
     }
     assert_eq!(first.sum(put), 20.0);
+    // Each page that was asked for made the node look at itself.
+    assert_eq!(first.sum(gets) - gets_before, 20.0, "calls of users only");
     keeps_to_conventions(&fetch(first.http, "/metrics").expect("metrics"));
     assert_eq!(first.sum("p2p_build_info"), 1.0);
     assert_eq!(first.sum("p2p_member"), 1.0);
