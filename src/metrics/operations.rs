@@ -44,9 +44,7 @@ const fn kind_index(request: &Request) -> usize {
 /// `absent` what is proven not to be there, `unknown` what could not be told, `conflict` a condition
 /// that does not hold, `failed` what the node could not do, `refused` what nobody could: the
 /// caller's mistake.
-const OUTCOMES: [&str; 6] = [
-    "done", "absent", "unknown", "conflict", "failed", "refused",
-];
+const OUTCOMES: [&str; 6] = ["done", "absent", "unknown", "conflict", "failed", "refused"];
 
 const fn outcome_index(reply: &Reply) -> usize {
     let outcome = match reply {

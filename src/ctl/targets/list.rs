@@ -138,7 +138,8 @@ pub(super) fn check_name(path: &Path) -> Result<(), CtlError> {
     {
         return Ok(());
     }
-    let why = "Prometheus takes JSON from files whose names end in .json; name another one with --out";
+    let why =
+        "Prometheus takes JSON from files whose names end in .json; name another one with --out";
     Err(CtlError::WrongUse(format!("{}: {why}", path.display())))
 }
 
