@@ -77,6 +77,8 @@ fn every_expression_has_data() {
             false => Err(format!("{missing:#?}")),
         }
     });
+    let hidden = prometheus.query("{exported_overlay!=\"\"}");
+    assert_eq!(hidden, Ok(Vec::new()), "the list hides a label of a node");
     wait_until("every rule has data", SETTLE, || {
         let rules = prometheus.rules()?;
         assert!(rules.len() > 10, "{rules:#?}");

@@ -53,7 +53,16 @@ fn each_panel_asks_a_question_and_says_what_it_shows() {
                 unit.is_some_and(|unit| !unit.is_empty()),
                 "{name}: {title} has no unit"
             );
+            let is_rate = matches!(unit, Some("ops" | "Bps"));
             for target in panel["targets"].as_array().expect("targets") {
+                let text = target["expr"].as_str().unwrap_or_default();
+                let counts = text.contains("rate(") || text.contains(":rate");
+                assert!(counts || !is_rate, "{title}: no rate: {text}");
+                let overrides = panel["fieldConfig"]["overrides"].to_string();
+                assert!(
+                    !text.starts_with("time()") || unit == Some("s") || overrides.contains("\"s\""),
+                    "{title}: an age is in seconds: {text}"
+                );
                 let expression = target["expr"].as_str().expect("an expression");
                 assert!(
                     expression.contains("$job"),

@@ -34,7 +34,7 @@ fn p2pctl_lists_who_is_to_be_scraped() {
     expected.sort();
     targets.sort_unstable();
     assert_eq!(targets, expected);
-    assert_eq!(list[0]["labels"]["overlay"], "chord");
+    assert_eq!(list[0]["labels"]["__meta_p2p_overlay"], "chord");
     let left_out = format!("{}: it serves no HTTP", silent.listen);
     assert!(ran.stderr.contains(&left_out), "{}", ran.stderr);
     let document = nodes[0]

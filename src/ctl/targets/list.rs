@@ -24,9 +24,11 @@ pub(super) struct Group {
 /// What is known of targets before they are asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Labels {
-    #[serde(default)]
+    /// Which overlay they run; not a label of the series, where `p2p_build_info` has its own. Prometheus
+    /// drops labels with such names.
+    #[serde(rename = "__meta_p2p_overlay", default)]
     overlay: String,
-    /// Since when they are silent, in seconds since 1970. Prometheus drops labels with such names.
+    /// Since when they are silent, in seconds since 1970.
     #[serde(
         rename = "__meta_p2p_silent_since",
         default,
