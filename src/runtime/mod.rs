@@ -131,6 +131,8 @@ pub(crate) struct Shared<M: Machine> {
     /// What each connection begins with: the kind of the stream and our [`Hello`].
     pub(crate) greeting: Vec<u8>,
     pub(crate) large_reads: Semaphore,
+    /// Where questions to the tracker wait, if there is one.
+    pub(crate) questions: Option<mpsc::Sender<crate::tracker::Question>>,
     pub(crate) connections: AtomicU64,
 }
 
