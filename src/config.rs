@@ -1,6 +1,7 @@
 //! What `p2pnode` is told: flags over environment over file.
 
 pub mod gnutella_flags;
+mod names;
 mod size;
 pub mod tracker_flags;
 
@@ -8,13 +9,13 @@ use crate::logging::LogFormat;
 use crate::runtime::NodeOptions;
 use clap::Args;
 use gnutella_flags::{ReplicationName, RoleName, SearchName};
+pub use names::{HttpAddress, OverlayName};
 use overlay::{QuorumError, Quorums};
 use serde::Deserialize;
 use size::{parse_rate, parse_size, rate_from_text, size_from_text};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use tracker_flags::{HeaderName, Interval, Location, ProxyRange};
 
 /// Where a node listens unless it is told otherwise.
@@ -25,50 +26,6 @@ pub const DEFAULT_HTTP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4080);
 /// Longest configuration file that is read.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
-
-/// The overlays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OverlayName {
-    /// Replicated records on a ring with fingers.
-    #[default]
-    Chord,
-    /// Replicated records by prefix routing.
-    Pastry,
-    /// Best-effort search by flooding and walks.
-    Gnutella,
-}
-
-/// Where HTTP is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum HttpAddress {
-    /// Nowhere.
-    Off,
-    /// On this address.
-    On(SocketAddr),
-}
-
-impl FromStr for HttpAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse()
-            .map(Self::On)
-            .map_err(|_| format!("{text:?} is neither IP:PORT nor off"))
-    }
-}
-
-impl TryFrom<String> for HttpAddress {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
 
 /// The flags of a node; each is also a key of the configuration file and a `P2PNODE_…` variable.
 #[derive(Clone, Debug, Default, Args, Deserialize)]

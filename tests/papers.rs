@@ -119,7 +119,13 @@ fn every_command_has_a_manual_page_that_no_checker_complains_of() {
         .iter()
         .filter_map(|name| name.as_str())
         .collect();
-    for name in ["p2pctl.1", "p2pctl-torrent-make.1", "p2pnode.8", "p2psim.1"] {
+    for name in [
+        "p2pctl.1",
+        "p2pctl-top.1",
+        "p2pctl-torrent-make.1",
+        "p2pnode.8",
+        "p2psim.1",
+    ] {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
     for name in &names {

@@ -164,8 +164,8 @@ pub enum RouterEvent {
     Ring(RingChange),
 }
 
-/// A change of membership as one node sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A change of membership as one node sees it. New ones are appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RingChange {
     /// The direct successor (the first neighbour) is another node now.

@@ -1,19 +1,9 @@
 //! `p2pnode`: a node of the network.
 
-use chord::{Chord, ChordConfig};
 use clap::Parser;
-use dht::{Dht, DhtConfig};
-use gnutella::Gnutella;
-use overlay::lookup::LookupConfig;
-use overlay::{Contact, KeyRouter, Locate};
 use p2pnode::command_line::{Cli, Command};
-use p2pnode::config::{NodeArgs, OverlayName, Settings};
-use p2pnode::demo;
-use p2pnode::runtime::{Node, NodeHandle, Site, StartError, Stopped};
-use p2pnode::service_manager;
-use p2pnode::store::DiskStore;
-use p2pnode::usage;
-use pastry::{Pastry, PastryConfig};
+use p2pnode::config::NodeArgs;
+use p2pnode::{Node, Stopped, demo, service_manager, usage};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -56,68 +46,33 @@ fn serve(args: NodeArgs) -> ExitCode {
         complain(&error.to_string());
         return ExitCode::from(WRONG_USE);
     }
-    match start(&settings) {
-        Ok((node, overlay)) => attend(node, overlay),
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+    {
+        Ok(runtime) => runtime,
         Err(error) => {
-            complain(&error.to_string());
-            ExitCode::from(FAILED)
+            complain(&format!("cannot wait for signals: {error}"));
+            return ExitCode::from(FAILED);
         }
-    }
-}
-
-/// The one place that knows the overlays by name.
-fn start(settings: &Settings) -> Result<(NodeHandle, &'static str), StartError> {
-    if let Some(warning) = settings.node.quorums.warning() {
-        tracing::warn!("{warning}");
-    }
-    match settings.overlay {
-        OverlayName::Chord => launch(settings, |me| Chord::new(me, ChordConfig::default())),
-        OverlayName::Pastry => launch(settings, |me| Pastry::new(me, PastryConfig::default())),
-        OverlayName::Gnutella => launch_gnutella(settings),
-    }
-}
-
-/// Starts a node that stores on disk, over the router that `route` makes.
-fn launch<R>(
-    settings: &Settings,
-    route: impl FnOnce(Contact) -> R + Send + 'static,
-) -> Result<(NodeHandle, &'static str), StartError>
-where
-    R: KeyRouter + Send + 'static,
-    R::Message: Sync,
-    R::Timer: Sync,
-{
-    let max_store = settings.node.max_store;
-    let mut config = DhtConfig::default().with_quorums(settings.node.quorums);
-    if let Some(rate) = settings.node.repair_rate {
-        config = config.with_repair_rate(rate);
-    }
-    let build = move |site: Site| {
-        let store = site.open_store(max_store)?;
-        let router = route(site.me);
-        Ok(Dht::new(router, store, config, LookupConfig::default()))
     };
-    let node = Node::start(&settings.node, build)?;
-    Ok((node, R::NAME))
-}
-
-/// Starts a node of the unstructured overlay, which keeps its records itself.
-fn launch_gnutella(settings: &Settings) -> Result<(NodeHandle, &'static str), StartError> {
-    let (max_store, config) = (settings.node.max_store, settings.gnutella.clone());
-    let build = move |site: Site| {
-        let store = site.open_store(max_store)?;
-        Ok(Gnutella::new(site.me, store, config, &site.hosts))
-    };
-    let node = Node::start(&settings.node, build)?;
-    Ok((node, Gnutella::<DiskStore>::OVERLAY))
+    runtime.block_on(async {
+        match Node::start(settings).await {
+            Ok(node) => until_end(node).await,
+            Err(error) => {
+                complain(&error.to_string());
+                ExitCode::from(FAILED)
+            }
+        }
+    })
 }
 
 /// Says that the node serves.
-fn announce(node: &NodeHandle, overlay: &str) {
+fn announce(node: &Node) {
     let http = node
         .http()
         .map_or_else(|| "off".to_owned(), |address| address.to_string());
-    let (id, listen) = (node.contact().id, node.listen());
+    let (id, overlay, listen) = (node.id(), node.overlay(), node.listen());
     let mut more = String::new();
     for (name, address) in [
         ("tracker_http", node.tracker_http()),
@@ -139,21 +94,7 @@ fn announce(node: &NodeHandle, overlay: &str) {
 }
 
 /// Waits for the end of the node.
-fn attend(node: NodeHandle, overlay: &str) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("cannot wait for signals: {error}"));
-            return ExitCode::from(FAILED);
-        }
-    };
-    runtime.block_on(until_end(node, overlay))
-}
-
-async fn until_end(mut node: NodeHandle, overlay: &str) -> ExitCode {
+async fn until_end(mut node: Node) -> ExitCode {
     let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -164,7 +105,7 @@ async fn until_end(mut node: NodeHandle, overlay: &str) -> ExitCode {
         return ExitCode::from(FAILED);
     };
     // Only now: who was told may send a signal at once.
-    announce(&node, overlay);
+    announce(&node);
     let mut leaving = false;
     loop {
         tokio::select! {
@@ -181,7 +122,7 @@ async fn until_end(mut node: NodeHandle, overlay: &str) -> ExitCode {
                 }
                 leaving = true;
                 service_manager::stopping();
-                node.leave().await;
+                node.stop().await;
             }
         }
     }

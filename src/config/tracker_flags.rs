@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 use tracker::limits::Rate;
 use tracker::place::{Place, PlaceError};
 use tracker::proxy::{HeaderNameError, Proxies, parse_header_name};
@@ -28,6 +29,15 @@ impl FromStr for Interval {
         let wrong =
             || format!("{text:?} is no time from 1ms to 7days; write for instance 10s or 30m");
         let span = humantime::parse_duration(text).map_err(|_| wrong())?;
+        span.try_into().map_err(|_| wrong())
+    }
+}
+
+impl TryFrom<Duration> for Interval {
+    type Error = String;
+
+    fn try_from(span: Duration) -> Result<Self, String> {
+        let wrong = || format!("{span:?} is no time from 1 ms to 7 days");
         match span.as_millis() {
             ms @ 1..=MAX_INTERVAL_MS => u32::try_from(ms).map(Self).map_err(|_| wrong()),
             _ => Err(wrong()),

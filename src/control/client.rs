@@ -132,6 +132,14 @@ pub enum ClientError {
         /// How long it was tried.
         after: Duration,
     },
+    /// No connection in time.
+    #[error("no connection with {node} within {}; check that a node runs there and that UDP passes, or ask another", shown(*.after))]
+    NoConnection {
+        /// Which node.
+        node: NodeName,
+        /// How long it was tried.
+        after: Duration,
+    },
     /// The handshake failed.
     #[error("{addr} refused the connection: {why}")]
     Refused {
@@ -168,6 +176,9 @@ pub enum ClientError {
         /// What it sent.
         what: String,
     },
+    /// The key that is to be proved cannot be used.
+    #[error("{0}")]
+    Key(String),
     /// No socket.
     #[error("cannot open a UDP socket: {0}")]
     Socket(String),

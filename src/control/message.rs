@@ -6,8 +6,9 @@
 //! order and are matched by id. Enum variants are only ever appended.
 
 use super::explained::Explained;
+use crate::event::Event;
 use overlay::{Id, PeerInfo, Reply, Request, Status};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
 /// The application protocol that clients negotiate.
@@ -58,6 +59,10 @@ pub enum ControlBody {
         /// The client.
         addr: SocketAddr,
     },
+    /// What happens at the node, from now on: [`ReplyBody::Following`], then a [`ReplyBody::Event`]
+    /// for each event, until the client closes the connection, or the node says
+    /// [`ReplyBody::EventsEnded`].
+    Events,
 }
 
 /// One answer of a node.
@@ -86,6 +91,12 @@ pub enum ReplyBody {
     Invalid(String),
     /// To [`ControlBody::Explain`].
     Explained(Box<Explained>),
+    /// To [`ControlBody::Events`]: what happens after this is told.
+    Following,
+    /// To [`ControlBody::Events`], again and again.
+    Event(Box<Event>),
+    /// To [`ControlBody::Events`]: there will be no more, and why.
+    EventsEnded(String),
 }
 
 /// The state of a node and of its process.
@@ -103,4 +114,89 @@ pub struct StatusReport {
     pub connections: u32,
     /// The version of the program.
     pub version: String,
+    /// What it has done; none of nodes that do not tell. The last field of the last thing in a frame:
+    /// where a node of before sends nothing there is nothing to decode.
+    #[serde(deserialize_with = "if_any")]
+    pub load: Option<Load>,
+}
+
+/// What a node has done since its process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Calls of its users and programs for data that were answered.
+    pub operations: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Microseconds that all of them took together.
+    pub operations_us: u64,
+    /// Messages received from peers.
+    pub messages_in: u64,
+    /// Messages queued for peers.
+    pub messages_out: u64,
+}
+
+/// What is there, or nothing.
+fn if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Load>, D::Error> {
+    Ok(Option::deserialize(from).ok().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use overlay::{Contact, Neighbours, Promise, wire};
+
+    #[test]
+    fn a_node_that_does_not_tell_what_it_does_is_understood() {
+        let me = Contact {
+            id: Id::of(b"node"),
+            addr: SocketAddr::from(([127, 0, 0, 1], 4_000)),
+        };
+        let load = Load {
+            operations: 7,
+            ..Load::default()
+        };
+        let report = StatusReport {
+            status: Status {
+                me,
+                overlay: "chord".to_owned(),
+                member: true,
+                promise: Promise::Replicated,
+                peers: 0,
+                values: 0,
+                holders: 0,
+                entries: 0,
+                stored_bytes: 0,
+                renewed_leases: 0,
+                clocks_refused: 0,
+                settled: true,
+                neighbours: Neighbours::Links {
+                    role: String::new(),
+                    equals: Vec::new(),
+                    leaves: Vec::new(),
+                },
+                leaving: false,
+                moving: Vec::new(),
+                moved_records: 0,
+                moved_bytes: 0,
+            },
+            listen: me.addr,
+            http: None,
+            uptime_s: 1,
+            connections: 0,
+            version: "0.1.0".to_owned(),
+            load: Some(load),
+        };
+        let reply = ControlReply {
+            id: 1,
+            body: ReplyBody::Status(Box::new(report)),
+        };
+        let bytes = wire::encode(&reply);
+        assert_eq!(wire::decode::<ControlReply>(&bytes).as_ref(), Ok(&reply));
+        // One byte says that there is a load, and five numbers below 251 have a byte each.
+        let old = bytes.get(..bytes.len() - 6).unwrap();
+        let ReplyBody::Status(report) = wire::decode::<ControlReply>(old).unwrap().body else {
+            panic!("a status");
+        };
+        assert_eq!((report.load, report.version.as_str()), (None, "0.1.0"));
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod explained;
+mod follow;
 pub mod local;
 pub mod message;
 pub mod proof;
@@ -14,6 +15,6 @@ pub mod session;
 pub mod window;
 
 pub use message::{
-    CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, MAX_CONTROL_FRAME_BYTES,
+    CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, Load, MAX_CONTROL_FRAME_BYTES,
     MAX_CONTROL_IN_FLIGHT, MAX_CONTROL_STREAMS, ReplyBody, StatusReport,
 };

@@ -5,11 +5,13 @@
 //! stream's writer sends everything that is ready at once. A connection has at most
 //! [`MAX_CONTROL_IN_FLIGHT`] requests unanswered: beyond it nothing more is read.
 
+use super::follow::follow;
 use super::message::{
     ControlBody, ControlReply, ControlRequest, MAX_CONTROL_FRAME_BYTES, MAX_CONTROL_IN_FLIGHT,
     MAX_CONTROL_STREAMS, ReplyBody,
 };
 use crate::data_dir;
+use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::runtime::Command;
 use crate::runtime::frames::{FrameSplitter, FrameTooLong};
@@ -35,6 +37,7 @@ pub(crate) struct ClientContext {
     pub(crate) me: Id,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) feed: Feed,
     pub(crate) data_dir: PathBuf,
     /// Whom to ask how the tracker would answer; none where there is no tracker.
     pub(crate) tracker: Option<mpsc::Sender<Question>>,
@@ -71,6 +74,27 @@ impl ReplySink {
                 false
             }
         }
+    }
+
+    /// Sends one of many answers to the same request. False when the client has gone.
+    pub(super) fn tell(&self, reply: &ControlReply) -> bool {
+        match self.queue.push(reply) {
+            Pushed::First => self.send(),
+            Pushed::Behind => {}
+            // What is too long for a frame no client could read.
+            Pushed::TooLong => {}
+            Pushed::Full => {
+                self.connection
+                    .close(CloseCode::SlowClient.into(), b"events are not read");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until the client has hung up.
+    pub(super) async fn gone(&self) {
+        self.connection.closed().await;
     }
 
     /// Sends the answers that wait.
@@ -227,6 +251,10 @@ impl Client {
                         let hash = InfoHash(info_hash.0);
                         spawn(explain(tracker, hash, addr, sink, request.id));
                     }
+                    (ControlBody::Events, _) => {
+                        let feed = self.context.feed.clone();
+                        spawn(follow(feed, Arc::clone(sink), request.id));
+                    }
                     (body, _) => admitted.push(ControlRequest { body, ..request }),
                 },
                 Some(body) => {
@@ -280,9 +308,12 @@ impl Client {
                 let text = "this node is no tracker; ask one that was started with --tracker-http, --tracker-udp or --mainline";
                 Some(ReplyBody::Invalid(text.to_owned()))
             }
-            ControlBody::Leave | ControlBody::LeaveWithin { .. } if !self.may_administer() => {
+            // Events name the keys that others ask for.
+            ControlBody::Leave | ControlBody::LeaveWithin { .. } | ControlBody::Events
+                if !self.may_administer() =>
+            {
                 Some(ReplyBody::Denied(format!(
-                    "this client may not administer the node; run p2pctl as the user of the node on \
+                    "this client may neither administer nor follow the node; run it as the user of the node on \
                  its machine, give the node's key with --key, or add the line {} to {}",
                     self.id,
                     self.context

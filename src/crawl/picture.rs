@@ -156,6 +156,7 @@ mod tests {
             uptime_s: 1,
             connections: 0,
             version: String::new(),
+            load: None,
         });
         Found {
             report,

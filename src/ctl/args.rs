@@ -4,6 +4,7 @@ use super::bench::BenchArgs;
 use super::papers::{CompletionsArgs, ManArgs};
 use super::parse;
 use super::swarm::SwarmArgs;
+use super::top::TopArgs;
 use super::torrent::TorrentArgs;
 use crate::control::client::NodeName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -77,6 +78,10 @@ pub(super) enum Command {
     Status,
     /// List the peers in the node's tables, or all nodes of the network for Prometheus
     Peers(PeersArgs),
+    /// Show all nodes of the network, live: health, rates, latencies, repairs
+    ///
+    /// Every node that any node knows is asked, again and again. With --json one document a line.
+    Top(TopArgs),
     /// Let the node hand its data over, leave the network and end (needs the node's key)
     ///
     /// It takes as long as it needs to; how far it is is shown on a terminal, and by status. The
@@ -330,6 +335,7 @@ impl Command {
             Self::Locate(_) => "locate",
             Self::Status => "status",
             Self::Peers(_) => "peers",
+            Self::Top(_) => "top",
             Self::Leave(_) => "leave",
             Self::Bench(_) => "bench",
             Self::Torrent(args) => args.command.name(),

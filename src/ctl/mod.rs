@@ -19,6 +19,7 @@ mod papers;
 mod parse;
 mod swarm;
 mod targets;
+mod top;
 mod torrent;
 mod words;
 
@@ -114,6 +115,7 @@ async fn answer(args: CtlArgs, context: &mut Document) -> Result<Answer, CtlErro
         Command::Status => admin::status(asking).await,
         Command::Peers(args) if args.prometheus => targets::write(asking, &args).await,
         Command::Peers(_) => admin::peers(asking).await,
+        Command::Top(args) => top::run(asking, args, json).await,
         Command::Leave(args) => leave::leave(asking, args).await,
         Command::Bench(args) => bench::run(asking, args, json).await,
         Command::Torrent(args) => torrent::run(asking, args, context, json).await,

@@ -80,12 +80,20 @@ impl Answer {
         }
     }
 
+    /// Everything was printed already.
+    pub(super) fn silent() -> Self {
+        Self::new(Exit::Done, Map::new(), String::new())
+    }
+
     /// Prints it; a reader that went away is no error.
     pub(super) fn print(self, as_json: bool) -> ExitCode {
         if as_json {
             // Of a batch every line has been printed already.
             let lost = !self.json.is_empty() && !print_json(self.json);
             return if lost { Exit::Unknown } else { self.exit }.into();
+        }
+        if self.text.is_empty() && self.raw.is_none() {
+            return self.exit.into();
         }
         if let Some(bytes) = &self.raw {
             let mut out = std::io::stdout().lock();

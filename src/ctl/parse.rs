@@ -113,6 +113,11 @@ fn span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// Shortest `--interval`: asking all nodes ten times a second is no load for them, and no eye sees more.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Longest.
+const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// `--timeout`.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let limit = "a time-out is above zero and at most 24h; give one such as 10s";
@@ -121,6 +126,14 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
         Ok(_) => Err(limit.to_owned()),
         Err(error) => Err(format!("{error}; {limit}")),
     }
+}
+
+/// `--interval` of `top`.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let limit = "an interval is from 100ms to 1h; give one such as 1s";
+    let span = span(text).map_err(|error| format!("{error}; {limit}"))?;
+    let is_fit = (MIN_INTERVAL..=MAX_INTERVAL).contains(&span);
+    is_fit.then_some(span).ok_or_else(|| limit.to_owned())
 }
 
 /// `--within` of a leave, in seconds.

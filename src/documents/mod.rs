@@ -1,13 +1,15 @@
 //! Answers as JSON: what `p2pctl --json` prints and what the HTTP API sends are the same documents.
 
 mod data;
+mod event;
 mod network;
 mod node;
 pub(crate) mod torrents;
 
 pub(crate) use data::{Deleted, Held, Inserted, Located, Matches, Stored};
+pub(crate) use event::event;
 pub(crate) use network::NetworkDocument;
-pub(crate) use node::{Peers, StatusDocument, moving, neighbours};
+pub(crate) use node::{Peers, StatusDocument, moving_of, neighbours};
 
 use overlay::{Contact, Id, Outcome};
 use serde::Serialize;

@@ -2,6 +2,7 @@
 
 use super::{HexId, Member, members};
 use crate::control::StatusReport;
+use crate::event::Repair;
 use overlay::{Contact, Id, Movement, Neighbours, PeerInfo, Purpose, Status, WaitsFor};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -146,16 +147,21 @@ impl From<&Movement> for MovementEntry {
 
 /// What a node moves in the background.
 pub(crate) fn moving(status: &Status) -> Moving {
+    moving_of(&status.into())
+}
+
+/// The same, of an event.
+pub(crate) fn moving_of(repair: &Repair) -> Moving {
     // Saturating: another node may claim anything.
     let left = |sum: u64, movement: &Movement| {
         sum.saturating_add(movement.records.saturating_sub(movement.moved))
     };
     Moving {
-        leaving: status.leaving,
-        records_to_move: status.moving.iter().fold(0, left),
-        moved_records: status.moved_records,
-        moved_bytes: status.moved_bytes,
-        moving: status.moving.iter().map(MovementEntry::from).collect(),
+        leaving: repair.leaving,
+        records_to_move: repair.moving.iter().fold(0, left),
+        moved_records: repair.moved_records,
+        moved_bytes: repair.moved_bytes,
+        moving: repair.moving.iter().map(MovementEntry::from).collect(),
     }
 }
 

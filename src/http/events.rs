@@ -1,26 +1,21 @@
 //! What happens at the node, as a stream of server-sent events.
-//!
-//! Lookups, operations and changes of the ring come from the machine's task as they happen;
-//! neighbours and repairs are looked at once a second while somebody reads.
 
 use super::context::Context;
 use super::problem::{Kind, Problem, Usual};
-use crate::documents::{moving, neighbours};
-use crate::feed::{Feed, Happening};
+use crate::documents::event;
+use crate::event::Event;
+use crate::feed::MAX_READERS;
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse;
+use axum::response::sse::{KeepAlive, Sse};
 use futures_util::{Stream, stream};
-use overlay::{Neighbours, Status};
 use serde_json::json;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Readers at a time: a few pages and programs. Each event is formatted once for all of them.
-pub(super) const MAX_READERS: usize = 16;
-/// How often neighbours and repairs are looked at while somebody reads.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a comment is sent when nothing happens, so that a reader that is gone is noticed.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
@@ -34,7 +29,7 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
     responses((status = 200, description = "Events without end, each with JSON as its data", body = String, content_type = "text/event-stream"), Usual))]
 pub(super) async fn events(
     State(context): State<Context>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let feed = &context.site.feed;
     let Some(receiver) = feed.read(MAX_READERS) else {
         let detail = format!("{MAX_READERS} readers follow this node, its limit");
@@ -44,19 +39,19 @@ pub(super) async fn events(
     Ok(Sse::new(following(receiver)).keep_alive(comments))
 }
 
-fn following(receiver: Receiver<Happening>) -> impl Stream<Item = Result<Event, Infallible>> {
+fn following(receiver: Receiver<Arc<Event>>) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     stream::unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         let end = |reason: String| {
             let data = json!({ "reason": reason }).to_string();
-            Some((Ok(Event::default().event("end").data(data)), None))
+            Some((Ok(sse::Event::default().event("end").data(data)), None))
         };
         match receiver.recv().await {
-            Ok(happening) => {
-                let event = Event::default()
-                    .event(happening.name)
-                    .data(&*happening.data);
-                Some((Ok(event), Some(receiver)))
+            Ok(happened) => {
+                let (name, document) = event(&happened);
+                let data = document.to_string();
+                let told = sse::Event::default().event(name).data(data);
+                Some((Ok(told), Some(receiver)))
             }
             Err(RecvError::Lagged(missed)) => end(format!(
                 "this reader is too slow: {missed} events were dropped; connect again"
@@ -64,44 +59,4 @@ fn following(receiver: Receiver<Happening>) -> impl Stream<Item = Result<Event, 
             Err(RecvError::Closed) => end("the node has ended".to_owned()),
         }
     })
-}
-
-/// Looks at neighbours and repairs while somebody reads, until the node ends.
-pub(super) async fn watch(context: Context) {
-    let feed = context.site.feed.clone();
-    let mut seen: Option<Seen> = None;
-    loop {
-        feed.is_read().await;
-        match context.report().await {
-            Some(report) => seen = Some(Seen::tell(&feed, seen, &report.status)),
-            None if context.site.commands.is_closed() => return,
-            None => {}
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// What was told last.
-struct Seen {
-    neighbours: Neighbours,
-    moved: String,
-}
-
-impl Seen {
-    fn tell(feed: &Feed, last: Option<Self>, status: &Status) -> Self {
-        let moved = json!(moving(status)).to_string();
-        let is_new = last
-            .as_ref()
-            .is_none_or(|last| last.neighbours != status.neighbours);
-        if is_new {
-            feed.tell("neighbours", || json!(neighbours(&status.neighbours)));
-        }
-        if last.is_some_and(|last| last.moved != moved) {
-            feed.tell("repair", || json!(moving(status)));
-        }
-        Self {
-            neighbours: status.neighbours.clone(),
-            moved,
-        }
-    }
 }

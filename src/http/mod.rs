@@ -73,7 +73,6 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                             tracing::error!(%error, "the HTTP server ended");
                         }
                     }
-                    () = events::watch(context.clone()) => {}
                     () = network::watch(context) => {}
                     () = closed.closed() => {}
                 }

@@ -12,9 +12,9 @@ mod process;
 mod register;
 mod traffic;
 
-pub use operations::OperationKind;
 pub(crate) use traffic::Traffic;
 
+use crate::event::OperationKind;
 use crate::store::StoreMetrics;
 use crate::tracker::TrackerMetrics;
 use machine::Said;

@@ -4,6 +4,7 @@
 
 use super::Metrics;
 use super::register::counters;
+use crate::control::Load;
 use prometheus::core::Collector;
 use prometheus::local::LocalIntCounter;
 use prometheus::{IntCounterVec, Registry};
@@ -67,13 +68,29 @@ impl Traffic {
     }
 }
 
+fn sum_of(counters: &IntCounterVec) -> u64 {
+    let families = counters.collect();
+    let all = families.iter().flat_map(|family| family.get_metric());
+    all.map(|one| one.get_counter().get_value() as u64).sum()
+}
+
 impl Metrics {
     /// Messages that came from peers, of all kinds, as of the last report.
     #[must_use]
     pub fn messages_in(&self) -> u64 {
-        let families = self.traffic.messages_in.collect();
-        let all = families.iter().flat_map(|family| family.get_metric());
-        all.map(|one| one.get_counter().get_value() as u64).sum()
+        sum_of(&self.traffic.messages_in)
+    }
+
+    /// What a status tells of all this, as of the last report.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let mut load = Load {
+            messages_in: self.messages_in(),
+            messages_out: sum_of(&self.traffic.messages_out),
+            ..Load::default()
+        };
+        self.operations.add_to(&mut load);
+        load
     }
 
     /// The counters of what comes in, for these kinds.

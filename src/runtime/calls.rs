@@ -2,11 +2,13 @@
 
 use crate::control::server::ReplySink;
 use crate::control::{ControlReply, ReplyBody};
+use crate::event::OperationKind;
 use crate::feed::Feed;
-use crate::metrics::{Metrics, OperationKind};
+use crate::metrics::Metrics;
 use overlay::{OpId, Reply, Request, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Who waits for an answer.
@@ -76,9 +78,10 @@ impl Calls {
             return;
         };
         if !matches!(waiting.caller, Caller::Itself(_)) {
-            let seconds = now.since(waiting.since).as_micros() as f64 / 1e6;
-            self.metrics.operation(waiting.kind, &reply, seconds);
-            self.feed.answered(waiting.kind.name(), &reply, seconds);
+            let took = Duration::from_micros(now.since(waiting.since).as_micros());
+            self.metrics
+                .operation(waiting.kind, &reply, took.as_secs_f64());
+            self.feed.answered(waiting.kind, &reply, took);
         }
         match waiting.caller {
             Caller::Local(caller) | Caller::Itself(caller) => {

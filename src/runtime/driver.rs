@@ -263,6 +263,8 @@ impl<M: Locate + 'static> Driver<M> {
             ControlBody::Peers => ReplyBody::Peers(self.machine.peers()),
             // The tracker's thread answers it.
             ControlBody::Explain { .. } => ReplyBody::Invalid("no tracker here".to_owned()),
+            // The task that serves the client answers it.
+            ControlBody::Events => ReplyBody::Invalid("no events here".to_owned()),
         };
         self.calls.answer(sink, ControlReply { id, body });
     }

@@ -2,6 +2,7 @@
 
 use super::Command;
 use crate::control::StatusReport;
+use crate::feed::Feed;
 use crate::metrics::Metrics;
 use overlay::{Contact, Failure, Reply, Request};
 use std::net::SocketAddr;
@@ -32,7 +33,8 @@ pub struct NodeHandle {
     pub(super) tracker_udp: Option<SocketAddr>,
     pub(super) mainline: Option<SocketAddr>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) commands: mpsc::Sender<Command>,
+    pub(crate) feed: Feed,
+    pub(crate) commands: mpsc::Sender<Command>,
     pub(super) end: Option<oneshot::Receiver<()>>,
     pub(super) thread: Option<JoinHandle<Stopped>>,
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::control::server::ClientContext;
 use crate::control::{CONTROL_ALPN, local};
 use crate::data_dir::DataDir;
-use crate::feed::Feed;
+use crate::feed::{self, Feed};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::tls::{self, Identity};
@@ -27,6 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -184,6 +185,7 @@ impl Node {
             tracker_udp: tracker.udp(),
             mainline: tracker.mainline(),
             metrics,
+            feed: feed.clone(),
             commands,
             end: Some(end),
             thread: Some(thread),
@@ -288,37 +290,30 @@ impl Seat {
             me: prepared.me.id,
             commands: self.commands.clone(),
             metrics: self.metrics,
+            feed: shared.feed.clone(),
             data_dir: prepared.data_dir.path().to_owned(),
             tracker: self.questions,
         });
         shared.spawn(accept::accept(Arc::clone(&shared), clients));
-        let rng = generator()?;
+        shared.spawn(feed::watch(shared.feed.clone(), self.commands.clone()));
         let process = ProcessInfo {
             listen: prepared.listen,
             http: self.http,
         };
         let hosts = HostsFile::in_dir(prepared.data_dir.path());
         let own = Own { disk, hosts };
-        let driver = Driver::new(machine, rng, Arc::clone(&shared), process, own);
+        let driver = Driver::new(machine, generator()?, Arc::clone(&shared), process, own);
         // A task of its own: waking the future that the runtime blocks on costs two system calls.
         let mut driving = shared.spawn(driver.run(Sources {
             urgent: first,
             inbox: inbound,
             commands: receiver,
         }));
-        let joining = async {
-            bootstrap::join(&shared, &self.commands, &prepared.targets)
-                .await
-                .map_err(StartError::Join)?;
-            // Without the entry p2pctl needs --key; everything else works.
-            let announcement = local::announce(prepared.listen, prepared.data_dir.path())
-                .map_err(|error| tracing::warn!(%error, "p2pctl will not find the node's key"));
-            let _ = ready.send(Ok(()));
-            Ok::<_, StartError>(announcement)
-        };
+        let place = (prepared.listen, prepared.data_dir.path());
+        let joining = joined(&shared, &self.commands, &prepared.targets, place, ready);
         let announcement = tokio::select! {
             _ = &mut driving => Err(StartError::Join("the node was stopped".to_owned())),
-            joined = joining => joined,
+            announced = joining => announced,
         };
         let ended = match announcement {
             Ok(announcement) => {
@@ -331,6 +326,23 @@ impl Seat {
         linger(&endpoint).await;
         Ok(how_it_ended(ended?))
     }
+}
+
+/// Joins, and says so to whoever waits and to programs of the same user on this machine.
+async fn joined<M: Locate + 'static>(
+    shared: &Arc<Shared<M>>,
+    commands: &mpsc::Sender<Command>,
+    targets: &[Target],
+    (listen, data_dir): (SocketAddr, &Path),
+    ready: &Ready,
+) -> Result<Option<local::Announcement>, StartError> {
+    let joined = bootstrap::join(shared, commands, targets).await;
+    joined.map_err(StartError::Join)?;
+    // Without the entry p2pctl needs --key; everything else works.
+    let announcement = local::announce(listen, data_dir)
+        .map_err(|error| tracing::warn!(%error, "p2pctl will not find the node's key"));
+    let _ = ready.send(Ok(()));
+    Ok(announcement.ok())
 }
 
 /// What the driver's task came to; its panic goes on here.

@@ -58,6 +58,7 @@ impl<M: Locate + 'static> Driver<M> {
             uptime_s: self.clock.now().0 / 1_000_000,
             connections: u32::try_from(self.links.connected()).unwrap_or(u32::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            load: Some(metrics.load()),
         }
     }
 }

@@ -196,6 +196,17 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// A setting cannot be.
+    #[error("{0}")]
+    Setting(String),
+    /// Settings do not go together, or cannot be.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// Nobody said where the node keeps what it has.
+    #[error(
+        "say with data_dir where the node keeps its key and its records, or with temporary that it keeps nothing"
+    )]
+    NoDataDir,
     /// No member let the node in.
     #[error("cannot join: {0}")]
     Join(String),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is needed: the program, or the file, that shows that it is there, and the package that brings
 /// it.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 17] = [
     // The demo stores the tracked files of a checkout, and tests/tidy.rs asks which are tracked.
     ("git", "git"),
     // tests/store/failing.rs lets system calls fail.
@@ -23,6 +23,8 @@ const NEEDED: [(&str, &str); 16] = [
     // ahead.
     ("prometheus", "prometheus"),
     ("faketime", "faketime"),
+    // tests/top.rs looks at a terminal.
+    ("tmux", "tmux"),
     // tests/clients shares files between real BitTorrent clients. A module of Python is known by
     // what its package leaves in the documentation.
     ("aria2c", "aria2"),
