@@ -79,7 +79,7 @@ fn every_expression_has_data() {
     });
     let questions = prometheus.query("p2p_queue_capacity{queue=\"questions\"}");
     let questions = questions.expect("an answer");
-    assert_eq!(questions.len(), 1, "the tracker's queue has a size");
+    assert!(!questions.is_empty(), "the tracker's queue has a size");
     let hidden = prometheus.query("{exported_overlay!=\"\"}");
     assert_eq!(hidden, Ok(Vec::new()), "the list hides a label of a node");
     wait_until("every rule has data", SETTLE, || {

@@ -137,7 +137,7 @@ fn the_package_brings_all_files() {
     let assets: Vec<[&str; 2]> = assets
         .expect("assets")
         .iter()
-        .map(|asset| [0, 1].map(|at| asset[at].as_str().expect("text")))
+        .map(|asset| [0_usize, 1].map(|at| asset[at].as_str().expect("text")))
         .collect();
     let mut folders = vec!["dashboards".to_owned()];
     let mut seen = 0;
