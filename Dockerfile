@@ -2,7 +2,11 @@
 #   docker build -t p2pnode .
 #   docker run -d --network host --stop-timeout 30 -v p2pnode:/data \
 #       -e P2PNODE_LISTEN=192.0.2.7:4000 -e P2PCTL_NODE=192.0.2.7:4000 p2pnode
-# P2PCTL_NODE is whom the health check asks.
+# P2PCTL_NODE is whom the health check asks whether the node answers, as /healthz does. A node that is cut off
+# answers, and starting it anew would not help: that it does is what /readyz and the alerts tell.
+# Without --network host nothing but the container reaches HTTP at its default, 127.0.0.1:4080. Then
+#   -p 4000:4000/udp -p 127.0.0.1:4080:4080 -e P2PNODE_LISTEN=0.0.0.0:4000 -e P2PNODE_ADVERTISE=192.0.2.7:4000 \
+#   -e P2PNODE_HTTP=0.0.0.0:4080 -e P2PNODE_HTTP_TOKEN_FILE=/token -v ./token:/token:ro   # of user 65532, mode 600
 FROM rust:1.95-bookworm AS build
 # ring's C and assembly are compiled for musl.
 # hadolint ignore=DL3008
@@ -23,7 +27,7 @@ COPY --from=build /image/ /
 USER 65532:65532
 ENV P2PNODE_DATA_DIR=/data
 VOLUME /data
-EXPOSE 4000/udp
+EXPOSE 4000/udp 4080/tcp
 # `docker stop` waits for ten seconds unless told otherwise, and handing over may take fifteen.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/p2pctl", "--timeout", "4s", "status"]

@@ -106,9 +106,14 @@ pub(super) struct PeersArgs {
     #[arg(long)]
     pub(super) prometheus: bool,
 
-    /// Write the list to this file, whose name ends in .json
+    /// Write the list to this file, whose name ends in .json. Nodes that it had and that are silent
+    /// now stay for a day, so that alerts tell of them
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub(super) out: Option<PathBuf>,
+
+    /// Drop the silent nodes from the file
+    #[arg(long, requires = "out")]
+    pub(super) forget: bool,
 }
 
 #[derive(Debug, Args)]

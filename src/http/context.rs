@@ -73,6 +73,12 @@ impl Context {
         self.ask(REPORT_TIMEOUT, Command::Peers).await
     }
 
+    /// Makes a call of the node's own; none when it says nothing.
+    pub(super) async fn look(&self, request: Request) -> Option<Reply> {
+        self.ask(CALL_TIMEOUT, |reply| Command::Look { request, reply })
+            .await
+    }
+
     /// Makes a call. What the node could not do is a problem.
     pub(super) async fn call(&self, request: Request) -> Result<Reply, Problem> {
         let (key, writes) = about(&request);

@@ -162,11 +162,6 @@ impl Problem {
         Self::new(Kind::Absent, detail, "nothing is to be done")
     }
 
-    /// What is the matter.
-    pub(super) fn detail(&self) -> &str {
-        &self.detail
-    }
-
     /// Adds something that is known.
     pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.evidence.insert(name.to_owned(), value);

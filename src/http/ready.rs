@@ -14,7 +14,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use overlay::{Consistency, Id, Neighbours, Outcome, Promise, Reply, Request};
+use overlay::{Consistency, Id, Neighbours, Outcome, Promise, Reply, Request, Status};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -33,6 +33,10 @@ const VERDICT_HOLDS: Duration = Duration::from_secs(2);
 /// For so long the last verdict is good enough for metrics: each look is four reads, and a node that is
 /// scraped every few seconds need not look as often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// For so long a node that is alone is held to be cut off, and not to be all that is left of its network:
+/// as long as Chord and Pastry look for the neighbours that they lost.
+const HOPED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// The last verdict, and when it was found. Who asks while one is being found waits for it.
 #[derive(Debug, Default)]
@@ -149,6 +153,11 @@ async fn look(context: &Context) -> Verdict {
             "the node has no neighbour: of {known} hosts that it knows none answers"
         ));
     }
+    let died_at = context.site.metrics.neighbour_died_at();
+    if status.member && is_lone_survivor(status, died_at) {
+        let text = "the node is alone: its last neighbours fell silent, and may be alive where it does not reach them; it looks for them for an hour";
+        reasons.push(text.to_owned());
+    }
     if !reasons.is_empty() || status.promise == Promise::BestEffort {
         // Without structure keys have no replica sets, and a look at one would flood the network.
         return Verdict::of(status.member, status.peers, reasons, Vec::new());
@@ -156,10 +165,14 @@ async fn look(context: &Context) -> Verdict {
     let samples = look_at_keys(context).await;
     let mut all = samples.iter();
     if let Some(own) = all.next().filter(|own| !own.reached) {
-        let (answered, asked) = (own.replicas_answered, own.replicas_asked);
-        reasons.push(format!(
-            "of the {asked} replicas of this node's own keys, itself and its neighbours, {answered} answer"
-        ));
+        reasons.push(match (own.replicas_asked, &own.reason) {
+            (0, None) => "no replica of this node's own keys could be asked".to_owned(),
+            (0, Some(why)) => format!("no replica of this node's own keys could be asked: {why}"),
+            (asked, _) => format!(
+                "of the {asked} replicas of this node's own keys, itself and its neighbours, {} answer",
+                own.replicas_answered
+            ),
+        });
     }
     let missed = all.filter(|sample| !sample.reached).count();
     if missed > 0 {
@@ -177,6 +190,15 @@ const fn has_no_link(neighbours: &Neighbours) -> bool {
         Neighbours::Links { equals, leaves, .. } => equals.is_empty() && leaves.is_empty(),
         _ => false,
     }
+}
+
+/// Whether a node with replica sets is alone because others fell silent. The one of two nodes that is left
+/// answers everything by itself, and so do both when it was the way between them that broke.
+fn is_lone_survivor(status: &Status, died_at: Option<Instant>) -> bool {
+    let has_sets = status.promise == Promise::Replicated;
+    let is_recent = died_at.is_some_and(|at| at.elapsed() < HOPED_FOR);
+    let mut around = status.neighbours.around();
+    has_sets && is_recent && around.all(|contact| contact.id == status.me.id)
 }
 
 impl Verdict {
@@ -232,8 +254,8 @@ async fn look_at(context: &Context, key: Id) -> Sample {
         replicas_asked: 0,
         reason: None,
     };
-    match tokio::time::timeout(LOOK_TIMEOUT, context.call(request)).await {
-        Ok(Ok(Reply::Got(report))) => {
+    match tokio::time::timeout(LOOK_TIMEOUT, context.look(request)).await {
+        Ok(Some(Reply::Got(report))) => {
             let needed = u32::from(context.site.quorums.read).min(report.replicas_asked.max(1));
             // A new replica may not know everything yet; it answers all the same.
             sample.reached =
@@ -242,8 +264,9 @@ async fn look_at(context: &Context, key: Id) -> Sample {
             sample.replicas_asked = report.replicas_asked;
             sample.reason = report.reason;
         }
-        Ok(Ok(_)) => {}
-        Ok(Err(problem)) => sample.reason = Some(problem.detail().to_owned()),
+        Ok(Some(Reply::Failed(failure))) => sample.reason = Some(failure.to_string()),
+        Ok(Some(_)) => {}
+        Ok(None) => sample.reason = Some("the node does not answer".to_owned()),
         Err(_) => {
             let seconds = LOOK_TIMEOUT.as_secs();
             sample.reason = Some(format!("no answer within {seconds} s"));

@@ -32,7 +32,7 @@ impl Said {
             self.status.clocks_refused as f64,
         ));
         if let Some(ahead_ms) = self.tally.clock_ahead_ms {
-            let help = "How far the newest version that came from elsewhere in the last minute or two was ahead of this node's clock";
+            let help = "How far the newest version that came from elsewhere in the last minute or two was ahead of this node's clock; a clock that is behind does not show, and Gnutella does not tell";
             all.push(gauge("clock_ahead_seconds", help, ahead_ms as f64 / 1e3));
         }
         if let Some(repair) = &self.tally.repair {

@@ -25,6 +25,7 @@ use prometheus::{
 };
 use register::{counter, counters_of, gauge, gauges, seconds};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// Why a connection was not let in.
 const REFUSALS: [&str; 10] = [
@@ -116,6 +117,8 @@ pub struct Metrics {
     pub samples: IntGaugeVec,
     /// The program and what it runs, once known.
     info: IntGaugeVec,
+    /// When a neighbour was last taken for dead.
+    died_at: Mutex<Option<Instant>>,
     /// What the machine said of itself last.
     said: Mutex<Option<Said>>,
     /// The store on disk.
@@ -193,6 +196,7 @@ impl Metrics {
                 ("outcome", &["reached", "missed"]),
             ),
             info: register::info(&all),
+            died_at: Mutex::default(),
             said: Mutex::default(),
             registry: all,
         })
@@ -219,6 +223,12 @@ impl Metrics {
 
     /// Counts a change of the neighbours.
     pub(crate) fn ring_change(&self, change: &RingChange) {
+        match change {
+            RingChange::Dead(_) => *self.died_at() = Some(Instant::now()),
+            // The others have restarted: there is nobody beyond a cut.
+            RingChange::LastOfItsRing => *self.died_at() = None,
+            _ => {}
+        }
         let kind = match change {
             RingChange::Successor { .. } => "successor",
             RingChange::Predecessor { .. } => "predecessor",
@@ -229,6 +239,16 @@ impl Metrics {
             _ => "other",
         };
         self.ring_changes.with_label_values(&[kind]).inc();
+    }
+
+    /// When a neighbour was last taken for dead that may be alive beyond a cut.
+    pub(crate) fn neighbour_died_at(&self) -> Option<Instant> {
+        *self.died_at()
+    }
+
+    /// The lock is held for an instant only.
+    fn died_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.died_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what the machine says of itself.
@@ -281,11 +301,17 @@ mod tests {
         let metrics = Metrics::new();
         let failed = Reply::Failed(Failure::NotMember);
         metrics.operation((&Request::Create).into(), &failed, 0.001);
+        let refused = Reply::Failed(Failure::Refused("too long".to_owned()));
+        metrics.operation((&Request::Create).into(), &refused, 0.001);
         metrics.drop_one("malformed");
         let text = String::from_utf8(metrics.render()).unwrap();
         assert!(
             text.contains(r#"p2p_operations_total{kind="create",outcome="failed"} 1"#),
             "{text}"
+        );
+        assert!(
+            text.contains(r#"p2p_operations_total{kind="create",outcome="refused"} 1"#),
+            "a mistake of the caller is no failure of the node: {text}"
         );
         assert!(
             text.contains(r#"p2p_dropped_total{cause="malformed"} 1"#),

@@ -3,7 +3,7 @@
 use super::register::{counters, histograms};
 use crate::control::Load;
 use crate::event::OperationKind;
-use overlay::{Outcome, Reply};
+use overlay::{Failure, Outcome, Reply};
 use prometheus::{Histogram, IntCounter, Registry};
 
 /// Bounds of the histogram of operations, in seconds: from a local answer to a call given up.
@@ -13,9 +13,11 @@ const BUCKETS: [f64; 15] = [
 
 /// Outcomes, in the order of [`outcome_index`]: `done` is everything that was to be done or found,
 /// `absent` what is proven not to be there, `unknown` what could not be told, `conflict` a condition
-/// that does not hold, `failed` all else.
-const OUTCOMES: [&str; 5] = ["done", "absent", "unknown", "conflict", "failed"];
+/// that does not hold, `failed` what the node could not do, `refused` what nobody could: the
+/// caller's mistake.
+const OUTCOMES: [&str; 6] = ["done", "absent", "unknown", "conflict", "failed", "refused"];
 const FAILED: usize = 4;
+const REFUSED: usize = 5;
 
 const fn outcome_index(reply: &Reply) -> usize {
     let outcome = match reply {
@@ -24,6 +26,7 @@ const fn outcome_index(reply: &Reply) -> usize {
         Reply::TextSearched(report) => report.outcome,
         // A deletion holds whatever was there.
         Reply::Conflict(_) => return 3,
+        Reply::Failed(Failure::Refused(_)) => return REFUSED,
         Reply::Failed(_) => return FAILED,
         _ => return 0,
     };
@@ -47,7 +50,7 @@ pub(super) struct Operations(Vec<Operation>);
 
 impl Operations {
     pub(super) fn new(all: &Registry) -> Self {
-        let help = "Calls answered, by kind and outcome, those included with which the node looks at itself";
+        let help = "Calls answered, by kind and outcome: those of users and of the tracker, not those with which the node looks at itself";
         let outcomes = counters(all, "operations_total", help, &["kind", "outcome"]);
         let help = "Time from a call to its answer";
         let seconds = histograms(all, "operation_seconds", help, "kind", &BUCKETS);

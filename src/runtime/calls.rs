@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 pub(crate) enum Caller {
     /// This process.
     Local(oneshot::Sender<Reply>),
+    /// The node, which looks at itself. Not counted: when nobody uses a node that is cut off, no
+    /// call of a user has failed.
+    Itself(oneshot::Sender<Reply>),
     /// A client.
     Client { sink: Arc<ReplySink>, id: u64 },
     /// Nobody.
@@ -74,12 +77,14 @@ impl Calls {
         let Some(waiting) = self.waiting.remove(&op) else {
             return;
         };
-        let took = Duration::from_micros(now.since(waiting.since).as_micros());
-        self.metrics
-            .operation(waiting.kind, &reply, took.as_secs_f64());
-        self.feed.answered(waiting.kind, &reply, took);
+        if !matches!(waiting.caller, Caller::Itself(_)) {
+            let took = Duration::from_micros(now.since(waiting.since).as_micros());
+            self.metrics
+                .operation(waiting.kind, &reply, took.as_secs_f64());
+            self.feed.answered(waiting.kind, &reply, took);
+        }
         match waiting.caller {
-            Caller::Local(caller) => {
+            Caller::Local(caller) | Caller::Itself(caller) => {
                 // Whoever asked may have stopped waiting.
                 let _ = caller.send(reply);
             }

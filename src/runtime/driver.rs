@@ -225,6 +225,7 @@ impl<M: Locate + 'static> Driver<M> {
                 reply,
             } => self.leave(request, Caller::Local(reply)),
             Command::Call { request, reply } => self.call(request, Caller::Local(reply)),
+            Command::Look { request, reply } => self.call(request, Caller::Itself(reply)),
             Command::Client { sink, requests } => {
                 for request in requests {
                     self.take_client(&sink, request);

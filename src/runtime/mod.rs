@@ -92,6 +92,11 @@ pub(crate) enum Command {
         request: Request,
         reply: oneshot::Sender<Reply>,
     },
+    /// A call with which the node looks at itself: it is nobody's, and counts among no user's.
+    Look {
+        request: Request,
+        reply: oneshot::Sender<Reply>,
+    },
     /// Requests of a client, admitted.
     Client {
         sink: Arc<ReplySink>,
@@ -126,6 +131,8 @@ pub(crate) struct Shared<M: Machine> {
     /// What each connection begins with: the kind of the stream and our [`Hello`].
     pub(crate) greeting: Vec<u8>,
     pub(crate) large_reads: Semaphore,
+    /// Where questions to the tracker wait, if there is one.
+    pub(crate) questions: Option<mpsc::Sender<crate::tracker::Question>>,
     pub(crate) connections: AtomicU64,
 }
 

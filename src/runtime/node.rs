@@ -283,6 +283,7 @@ impl Seat {
             quorums: prepared.quorums,
             greeting: greeting(M::OVERLAY, prepared.me.addr, prepared.quorums).await,
             large_reads: Semaphore::new(LARGE_READS),
+            questions: self.questions.clone(),
             connections: AtomicU64::new(0),
         });
         let clients = Arc::new(ClientContext {

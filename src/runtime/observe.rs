@@ -5,6 +5,7 @@ use super::driver::Driver;
 use super::queue::Limits;
 use super::{COMMANDS, INBOX_BATCHES, LARGE_READS, MAX_DIALS, URGENT_BATCHES};
 use crate::control::{Copies, StatusReport};
+use crate::tracker::MAX_QUESTIONS;
 use overlay::{Locate, Machine};
 
 /// What waited for the machine when it had taken what it could.
@@ -22,6 +23,10 @@ impl<M: Machine> Shared<M> {
         metrics.bounded("urgent", URGENT_BATCHES - urgent, URGENT_BATCHES);
         let reads = LARGE_READS - self.large_reads.available_permits();
         metrics.bounded("large_reads", reads, LARGE_READS);
+        if let Some(questions) = &self.questions {
+            let waiting = MAX_QUESTIONS - questions.capacity();
+            metrics.bounded("questions", waiting, MAX_QUESTIONS);
+        }
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.connections.set(count(self.door.connections()));
     }

@@ -74,11 +74,16 @@ impl Default for TrackerMetrics {
             scrapes: scrapes.with_label_values(&[word]),
             errors: errors.with_label_values(&[word]),
         });
-        let why = "Announces and connections that were refused, by reason.";
-        let refused = counters("refused_total", why, &["reason"]);
+        let why = "Announces and connections that were refused, by front-end and reason.";
+        let refused = counters("refused_total", why, &["front_end", "reason"]);
         let reasons = tracker::Refusal::ALL.map(tracker::Refusal::word);
-        for reason in reasons.into_iter().chain(OF_CONNECTIONS) {
-            refused.with_label_values(&[reason]);
+        for (_, word) in FrontEnd::ALL {
+            for reason in reasons {
+                refused.with_label_values(&[word, reason]);
+            }
+        }
+        for reason in OF_CONNECTIONS {
+            refused.with_label_values(&["http", reason]);
         }
         let often = "Times that the lists were read again, by outcome.";
         let reloads = counters("reloads_total", often, &["outcome"]);
@@ -92,7 +97,10 @@ impl Default for TrackerMetrics {
             refused,
             counters: counters_of,
             swarms: gauge("swarms", "Swarms that are known, empty ones included."),
-            peers: gauge("peers", "Peers in all swarms, as far as is known here."),
+            peers: gauge(
+                "peers",
+                "Peers in all swarms, as far as is known here. A client is one peer however it came, by several front-ends too: announces have them apart.",
+            ),
             connections: gauge("connections", "Connections over HTTP that are open."),
             unproven: counter(
                 "unproven_total",
@@ -127,7 +135,7 @@ impl TrackerMetrics {
             None => counters.answered.inc(),
             Some(refusal) => {
                 counters.refused.inc();
-                self.refuse(refusal.word());
+                self.refuse(by, refusal.word());
             }
         }
     }
@@ -147,8 +155,11 @@ impl TrackerMetrics {
     }
 
     /// Counts what was refused for one of this program's reasons.
-    pub fn refuse(&self, reason: &'static str) {
-        self.refused.with_label_values(&[reason]).inc();
+    pub fn refuse(&self, by: FrontEnd, reason: &'static str) {
+        let known = FrontEnd::ALL.iter().find(|(front_end, _)| *front_end == by);
+        if let Some((_, word)) = known {
+            self.refused.with_label_values(&[*word, reason]).inc();
+        }
     }
 
     fn of(&self, by: FrontEnd) -> Option<&Counters> {

@@ -63,7 +63,9 @@ fn what_was_refused_and_answered_is_on_the_page_of_metrics() {
     let count = refused.len();
     for line in [
         &*format!("p2p_tracker_announces_total{{front_end=\"http\",outcome=\"refused\"}} {count}"),
-        &format!("p2p_tracker_refused_total{{reason=\"swarm_too_often\"}} {count}"),
+        &format!(
+            "p2p_tracker_refused_total{{front_end=\"http\",reason=\"swarm_too_often\"}} {count}"
+        ),
         "p2p_tracker_errors_total{front_end=\"http\"} 1",
         "p2p_tracker_scrapes_total{front_end=\"http\"} 1",
         "p2p_tracker_unproven_total 1",

@@ -38,11 +38,9 @@ fn faketime() -> PathBuf {
     found.expect("libfaketime is missing; `cargo xtask test` installs the package `faketime`")
 }
 
-#[test]
-fn each_alert_fires_when_its_cause_is_made() {
-    let _alone = alone();
-    let prometheus = Prometheus::start(&QUICKER);
-    let mut nodes = network("chord", 4, &["--repair-rate", "64KiB"], &[]);
+/// A network with records that is scraped, and about which nothing is to be told.
+fn at_rest(prometheus: &Prometheus) -> Vec<Served> {
+    let nodes = network("chord", 4, &["--repair-rate", "64KiB"], &[]);
     store(&nodes[0].node, 0, 200, 10_000);
     prometheus.scrape("rest", &nodes[0]);
     wait_until("all nodes are scraped and of use", SETTLE, || {
@@ -59,6 +57,14 @@ fn each_alert_fires_when_its_cause_is_made() {
             .then_some(())
             .ok_or_else(|| format!("{alerts:#?}"))
     });
+    nodes
+}
+
+#[test]
+fn each_alert_fires_when_its_cause_is_made() {
+    let _alone = alone();
+    let prometheus = Prometheus::start(&QUICKER);
+    let mut nodes = at_rest(&prometheus);
 
     // A store with a quota that is nearly used up, alone: its records have no copies either.
     let full = Served::of(spawn("chord", None, &["--max-store", "1MiB"]));
@@ -73,10 +79,21 @@ fn each_alert_fires_when_its_cause_is_made() {
     ];
     let flags = ["--http", "127.0.0.1:0"];
     let ahead = Served::of(Starting::spawn_in("chord", None, &flags, &variables));
+    // Its neighbour's own clock is right, and it hears of the other one in what that one writes.
+    let hears = Served::of(spawn("chord", Some(ahead.node.listen), &[]));
+    wait_until("they know each other", SETTLE, || {
+        let text = ahead.node.status()?.to_string();
+        text.contains(&hears.node.id).then_some(()).ok_or(text)
+    });
+    store(&ahead.node, 0, 20, 100);
     prometheus.scrape("ahead", &ahead);
     let at = |node: &Served| node.http.to_string();
     fires(&prometheus, "P2PStoreNearlyFull", ("instance", &at(&full)));
     fires(&prometheus, "P2PClockDrift", ("instance", &at(&ahead)));
+    fires(&prometheus, "P2PClockDrift", ("instance", &at(&hears)));
+    let heard = format!("p2p_clock_ahead_seconds{{instance=\"{}\"}} > 5", at(&hears));
+    let heard = prometheus.query(&heard).expect("an answer");
+    assert_eq!(heard.len(), 1, "the clock that it hears of, not its own");
     fires(
         &prometheus,
         "P2PUnderReplicated",
@@ -86,12 +103,21 @@ fn each_alert_fires_when_its_cause_is_made() {
     let dead = nodes.remove(3);
     let lost = at(&dead);
     dead.node.kill();
+    // As a timer does: who is silent stays in the list, or nothing would be told of it.
+    prometheus.scrape("rest", &nodes[0]);
     fires(&prometheus, "P2PNodeDown", ("instance", &lost));
     fires(&prometheus, "P2PUnderReplicated", ("cause", "copying"));
 
     for other in &nodes[1..] {
         other.node.signal("STOP");
     }
+    prometheus.scrape("rest", &nodes[0]);
+    fires(&prometheus, "P2PNodeDown", ("instance", &at(&nodes[1])));
     fires(&prometheus, "P2PNodeCutOff", ("instance", &at(&nodes[0])));
+    // A user asks; what the node asks itself does not count.
+    for _ in 0..3 {
+        // Unknown, or refused by a node that has noticed that it is in no network.
+        nodes[0].node.ctl(["get", "never stored"]);
+    }
     fires(&prometheus, "P2PErrorRate", ("instance", &at(&nodes[0])));
 }

@@ -77,6 +77,11 @@ fn every_expression_has_data() {
             false => Err(format!("{missing:#?}")),
         }
     });
+    let questions = prometheus.query("p2p_queue_capacity{queue=\"questions\"}");
+    let questions = questions.expect("an answer");
+    assert!(!questions.is_empty(), "the tracker's queue has a size");
+    let hidden = prometheus.query("{exported_overlay!=\"\"}");
+    assert_eq!(hidden, Ok(Vec::new()), "the list hides a label of a node");
     wait_until("every rule has data", SETTLE, || {
         let rules = prometheus.rules()?;
         assert!(rules.len() > 10, "{rules:#?}");
@@ -85,10 +90,13 @@ fn every_expression_has_data() {
                 return Err(rule.to_string());
             }
             if rule["type"] == "recording" {
+                // Two rules may have one name: each is asked for itself.
+                let expression = rule["query"].as_str().expect("an expression");
                 let name = rule["name"].as_str().expect("a name");
-                let found = prometheus.query(name)?;
-                if found.is_empty() {
-                    return Err(format!("{name} has no data"));
+                for asked in [name, expression] {
+                    if prometheus.query(asked)?.is_empty() {
+                        return Err(format!("{name} has no data: {asked}"));
+                    }
                 }
             }
         }

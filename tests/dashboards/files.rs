@@ -53,7 +53,16 @@ fn each_panel_asks_a_question_and_says_what_it_shows() {
                 unit.is_some_and(|unit| !unit.is_empty()),
                 "{name}: {title} has no unit"
             );
+            let is_rate = matches!(unit, Some("ops" | "Bps"));
             for target in panel["targets"].as_array().expect("targets") {
+                let text = target["expr"].as_str().unwrap_or_default();
+                let counts = text.contains("rate(") || text.contains(":rate");
+                assert!(counts || !is_rate, "{title}: no rate: {text}");
+                let overrides = panel["fieldConfig"]["overrides"].to_string();
+                assert!(
+                    !text.starts_with("time()") || unit == Some("s") || overrides.contains("\"s\""),
+                    "{title}: an age is in seconds: {text}"
+                );
                 let expression = target["expr"].as_str().expect("an expression");
                 assert!(
                     expression.contains("$job"),
@@ -116,4 +125,81 @@ fn the_readme_says_what_to_do_about_each_alert() {
         .filter_map(|row| Some(format!("P2P{}", row.split_once('`')?.0)))
         .collect();
     assert_eq!(rows, names.iter().map(|name| (*name).to_owned()).collect());
+}
+
+/// Everything but what builds containers, and it is found where the package has it.
+#[test]
+fn the_package_brings_all_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array();
+    let assets: Vec<[&str; 2]> = assets
+        .expect("assets")
+        .iter()
+        .map(|asset| [0_usize, 1].map(|at| asset[at].as_str().expect("text")))
+        .collect();
+    let mut folders = vec!["dashboards".to_owned()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in read_dir(root.join(&folder)).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("a name");
+            let path = format!("{folder}/{name}");
+            // Lists are written by users; containers are built from the source.
+            if ["dashboards/targets", "dashboards/compose.yml"].contains(&path.as_str()) {
+                continue;
+            }
+            if entry.path().is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+            let patterns = [
+                path.clone(),
+                format!("{folder}/*"),
+                format!("{folder}/*.{extension}"),
+            ];
+            let to = format!("usr/share/p2pnode/{folder}/");
+            let is_there = |[from, into]: &[&str; 2]| {
+                patterns.iter().any(|pattern| pattern == from) && *into == to
+            };
+            assert!(assets.iter().any(is_there), "{path} is not in the package");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "{seen} files");
+}
+
+/// Containers are not started here; what the file names is there, and the node has the flags.
+#[test]
+fn the_compose_file_names_what_is_there() {
+    let text = read_to_string(folder().join("compose.yml")).expect("the file");
+    let mounts = text.lines().filter_map(|line| {
+        let (from, _) = line.trim().strip_prefix("- ./")?.split_once(':')?;
+        Some(from)
+    });
+    let mounts: Vec<&str> = mounts.collect();
+    assert!(mounts.len() > 5, "{mounts:?}");
+    for from in mounts {
+        assert!(folder().join(from).exists(), "no {from}");
+    }
+    let helps = [env!("CARGO_BIN_EXE_p2pnode"), env!("CARGO_BIN_EXE_p2pctl")].map(|program| {
+        let mut all = String::new();
+        for arguments in [&["--help"][..], &["peers", "--help"]] {
+            let ran = run(bare(program).args(arguments), None);
+            all += &String::from_utf8_lossy(&ran.stdout);
+        }
+        all
+    });
+    let lists = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("command: "));
+    for list in lists {
+        let words: Vec<String> = serde_json::from_str(list).expect("a list");
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            let is_known = helps.iter().any(|help| help.contains(flag.as_str()));
+            assert!(is_known, "{flag} is no flag");
+        }
+    }
 }

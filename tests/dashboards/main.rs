@@ -15,3 +15,4 @@ mod files;
 mod metrics;
 mod nodes;
 mod prometheus;
+mod targets;

@@ -75,6 +75,8 @@ fn counts_what_happens(overlay: &str) {
         "p2p_store_group_records_count",
         "p2p_store_used_bytes",
     ];
+    let gets = "p2p_operation_seconds_count{kind=\"get\"}";
+    let gets_before = first.sum(gets);
     let before = moving.map(|name| first.sum(name));
     for at in 0..20 {
         first
@@ -94,6 +96,8 @@ fn counts_what_happens(overlay: &str) {
         grows(first, name, before);
     }
     assert_eq!(first.sum(put), 20.0);
+    // Each page that was asked for made the node look at itself.
+    assert_eq!(first.sum(gets) - gets_before, 20.0, "calls of users only");
     keeps_to_conventions(&fetch(first.http, "/metrics").expect("metrics"));
     assert_eq!(first.sum("p2p_build_info"), 1.0);
     assert_eq!(first.sum("p2p_member"), 1.0);
@@ -158,49 +162,4 @@ fn pastry_counts_what_happens() {
 #[test]
 fn gnutella_counts_what_happens() {
     counts_what_happens("gnutella");
-}
-
-/// The list for Prometheus has who serves HTTP, and says who does not.
-#[test]
-fn p2pctl_lists_who_is_to_be_scraped() {
-    let _alone = alone();
-    let nodes = network("chord", 2, &[], &[]);
-    let silent = crate::support::Node::start("chord", Some(nodes[0].node.listen));
-    let others = nodes.iter().map(|served| &served.node);
-    wait_until("all know each other", SETTLE, || {
-        let status = nodes[0].node.status()?;
-        let text = status.to_string();
-        let knows = others
-            .clone()
-            .skip(1)
-            .chain([&silent])
-            .all(|node| text.contains(&node.id));
-        knows.then_some(()).ok_or(text)
-    });
-    let ran = nodes[0].node.ctl(["peers", "--prometheus"]).exits(0);
-    let list: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
-    let mut expected: Vec<String> = nodes.iter().map(|node| node.http.to_string()).collect();
-    let mut targets: Vec<&str> = list[0]["targets"]
-        .as_array()
-        .expect("targets")
-        .iter()
-        .filter_map(serde_json::Value::as_str)
-        .collect();
-    expected.sort();
-    targets.sort_unstable();
-    assert_eq!(targets, expected);
-    assert_eq!(list[0]["labels"]["overlay"], "chord");
-    let left_out = format!("{}: it serves no HTTP", silent.listen);
-    assert!(ran.stderr.contains(&left_out), "{}", ran.stderr);
-    let document = nodes[0]
-        .node
-        .json(["peers", "--prometheus"])
-        .exits(0)
-        .document();
-    assert_eq!(document["left_out"][0]["addr"], silent.listen.to_string());
-    let wrong = nodes[0]
-        .node
-        .ctl(["peers", "--prometheus", "--out", "list.txt"]);
-    wrong.exits(2).complains(".json");
-    nodes[0].node.ctl(["peers", "--out", "list.json"]).exits(2);
 }

@@ -43,11 +43,23 @@ impl Prometheus {
     /// The settings, scraping each second and judging each half second; `quicker` are replacements in
     /// the rules.
     pub(crate) fn start(quicker: &[(&str, &str)]) -> Self {
+        Self::start_with(quicker, None)
+    }
+
+    /// The same; it brings the token to all nodes, as the lines that ship as a comment say.
+    pub(crate) fn start_with(quicker: &[(&str, &str)], token: Option<&str>) -> Self {
         let own = tempfile::tempdir().expect("a directory");
         for name in ["rules", "targets"] {
             std::fs::create_dir(own.path().join(name)).expect("a directory");
         }
-        copy("prometheus.yml", &own, &[("interval: 15s", "interval: 1s")]);
+        let quick = ("interval: 15s", "interval: 1s");
+        let mut settings = vec![quick];
+        if let Some(token) = token {
+            std::fs::write(own.path().join("token"), token).expect("a token");
+            settings.push(("# authorization:", "authorization:"));
+            settings.push(("#   credentials_file: token", "  credentials_file: token"));
+        }
+        copy("prometheus.yml", &own, &settings);
         for entry in read_dir(folder().join("rules")).expect("rules") {
             let name = entry.expect("an entry").file_name();
             let name = format!("rules/{}", name.to_str().expect("a name"));

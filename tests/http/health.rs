@@ -19,6 +19,42 @@ fn readiness(api: &Api, status: u16) -> Result<Value, String> {
     }
 }
 
+/// Of two nodes each answers everything alone when the other is gone: it says that it may be cut off.
+pub(crate) fn the_survivor_of_two_is_not_ready(overlay: &str) {
+    let (nodes, apis) = network(overlay, 2);
+    wait_until("both are ready", SOON, || {
+        apis.iter()
+            .try_for_each(|api| readiness(api, 200).map(drop))
+    });
+    nodes[1].signal("STOP");
+    let verdict = wait_until("it knows that it is alone", SETTLE, || {
+        let verdict = readiness(&apis[0], 503)?;
+        let text = verdict["reasons"].to_string();
+        text.contains("is alone")
+            .then_some(text)
+            .ok_or_else(|| verdict.to_string())
+    });
+    println!("alone: {verdict}");
+    let status = apis[0].get("/v1/status").is(200).json();
+    assert_eq!(status["member"], true, "it serves: {status}");
+    nodes[1].signal("CONT");
+    wait_until("both are ready again", SETTLE, || {
+        apis.iter()
+            .try_for_each(|api| readiness(api, 200).map(drop))
+    });
+}
+
+/// A node that was alone from the beginning, or whose last neighbour left in order, is a network.
+pub(crate) fn a_node_that_others_left_is_ready(overlay: &str) {
+    let (mut nodes, apis) = network(overlay, 2);
+    let leaving = nodes.pop().expect("two nodes");
+    leaving.signal("TERM");
+    assert!(leaving.ended().success(), "it left in order");
+    wait_until("the one that stays is ready", SOON, || {
+        readiness(&apis[0], 200).map(drop)
+    });
+}
+
 pub(crate) fn a_node_that_is_cut_off_is_not_ready(overlay: &str) {
     let (nodes, apis) = network(overlay, 4);
     wait_until("all are ready", SOON, || {

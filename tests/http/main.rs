@@ -49,7 +49,9 @@ macro_rules! structured {
             proof:
                 stopped_replicas_are_unknown_and_never_absent;
             health:
-                a_node_that_is_cut_off_is_not_ready;
+                a_node_that_is_cut_off_is_not_ready,
+                the_survivor_of_two_is_not_ready,
+                a_node_that_others_left_is_ready;
             events:
                 lookups_and_operations_are_told,
                 a_node_that_joins_shows_in_ring_and_repair;

@@ -64,7 +64,7 @@ pub(super) async fn serve(service: Rc<Service>, listener: std::net::TcpListener)
         let seat = match Seat::take(&open, ip, service.proxies.trusts(ip)) {
             Ok(seat) => seat,
             Err(reason) => {
-                service.metrics.refuse(reason);
+                service.metrics.refuse(FrontEnd::Http, reason);
                 continue;
             }
         };
