@@ -65,7 +65,7 @@ fn answer(view: &NetworkView, targets: &Targets, groups: &[Group], kept: &[Kept]
     if view.truncated {
         let most = crate::crawl::MAX_NODES;
         lines.push(format!(
-            "the network has more than {most} nodes: the others are not in the list"
+            "the list is not whole: the network has more than {most} nodes, or took too long to answer"
         ));
     }
     lines.push(format!(

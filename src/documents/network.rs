@@ -21,7 +21,7 @@ pub(crate) struct NetworkDocument {
     taken_ms: u64,
     /// How long it took to ask everybody.
     took_ms: u64,
-    /// Whether there are more nodes than a picture holds.
+    /// Whether it is not whole: more nodes or longer lists than a picture holds, or no time to ask all.
     truncated: bool,
     /// Those that answered, in order of id.
     nodes: Vec<NodeEntry>,

@@ -123,7 +123,7 @@ pub(super) struct Totals {
     pub(super) stored_bytes: u64,
     /// Records still to be moved.
     pub(super) to_move: u64,
-    /// Whether there are more nodes than a picture has.
+    /// Whether the picture is not whole: too many nodes, too long lists, or no time to ask all.
     pub(super) truncated: bool,
     #[serde(flatten)]
     pub(super) rates: Option<Rates>,
