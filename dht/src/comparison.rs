@@ -134,6 +134,12 @@ pub enum Proof {
         /// Who was the root next, as far as it knows; none when it is the asking node.
         next: Option<Id>,
     },
+    /// It was the root after the asking node without knowing everything, and accepts no more writes for it:
+    /// this counts only together with what the asking node itself held until then.
+    After {
+        /// Who was the root next, as far as it knows; none when it is the asking node.
+        next: Option<Id>,
+    },
     /// It was a full copy under a root; `quorum` such copies hold every acknowledged write.
     Member {
         /// The root.
@@ -143,6 +149,17 @@ pub enum Proof {
         /// How many.
         quorum: u8,
     },
+}
+
+impl Proof {
+    /// Whether who says so had everything that was acknowledged.
+    pub(crate) const fn is_of_everything(&self) -> bool {
+        match self {
+            Self::Held { complete, .. } => *complete,
+            Self::After { .. } => false,
+            Self::Member { .. } => true,
+        }
+    }
 }
 
 impl Evidence {

@@ -24,10 +24,19 @@ pub(crate) struct Former {
     passed_on: bool,
     /// Whether some of its records were handed over and dropped since.
     handed: bool,
-    /// Whether others had had it since it first came here: then its tenure proves nothing.
-    broken: bool,
+    /// Who had had it since it first came here, if anybody had.
+    between: Option<Between>,
     /// When its present root is told, unless that asks.
     pub(crate) notice: Notice,
+}
+
+/// Who had a part between two tenures of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// One, so far as known here: to that one, what it held then and our word prove the part together.
+    One(Id),
+    /// Several, or this is the earlier tenure itself: it proves nothing to anybody.
+    Unclear,
 }
 
 impl Former {
@@ -39,7 +48,7 @@ impl Former {
             taken_by: None,
             passed_on: false,
             handed: false,
-            broken: false,
+            between: None,
             notice: Notice::first(since),
         }
     }
@@ -58,8 +67,18 @@ impl Former {
         Self {
             taken_by: Some(next),
             handed: true,
-            broken: true,
+            between: Some(Between::Unclear),
             ..Self::new(arc, complete, now)
+        }
+    }
+
+    /// What its end proves to the root after it.
+    fn proof_to(&self, claimant: Id, next: Option<Id>) -> Option<Proof> {
+        let complete = self.complete;
+        match self.between {
+            None => Some(Proof::Held { complete, next }),
+            Some(Between::One(id)) if id == claimant => Some(Proof::After { next }),
+            Some(_) => None,
         }
     }
 
@@ -75,11 +94,21 @@ impl Former {
     }
 }
 
+/// Who had a part, of those who had parts between two tenures.
+fn between(broken: &[(Arc, bool, Id)], part: Arc) -> Between {
+    let shares = |(arc, ..): &&(Arc, bool, Id)| !intersect(*arc, part).is_empty();
+    let mut all = broken.iter().filter(shares).map(|(.., next)| *next);
+    match all.next() {
+        Some(one) if all.all(|next| next == one) => Between::One(one),
+        _ => Between::Unclear,
+    }
+}
+
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Remembers the parts that are no longer ours, and whether they were complete.
     /// What was `held` until now is former. Where a tenure is `broken`, others had the part since
     /// the node before said that it went to us: what we do not know to be complete proves nothing
-    /// there. That they had it is remembered: who had it before us knows of us alone, and were it
+    /// there, but to the only one who had it between and still knows what it held. That they had it is remembered: who had it before us knows of us alone, and were it
     /// ours once more, that one's word would prove what they acknowledged away.
     pub(crate) fn note_former(
         &mut self,
@@ -109,7 +138,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             for (arc, ..) in broken {
                 let shared = unproven.iter().flat_map(|lost| intersect(*lost, *arc));
                 kept.extend(shared.map(|arc| Former {
-                    broken: true,
+                    between: Some(between(broken, arc)),
                     ..Former::new(arc, false, now)
                 }));
                 unproven = subtract_from(&unproven, *arc);
@@ -130,19 +159,16 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let mut kept = Vec::new();
         for former in self.former.drain(..) {
             let next = former.taken_by.filter(|taken_by| *taken_by != claimant);
-            let proof = Proof::Held {
-                complete: former.complete,
-                next,
-            };
+            let proof = former.proof_to(claimant, next);
             let taken_by = former.taken_by.or(Some(claimant));
             let passed_on = former.passed_on || taken_by != Some(claimant);
             // To one who took over, lost the part to another, and claims it again, our word is
             // worth nothing: the other may have taken writes since.
-            let counts = !(former.broken || former.passed_on && taken_by == Some(claimant));
+            let has_returned = former.passed_on && taken_by == Some(claimant);
+            let counts = !has_returned && now.since(former.since) <= kept_for;
+            let proof = proof.filter(|_| counts);
             for arc in intersect(former.arc, arc) {
-                if counts && now.since(former.since) <= kept_for {
-                    evidence.push(Evidence::new(arc, proof));
-                }
+                evidence.extend(proof.map(|proof| Evidence::new(arc, proof)));
                 kept.push(Former {
                     arc,
                     taken_by,

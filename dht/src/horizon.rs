@@ -44,7 +44,7 @@
 //! can be seen again until its own end.
 
 use crate::arcs::{intersect, subtract, subtract_from};
-use crate::message::{Evidence, Horizon, Missing, Proof};
+use crate::message::{Evidence, Horizon, Missing};
 use crate::view::View;
 use crate::{Dht, Meta, Position, Store};
 use overlay::{Arc, Cx, Hlc, Id, KeyRouter, Slot, Time, WallMs};
@@ -165,16 +165,7 @@ impl Horizons {
     ) -> Vec<(Arc, Horizon)> {
         let mut merged: Vec<(Arc, Option<Horizon>)> =
             parts.iter().map(|part| (*part, None)).collect();
-        let proves = |evidence: &&Evidence| {
-            let proof = evidence.proof;
-            !matches!(
-                proof,
-                Proof::Held {
-                    complete: false,
-                    ..
-                }
-            )
-        };
+        let proves = |evidence: &&Evidence| evidence.proof.is_of_everything();
         for Evidence { arc, horizon, .. } in evidence.filter(proves) {
             let before = std::mem::take(&mut merged);
             for (part, known) in before {
@@ -260,6 +251,7 @@ pub(crate) fn hides_others(slot: Slot, known: &Meta, wall: WallMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Proof;
     use crate::arcs::arc_of as arc;
 
     const fn horizon(upto: u64, bar: u64) -> Horizon {

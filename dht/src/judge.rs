@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::horizon::is_dead;
 use crate::member::Member;
-use crate::message::{Evidence, PartSum, Proof, RangeAnswer, SyncTold};
+use crate::message::{Evidence, PartSum, RangeAnswer, SyncTold};
 use crate::planted::PlantedBug;
 use crate::ranges::{FAN_OUT, LIST_RECORDS, Range, order};
 use crate::view::View;
@@ -57,16 +57,8 @@ impl Witness<'_> {
     /// deleted: it waits until the root has everything, and so can tell, or nobody is left who could
     /// help it to that.
     fn is_believed(&self, key: Id) -> bool {
-        let vouches = |evidence: &Evidence| {
-            evidence.arc.contains(key)
-                && !matches!(
-                    evidence.proof,
-                    Proof::Held {
-                        complete: false,
-                        ..
-                    }
-                )
-        };
+        let vouches =
+            |evidence: &Evidence| evidence.arc.contains(key) && evidence.proof.is_of_everything();
         self.is_last_resort || self.evidence.iter().any(vouches)
     }
 }

@@ -60,6 +60,8 @@ struct Thread {
     arc: Arc,
     /// Who was the root next; none is `me`.
     next: Option<Id>,
+    /// Whether `me` itself remembers that it went there.
+    is_own: bool,
     /// Which earlier tenures of `me` itself it has gone through.
     through: SmallVec<[usize; 2]>,
 }
@@ -71,6 +73,8 @@ struct Tenure {
     arc: Arc,
     complete: bool,
     next: Option<Id>,
+    /// Whether it follows only on a tenure of `me`.
+    after_me: bool,
 }
 
 /// All that is said of tenures in a part, each once.
@@ -78,14 +82,17 @@ fn tenures_in(part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Tenure> {
     let mut tenures = Vec::new();
     for testimony in testimonies {
         for known in testimony.evidence {
-            let Proof::Held { complete, next } = known.proof else {
-                continue;
+            let (complete, next, after_me) = match known.proof {
+                Proof::Held { complete, next } => (complete, next, false),
+                Proof::After { next } => (false, next, true),
+                Proof::Member { .. } => continue,
             };
             tenures.extend(intersect(known.arc, part).into_iter().map(|arc| Tenure {
                 root: testimony.witness,
                 arc,
                 complete,
                 next,
+                after_me,
             }));
         }
     }
@@ -113,6 +120,7 @@ fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Ar
         .map(|tenure| Thread {
             arc: tenure.arc,
             next: tenure.next,
+            is_own: tenure.root == me,
             through: (tenure.root == me)
                 .then(|| at(tenure.arc, tenure.next))
                 .flatten()
@@ -123,15 +131,23 @@ fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Ar
     let mut seen: BTreeSet<Thread> = open.iter().cloned().collect();
     let mut left = vec![part];
     for _ in 0..MAX_STEPS {
-        let Some(Thread { arc, next, through }) = open.pop().filter(|_| !left.is_empty()) else {
+        let Some(thread) = open.pop().filter(|_| !left.is_empty()) else {
             break;
         };
+        let Thread {
+            arc,
+            next,
+            is_own,
+            through,
+        } = thread;
         let mut found = Vec::new();
         if let Some(next) = next.filter(|next| *next != me) {
-            for tenure in tenures.iter().filter(|tenure| tenure.root == next) {
+            let follows = |tenure: &&Tenure| tenure.root == next && (is_own || !tenure.after_me);
+            for tenure in tenures.iter().filter(follows) {
                 found.extend(intersect(tenure.arc, arc).into_iter().map(|arc| Thread {
                     arc,
                     next: tenure.next,
+                    is_own: false,
                     through: through.clone(),
                 }));
             }
@@ -147,6 +163,7 @@ fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Ar
                 found.extend(intersect(*tenure, arc).into_iter().map(|arc| Thread {
                     arc,
                     next: Some(*then),
+                    is_own: true,
                     through: through.clone(),
                 }));
             }
@@ -268,6 +285,29 @@ mod tests {
         assert_eq!(after(&[(1, first), (50, own), (3, third)]), [arc(15, 20)]);
         let complete = vec![held(0, 30, true, Some(3))];
         assert_eq!(after(&[(50, complete)]), [arc(10, 20)]);
+    }
+
+    #[test]
+    fn a_root_after_this_one_that_knew_nothing_counts_with_what_this_one_held() {
+        let after_us = |next: Option<u64>| {
+            let next = next.map(Id::from_u64);
+            vec![Evidence::new(arc(0, 30), Proof::After { next })]
+        };
+        let own = vec![held(0, 15, true, Some(3))];
+        let both = [(50, own.clone()), (3, after_us(None))];
+        assert_eq!(after(&both), [arc(15, 20)]);
+        // Whom it went to then must testify, too.
+        let open = [(50, own.clone()), (3, after_us(Some(4)))];
+        assert_eq!(after(&open), [arc(10, 20)]);
+        // What another one handed to it was an earlier time of it: what this node took after that and
+        // has forgotten, or passed on, is not proven by both.
+        let first = (1, vec![held(0, 30, true, Some(3))]);
+        assert_eq!(after(&[first, (3, after_us(None))]), [arc(10, 20)]);
+        let passed_on = vec![held(0, 15, true, Some(3)), held(0, 30, false, Some(4))];
+        assert_eq!(
+            after(&[(50, passed_on), (3, after_us(None))]),
+            [arc(10, 20)]
+        );
     }
 
     #[test]

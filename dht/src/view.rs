@@ -75,7 +75,7 @@ impl View {
             .iter()
             .filter_map(|known| match known.proof {
                 Proof::Held { complete, next } => Some((known.arc, complete, next?)),
-                Proof::Member { .. } => None,
+                Proof::After { .. } | Proof::Member { .. } => None,
             })
     }
 

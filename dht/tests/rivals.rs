@@ -12,12 +12,17 @@ fn set_apart(world: &mut World, lost: Id) -> Vec<Contact> {
         let oracle = world.oracle.borrow();
         oracle.replicas(lost, 3)
     };
+    set_aside(world, &apart, &apart);
+    apart
+}
+
+/// Nodes that hear of no change, and of them those that the others take for dead.
+fn set_aside(world: &mut World, unaware: &[Contact], dead: &[Contact]) {
     let mut oracle = world.oracle.borrow_mut();
-    apart.iter().for_each(|node| oracle.freeze(node.id));
-    apart.iter().for_each(|node| oracle.remove(node.id));
+    unaware.iter().for_each(|node| oracle.freeze(node.id));
+    dead.iter().for_each(|node| oracle.remove(node.id));
     drop(oracle);
     world.touch_all();
-    apart
 }
 
 fn bring_back(world: &mut World, apart: &[Contact]) {
@@ -73,4 +78,29 @@ fn nobody_gives_notice_when_nodes_join_and_leave_in_order() {
         |message: &dht::StoreMessage| matches!(message, dht::StoreMessage::Tenure { .. });
     let notices = log.iter().filter(|(_, _, message)| is_notice(message));
     assert_eq!(notices.count(), 0);
+}
+
+#[test]
+fn who_had_a_part_before_and_took_it_without_hearing_anybody_gives_it_back() {
+    for seed in 0..20 {
+        let mut world = World::of(4, seed);
+        // The founder had the part before its neighbour joined. It takes all others for dead but one,
+        // and claims the part from that one, whose answers it does not hear.
+        let founder = common::contact(0);
+        let around = world.oracle.borrow().replicas(founder.id, 4);
+        let others = &around[1..];
+        let root = others[2].id;
+        world.deaf.insert(founder.id);
+        set_aside(&mut world, others, &others[1..]);
+        world.run_for(Duration::from_secs(3));
+        // The others do without it for a moment, so that the root asks its copies to forget what they
+        // were, and hears who has claimed the part.
+        set_aside(&mut world, &[founder], &[founder]);
+        bring_back(&mut world, others);
+        world.run_for(Duration::from_millis(500));
+        world.deaf.clear();
+        bring_back(&mut world, &[founder]);
+        world.run_for(Duration::from_secs(60));
+        assert!(world.all_settled(), "seed {seed}: {:?}", world.node(root));
+    }
 }

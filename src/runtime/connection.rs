@@ -35,8 +35,9 @@ pub const STREAM_URGENT: u8 = 2;
 /// The version in a [`Hello`]. Since 2 there are streams of urgent frames; since 3 nodes of Chord ask
 /// each other for fingers; since 4 a write brings its version from its
 /// origin, and whoever says that keys were claimed says which; since 5 a root that knows something
-/// newer than a write says so; since 7 copies under earlier views are told that they are over.
-pub const PROTOCOL_VERSION: u16 = 7;
+/// newer than a write says so; since 7 copies under earlier views are told that they are over; since 8
+/// a former root that knew nothing testifies to the one that was the root before it.
+pub const PROTOCOL_VERSION: u16 = 8;
 
 /// How long a peer may take to send its first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);

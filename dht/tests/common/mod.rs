@@ -83,6 +83,8 @@ pub struct World {
     pub stalled: BTreeSet<Id>,
     /// Pairs of nodes between which no message passes.
     pub cut: BTreeSet<(Id, Id)>,
+    /// Nodes that hear nothing; what they send arrives.
+    pub deaf: BTreeSet<Id>,
     pub hung_up: Vec<(Id, Id, Fault)>,
     pub quotas: BTreeMap<Id, u64>,
     pub sent: u64,
@@ -109,6 +111,7 @@ impl World {
             delay_one_in: 0,
             stalled: BTreeSet::new(),
             cut: BTreeSet::new(),
+            deaf: BTreeSet::new(),
             hung_up: Vec::new(),
             quotas: BTreeMap::new(),
             sent: 0,
@@ -271,7 +274,8 @@ impl World {
                     log.push((from.id, to, message.clone()));
                 }
                 let is_cut = self.cut.contains(&(from.id, to)) || self.cut.contains(&(to, from.id));
-                if self.nodes.contains_key(&to) && !is_cut {
+                let is_heard = !is_cut && !self.deaf.contains(&to);
+                if self.nodes.contains_key(&to) && is_heard {
                     self.input(to, Input::Message { from, message });
                 }
             }
