@@ -32,6 +32,9 @@ use smallvec::SmallVec;
 /// second.
 const MAX_EARLIER: usize = 64;
 
+/// Most ids of one view that are kept in mind: copies under those before have expired, or have been told
+/// a later one.
+const MAX_RENUMBERED: usize = 16;
 /// Most claims that are kept in mind; a ring that grows together again has one or two.
 const MAX_CLAIMS: usize = 8;
 
@@ -220,6 +223,10 @@ impl View {
                 ..ended
             });
         }
+        if self.renumbered.len() >= MAX_RENUMBERED {
+            self.renumbered.remove(0);
+        }
+        self.renumbered.push(self.id);
         self.id = id;
     }
 

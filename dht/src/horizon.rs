@@ -251,8 +251,8 @@ pub(crate) fn hides_others(slot: Slot, known: &Meta, wall: WallMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Proof;
     use crate::arcs::arc_of as arc;
+    use crate::message::Proof;
 
     const fn horizon(upto: u64, bar: u64) -> Horizon {
         Horizon {

@@ -23,8 +23,15 @@ pub(crate) struct Testimony<'a> {
 /// Most steps when following who took over from whom; a few are usual.
 const MAX_STEPS: usize = 1_024;
 
-/// What stays unproven for the root `me`, whose own testimony is among those given.
-pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>]) -> Vec<Arc> {
+/// What stays unproven for the root `me`, whose own testimony is among those given. The `views` are
+/// its own of one arc and one set of replicas: copies under them are copies of one thing, for each
+/// write that was acknowledged under any of them is on the same number of the same nodes. A root in
+/// doubt twice in a row has some copies that know of its last view, and some that do not yet.
+pub(crate) fn unproven_after(
+    (me, views): (Id, &[u64]),
+    parts: &[Arc],
+    testimonies: &[Testimony<'_>],
+) -> Vec<Arc> {
     let mut parts: Vec<Arc> = parts
         .iter()
         .flat_map(|part| not_held_by_roots(me, *part, testimonies))
@@ -35,7 +42,8 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
         for Evidence { arc, proof, .. } in testimony.evidence {
             if let Proof::Member { .. } = proof {
                 let witness = testimony.witness;
-                copies.entry(*proof).or_default().push((witness, *arc));
+                let proof = of_one_view(*proof, me, views);
+                copies.entry(proof).or_default().push((witness, *arc));
             }
         }
     }
@@ -52,6 +60,19 @@ pub(crate) fn unproven_after(me: Id, parts: &[Arc], testimonies: &[Testimony<'_>
         parts = subtract_all(parts, proven);
     }
     parts
+}
+
+/// A copy under any of these views of `me` is one under the first.
+fn of_one_view(proof: Proof, me: Id, views: &[u64]) -> Proof {
+    match (proof, views.first()) {
+        (Proof::Member { root, view, quorum }, Some(first))
+            if root == me && views.contains(&view) =>
+        {
+            let view = *first;
+            Proof::Member { root, view, quorum }
+        }
+        _ => proof,
+    }
 }
 
 /// A stretch of the past that somebody has testified to, and where to look on.
@@ -101,6 +122,25 @@ fn tenures_in(part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Tenure> {
     tenures
 }
 
+/// Where to begin: with all who held everything.
+fn threads_of(me: Id, tenures: &[Tenure], passed_on: &[(Arc, Id)]) -> Vec<Thread> {
+    let number_of = |tenure: &Tenure| {
+        let same = |(arc, next): &(Arc, Id)| *arc == tenure.arc && Some(*next) == tenure.next;
+        passed_on.iter().position(same)
+    };
+    let complete = tenures.iter().filter(|tenure| tenure.complete);
+    let threads = complete.map(|tenure| {
+        let is_own = tenure.root == me;
+        Thread {
+            arc: tenure.arc,
+            next: tenure.next,
+            is_own,
+            through: number_of(tenure).filter(|_| is_own).into_iter().collect(),
+        }
+    });
+    threads.collect()
+}
+
 /// What is left of a part without the arcs for which a root that held everything has testified,
 /// and each that followed it. When `me` was the root before and passed the arc on, those who had
 /// it then must testify too.
@@ -111,23 +151,7 @@ fn not_held_by_roots(me: Id, part: Arc, testimonies: &[Testimony<'_>]) -> Vec<Ar
         .filter(|tenure| tenure.root == me)
         .filter_map(|tenure| Some((tenure.arc, tenure.next.filter(|next| *next != me)?)))
         .collect();
-    let at = |arc: Arc, next: Option<Id>| {
-        let same = |tenure: &(Arc, Id)| tenure.0 == arc && Some(tenure.1) == next;
-        passed_on.iter().position(same)
-    };
-    let complete = tenures.iter().filter(|tenure| tenure.complete);
-    let mut open: Vec<Thread> = complete
-        .map(|tenure| Thread {
-            arc: tenure.arc,
-            next: tenure.next,
-            is_own: tenure.root == me,
-            through: (tenure.root == me)
-                .then(|| at(tenure.arc, tenure.next))
-                .flatten()
-                .into_iter()
-                .collect(),
-        })
-        .collect();
+    let mut open = threads_of(me, &tenures, &passed_on);
     let mut seen: BTreeSet<Thread> = open.iter().cloned().collect();
     let mut left = vec![part];
     for _ in 0..MAX_STEPS {
@@ -229,7 +253,23 @@ mod tests {
                 evidence,
             })
             .collect();
-        unproven_after(Id::from_u64(50), &[arc(10, 20)], &testimonies)
+        unproven_after((Id::from_u64(50), &[4, 5]), &[arc(10, 20)], &testimonies)
+    }
+
+    #[test]
+    fn copies_of_one_set_under_several_views_of_this_root_count_together() {
+        let copy = |root: u64, view: u64| {
+            let (root, quorum) = (Id::from_u64(root), 2);
+            vec![Evidence::new(
+                arc(0, 30),
+                Proof::Member { root, view, quorum },
+            )]
+        };
+        assert_eq!(after(&[(1, copy(50, 4)), (2, copy(50, 5))]), []);
+        let of_another_set = [(1, copy(50, 4)), (2, copy(50, 6))];
+        assert_eq!(after(&of_another_set), [arc(10, 20)]);
+        let of_another_root = [(1, copy(60, 4)), (2, copy(60, 5))];
+        assert_eq!(after(&of_another_root), [arc(10, 20)]);
     }
 
     #[test]

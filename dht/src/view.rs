@@ -24,8 +24,10 @@ const GRACES_BARRED: u64 = 30;
 /// An arc at its root, with one set of replicas.
 #[derive(Debug)]
 pub(crate) struct View {
-    /// Drawn anew for each arc and replica set.
+    /// Drawn anew for each arc and replica set, and when it is in doubt.
     pub(crate) id: u64,
+    /// What its id was before, the latest last.
+    pub(crate) renumbered: Vec<u64>,
     pub(crate) arc: Arc,
     /// This node, then the others by rank.
     pub(crate) replicas: Vec<Contact>,
@@ -182,7 +184,7 @@ impl View {
                 proven.push((*arc, Horizon { upto, bar }));
                 continue;
             }
-            let arcs = unproven_after(me, &[*arc], &testimonies);
+            let arcs = unproven_after((me, &self.renumbered), &[*arc], &testimonies);
             let new = subtract_all(vec![*arc], arcs.iter().copied());
             if !new.is_empty() {
                 let all = testimonies.iter().flat_map(|witness| witness.evidence);
@@ -320,6 +322,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             .map(|contact| Member::new(*contact, true, cx.now));
         let mut view = View {
             id: cx.rng.next_u64(),
+            renumbered: Vec::new(),
             arc,
             mark: set_mark(&replicas),
             members: members.collect(),

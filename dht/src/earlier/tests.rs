@@ -6,6 +6,7 @@ use crate::member::Member;
 
 fn view(claims: &[(Claim, Time)]) -> View {
     View {
+        renumbered: Vec::new(),
         id: 1,
         arc: arc_of(0, 100),
         replicas: Vec::new(),
