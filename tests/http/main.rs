@@ -109,6 +109,7 @@ mod lone {
             other_addresses_want_a_token,
             strangers_pages_are_refused,
             a_head_that_does_not_end_is_given_up,
+            a_head_that_is_too_long_is_refused,
             only_the_page_may_run_scripts;
         events:
             a_slow_reader_is_told_that_it_lost_its_place,
