@@ -232,6 +232,7 @@ fn a_key_is_typed_looked_up_and_shown() {
         hops: 1,
         timeouts: 0,
         reached: None,
+        hop_us: Vec::new(),
     };
     // The answer to an earlier question is not taken for this one.
     app.located("other", Err("too late".to_owned()));
