@@ -1,7 +1,13 @@
 //! What happens at a node, as programs hear of it.
 
+mod outcome;
+
+pub use outcome::{CameTo, Counts};
+
+use outcome::came_to;
 use overlay::{
-    Failure, Id, LocateReport, Movement, Neighbours, Outcome, Reply, Request, RingChange, Status,
+    Failure, Id, LocateReport, LookupReport, Movement, Neighbours, Reply, Request, RingChange,
+    RootFound, Status,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -10,7 +16,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Event {
-    /// A key was located for somebody.
+    /// A key was located for somebody who asked for that.
     Lookup(Lookup),
     /// Another call was answered.
     Operation(Operation),
@@ -20,6 +26,8 @@ pub enum Event {
     Neighbours(Neighbours),
     /// What is moved in the background, whenever that has changed; it is looked at once a second.
     Repair(Repair),
+    /// The root of a key was looked up for a call, or the lookup of a [`Lookup`](Self::Lookup) failed.
+    CallLookup(CallLookup),
 }
 
 /// A key that was located.
@@ -31,12 +39,26 @@ pub struct Lookup {
     pub took: Duration,
 }
 
+/// A lookup that a call needed. None is needed where the node remembers who answers for that part of
+/// the circle; whoever wants to see one asks to locate the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallLookup {
+    /// What was asked.
+    pub kind: OperationKind,
+    /// What was looked up.
+    pub key: Id,
+    /// The root, or why it was not found.
+    pub result: Result<RootFound, String>,
+    /// How long that took.
+    pub took: Duration,
+}
+
 /// A call that was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// What was asked.
     pub kind: OperationKind,
-    /// The key, where the answer names one.
+    /// The key, where it is about one.
     pub key: Option<Id>,
     /// What it came to.
     pub came_to: CameTo,
@@ -46,174 +68,6 @@ pub struct Operation {
     pub failed: Option<Failure>,
     /// How long it took.
     pub took: Duration,
-}
-
-/// What a call came to. New ones are appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum CameTo {
-    /// It is done.
-    Done,
-    /// Something is there, or was until it was deleted.
-    Found,
-    /// It is proven that nothing is there.
-    Absent,
-    /// Neither is proven; or a write that may have taken effect, or still may.
-    Unknown,
-    /// A value is stored.
-    Stored,
-    /// A holder is inserted.
-    Inserted,
-    /// The condition of a write does not hold; nothing was changed.
-    Conflict,
-    /// It was not done; nothing was changed.
-    Failed,
-}
-
-/// What an outcome rests on, as far as it is of a kind that has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Replicas on whose disks a write is.
-    pub durable: Option<u32>,
-    /// Replicas that there are.
-    pub replicas: Option<u32>,
-    /// Replicas that would have been needed.
-    pub needed: Option<u32>,
-    /// Replicas, or parts of the index, that answered.
-    pub answered: Option<u32>,
-    /// Those that were asked.
-    pub asked: Option<u32>,
-    /// Nodes that are known to have looked, where there are no replicas to ask.
-    pub reached: Option<u32>,
-}
-
-impl CameTo {
-    /// `Failed` where it is sure that nothing was changed, else `Unknown`; a read that was not answered
-    /// is always unknown, unless it made no sense.
-    pub(crate) const fn of_failure(failure: &Failure, writes: bool) -> Self {
-        match failure {
-            Failure::Refused(_) => Self::Failed,
-            Failure::TooFewReplicas { .. }
-            | Failure::NoAnswer { .. }
-            | Failure::Full(_)
-            | Failure::Undecided { .. }
-            | Failure::NotHandedOver { .. } => Self::Unknown,
-            _ if writes => Self::Failed,
-            _ => Self::Unknown,
-        }
-    }
-
-    /// As documents write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Found => "found",
-            Self::Absent => "absent",
-            Self::Unknown => "unknown",
-            Self::Stored => "stored",
-            Self::Inserted => "inserted",
-            Self::Conflict => "conflict",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl From<Outcome> for CameTo {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Found => Self::Found,
-            Outcome::Absent => Self::Absent,
-            Outcome::Unknown => Self::Unknown,
-        }
-    }
-}
-
-impl Counts {
-    fn write(durable: u32, replicas: u32) -> Self {
-        Self {
-            durable: Some(durable),
-            replicas: Some(replicas),
-            ..Self::default()
-        }
-    }
-
-    fn read(answered: u32, asked: u32, reached: Option<u32>) -> Self {
-        Self {
-            answered: Some(answered),
-            asked: Some(asked),
-            reached,
-            ..Self::default()
-        }
-    }
-
-    /// How far a write came that was not done.
-    pub(crate) fn of_failure(failure: &Failure) -> Self {
-        match failure {
-            Failure::TooFewReplicas {
-                durable,
-                replicas,
-                needed,
-            } => Self {
-                needed: Some(*needed),
-                ..Self::write(*durable, *replicas)
-            },
-            _ => Self::default(),
-        }
-    }
-}
-
-/// What an answer says, and what that rests on.
-fn came_to(reply: &Reply, writes: bool) -> (CameTo, Counts) {
-    let (read, write) = (Counts::read, Counts::write);
-    match reply {
-        Reply::Got(report) => {
-            let seen = read(
-                report.replicas_answered,
-                report.replicas_asked,
-                report.reached,
-            );
-            (report.outcome.into(), seen)
-        }
-        Reply::Searched(report) => {
-            let seen = read(
-                report.replicas_answered,
-                report.replicas_asked,
-                report.reached,
-            );
-            (report.outcome.into(), seen)
-        }
-        Reply::TextSearched(report) => {
-            let seen = read(report.answered, report.asked, None);
-            (report.outcome.into(), seen)
-        }
-        Reply::Put(report) => (
-            CameTo::Stored,
-            write(report.replicas_durable, report.replicas),
-        ),
-        Reply::Inserted(report) => {
-            let durable = write(report.replicas_durable, report.replicas);
-            (CameTo::Inserted, durable)
-        }
-        Reply::Deleted(report) => {
-            let durable = write(report.replicas_durable, report.replicas);
-            (report.outcome.into(), durable)
-        }
-        Reply::Conflict(report) => {
-            let seen = Counts {
-                answered: Some(report.replicas_answered),
-                replicas: Some(report.replicas),
-                ..Counts::default()
-            };
-            (CameTo::Conflict, seen)
-        }
-        Reply::Located(_) => (CameTo::Found, Counts::default()),
-        Reply::Failed(failure) => {
-            let outcome = CameTo::of_failure(failure, writes);
-            (outcome, Counts::of_failure(failure))
-        }
-        Reply::Joined | Reply::Left => (CameTo::Done, Counts::default()),
-    }
 }
 
 /// Records on their way to where they belong.
@@ -332,27 +186,35 @@ impl OperationKind {
 }
 
 impl Event {
-    /// What is told of an answer.
-    pub(crate) fn answered(kind: OperationKind, reply: &Reply, took: Duration) -> Self {
-        if let Reply::Located(report) = reply {
-            return Self::Lookup(Lookup {
-                report: report.clone(),
-                took,
-            });
-        }
-        let key = match reply {
-            Reply::Put(report) => Some(report.key),
-            Reply::Got(report) => Some(report.key),
-            Reply::Inserted(report) => Some(report.key),
-            Reply::Searched(report) => Some(report.key),
-            Reply::Deleted(report) => Some(report.key),
-            Reply::Conflict(report) => Some(report.key),
-            _ => None,
-        };
+    /// What is told of an answer to a call for a key.
+    pub(crate) fn answered(
+        kind: OperationKind,
+        key: Option<Id>,
+        reply: &Reply,
+        took: Duration,
+    ) -> Self {
         let failed = match reply {
             Reply::Failed(failure) => Some(failure.clone()),
             _ => None,
         };
+        match (reply, key, &failed) {
+            (Reply::Located(report), ..) => {
+                return Self::Lookup(Lookup {
+                    report: report.clone(),
+                    took,
+                });
+            }
+            // Such a call is nothing but its lookup.
+            (_, Some(key), Some(failure)) if kind == OperationKind::Locate => {
+                return Self::CallLookup(CallLookup {
+                    kind,
+                    key,
+                    result: Err(failure.to_string()),
+                    took,
+                });
+            }
+            _ => {}
+        }
         let (came_to, counts) = came_to(reply, kind.writes());
         Self::Operation(Operation {
             kind,
@@ -361,6 +223,16 @@ impl Event {
             counts,
             failed,
             took,
+        })
+    }
+
+    /// What is told of a lookup that a call needed.
+    pub(crate) fn looked_up(kind: OperationKind, report: LookupReport) -> Self {
+        Self::CallLookup(CallLookup {
+            kind,
+            key: report.key,
+            result: report.result,
+            took: Duration::from_micros(report.took.as_micros()),
         })
     }
 }

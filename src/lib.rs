@@ -103,13 +103,13 @@ pub use config::{ConfigError, OverlayName as Overlay};
 pub use control::client::{ClientError, NodeName, ParseNodeNameError};
 pub use control::{Copies, Load, StatusReport};
 pub use data_dir::DataDirError;
-pub use event::{CameTo, Counts, Event, Lookup, Operation, OperationKind, Repair};
+pub use event::{CallLookup, CameTo, Counts, Event, Lookup, Operation, OperationKind, Repair};
 pub use http::TokenError;
 pub use node::{LeaveError, Node, NodeBuilder};
 pub use overlay::{
     ConflictReport, Consistency, Contact, DeleteReport, Failure, HitKind, HolderInfo, Id,
     InsertReport, LocateReport, Movement, Neighbours, Outcome, PeerInfo, PutReport, RingChange,
-    Status, TextHit, Version,
+    RootFound, Status, TextHit, Version,
 };
 pub use runtime::{StartError, Stopped};
 pub use store::OpenError;

@@ -194,6 +194,7 @@ fn looked(token: u64, owner: u8, previous: Option<u8>) -> RouterCall {
         timeouts: 0,
         path: Vec::new(),
         previous: previous.map(node),
+        hop_times: Box::default(),
         from_cache: false,
     };
     RouterCall::Looked {

@@ -158,6 +158,7 @@ impl Driver {
                     timeouts: 0,
                     path: Vec::new(),
                     previous: Some(peer),
+                    hop_times: Box::default(),
                     from_cache: false,
                 }),
             },

@@ -48,6 +48,7 @@ mod leases;
 mod leave;
 mod leavers;
 mod locate;
+mod lookups;
 mod machine;
 mod member;
 mod membership;

@@ -20,6 +20,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             // The lookup gives up by itself, and says why.
             deadline: Time(u64::MAX),
             stage: Stage::Looking,
+            looking_since: cx.now,
             pauses: 0,
             denials: 0,
             replicas: Replicas::new(),
@@ -54,6 +55,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             hops: found.hops,
             timeouts: found.timeouts,
             reached: None,
+            hop_us: found.hop_times.iter().map(|took| took.0).collect(),
         };
         self.finish(cx, number, Reply::Located(report));
     }

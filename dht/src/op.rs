@@ -33,6 +33,8 @@ pub(crate) struct Op {
     pub(crate) deadline: Time,
     /// Whether it is waiting for a lookup, for answers, or for a better moment.
     pub(crate) stage: Stage,
+    /// When its last lookup began.
+    pub(crate) looking_since: Time,
     /// How often it paused.
     pub(crate) pauses: u32,
     /// How often the node taken for the root denied it.
@@ -80,18 +82,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 reply: Reply::Failed(failure),
             });
         }
-        let key = match &call {
-            Request::Put { key, .. }
-            | Request::Get { key, .. }
-            | Request::Insert { key, .. }
-            | Request::Search { key, .. }
-            | Request::Delete { key, .. }
-            | Request::Locate { key, .. } => *key,
-            Request::SearchText { .. } | Request::SearchPrefix { .. } => {
-                return self.start_search(cx, op, &call);
-            }
+        let Some(key) = call.key() else {
             // Those of the membership are on their way already.
-            _ => return,
+            return self.start_search(cx, op, &call);
         };
         let work = match call {
             Request::Get {
@@ -147,6 +140,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             key,
             deadline: cx.now + self.config.op_timeout,
             stage: Stage::Looking,
+            looking_since: cx.now,
             pauses: 0,
             denials: 0,
             replicas: Replicas::new(),
@@ -181,6 +175,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             return self.resolved(cx, number);
         }
         op.stage = Stage::Looking;
+        op.looking_since = cx.now;
         let deadline = op.deadline;
         self.deadlines.set(Due::Op(number), deadline);
         self.look_up(cx, number, LookupRequest::new(key));
@@ -206,6 +201,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if op.stage != Stage::Looking {
             return;
         }
+        op.tell_lookup(cx, result.as_ref().map_err(ToString::to_string));
         match (result, &op.work) {
             (Ok(found), Work::Locate) => self.finish_locate(cx, number, found),
             (Ok(found), _) => {
@@ -302,6 +298,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         };
         if self.config.has_bug(PlantedBug::NeverAnswer) {
             return;
+        }
+        if op.stage == Stage::Looking {
+            op.tell_lookup(cx, Err("the time of the call was over".to_owned()));
         }
         let key = op.key;
         match &op.work {

@@ -108,6 +108,11 @@ impl ReadWork {
         Self::new(Wanted::Entries { filter, limit }, consistency)
     }
 
+    /// Whether it asks a part of an index.
+    pub(crate) const fn is_of_index(&self) -> bool {
+        matches!(self.what, Wanted::Entries { .. })
+    }
+
     fn new(what: Wanted, consistency: Consistency) -> Self {
         Self {
             what,

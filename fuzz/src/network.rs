@@ -221,7 +221,7 @@ impl Network {
                     let answered = self.calls.insert(op, true);
                     assert_eq!(answered, Some(false), "{op:?} is answered with {reply:?}");
                 }
-                Effect::Emit(Notice::Ring(_)) | Effect::HangUp { .. } => {}
+                Effect::Emit(Notice::Ring(_) | Notice::Lookup { .. }) | Effect::HangUp { .. } => {}
             }
         }
     }

@@ -144,6 +144,7 @@ impl<S: Store> Gnutella<S> {
             hops: if is_here { 0 } else { hops },
             timeouts: 0,
             reached: Some(search.reached()),
+            hop_us: Vec::new(),
         }))
     }
 }

@@ -37,8 +37,8 @@ pub use deadlines::Deadlines;
 pub use id::{ID_BITS, ID_BYTES, Id, ParseIdError};
 pub use locate::{
     ConflictReport, Consistency, DeleteReport, Failure, GetReport, HitKind, HolderInfo,
-    InsertReport, Locate, LocateReport, Notice, Outcome, Promise, PutReport, Reply, Request,
-    SearchReport, TextHit, TextReport,
+    InsertReport, Locate, LocateReport, LookupReport, Notice, Outcome, Promise, PutReport, Reply,
+    Request, RootFound, SearchReport, TextHit, TextReport,
 };
 pub use machine::{Cx, Effect, Fault, Input, LoadSeq, Machine, OpId, Outbox, WriteSeq};
 pub use memory::MemoryStore;

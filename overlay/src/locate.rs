@@ -8,8 +8,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
+mod failure;
+mod lookup;
 mod search;
 
+pub use failure::Failure;
+pub use lookup::{LocateReport, LookupReport, RootFound};
 pub use search::{HitKind, HolderInfo, SearchReport, TextHit, TextReport};
 
 /// A [`Machine`] that serves users: the daemon is generic over it and never names an overlay.
@@ -167,6 +171,27 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The key that it is about, where it is about one.
+    #[must_use]
+    pub const fn key(&self) -> Option<Id> {
+        match self {
+            Self::Put { key, .. }
+            | Self::Get { key, .. }
+            | Self::Insert { key, .. }
+            | Self::Search { key, .. }
+            | Self::Delete { key, .. }
+            | Self::Locate { key, .. } => Some(*key),
+            Self::Create
+            | Self::Join { .. }
+            | Self::Leave
+            | Self::LeaveWithin { .. }
+            | Self::SearchText { .. }
+            | Self::SearchPrefix { .. } => None,
+        }
+    }
+}
+
 /// What a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -259,103 +284,6 @@ pub struct DeleteReport {
     pub replicas: u32,
 }
 
-/// The answer to a locate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocateReport {
-    /// The key.
-    pub key: Id,
-    /// Its replica set, the root first; or, where nobody owns a key, the nodes that hit, the nearest
-    /// first.
-    pub replicas: Vec<Contact>,
-    /// The way of the lookup: the asking node first, the root last.
-    pub path: Vec<Contact>,
-    /// Network steps on that way.
-    pub hops: u32,
-    /// Hops that were silent or failed, and had to be gone round.
-    pub timeouts: u32,
-    /// Where nobody owns a key: nodes that are known to have looked.
-    pub reached: Option<u32>,
-}
-
-/// Why a call could not be done. What was asked may still take effect where that is said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The node is in no network.
-    #[error(
-        "this node is not in a network (it is joining, cut off, or leaving); try again, or ask another node"
-    )]
-    NotMember,
-    /// The node could not join.
-    #[error("could not join: {0}")]
-    JoinFailed(String),
-    /// The root of the key was not found.
-    #[error("the root of key {key} was not found: {reason}; nothing was changed, try again")]
-    NoRoute {
-        /// The key.
-        key: Id,
-        /// Why.
-        reason: String,
-    },
-    /// Fewer replicas than needed made the write durable in time.
-    #[error(
-        "{durable} of {replicas} replicas hold the write durably, {needed} are needed; it may still appear, so read before you try again"
-    )]
-    TooFewReplicas {
-        /// Replicas that hold it.
-        durable: u32,
-        /// Replicas asked.
-        replicas: u32,
-        /// Replicas needed.
-        needed: u32,
-    },
-    /// The root did not answer in time.
-    #[error("no answer from the root of key {key}; a write may still take effect, try again")]
-    NoAnswer {
-        /// The key.
-        key: Id,
-    },
-    /// A field of the request is beyond its limit.
-    #[error("{0}")]
-    Refused(String),
-    /// The node has too many calls under way.
-    #[error("the node has {0} calls under way, its limit; try again later")]
-    Busy(usize),
-    /// The node left before it had handed everything over.
-    #[error(
-        "the node left before everything was handed over: not all new replicas of the {values} values and {holders} holders that it held confirmed them; the other replicas repair that by themselves as long as they live"
-    )]
-    NotHandedOver {
-        /// Values that it held.
-        values: u64,
-        /// Holders that it held.
-        holders: u64,
-    },
-    /// The replica set cannot say now what is there.
-    #[error(
-        "unknown whether the condition holds for key {key}: {reason}; nothing was changed, try again"
-    )]
-    Undecided {
-        /// The key.
-        key: Id,
-        /// Why.
-        reason: String,
-    },
-    /// Too many replicas of the key are full. Reads and deletes are served.
-    #[error("{0}")]
-    Full(String),
-    /// A node that was to leave is the last one.
-    #[error(
-        "this node is the last of its network, and nobody can take over the {values} values and {holders} holders that it holds; it stays, and nothing was changed"
-    )]
-    LastNode {
-        /// Values that it holds.
-        values: u64,
-        /// Holders that it holds.
-        holders: u64,
-    },
-}
-
 /// The final answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
@@ -395,4 +323,12 @@ pub enum Notice {
     },
     /// A change of membership, worth one line in the log.
     Ring(RingChange),
+    /// A lookup that a call needed has ended; not of a locate, whose answer says more, and not those
+    /// for parts of an index, of which one call may need thousands.
+    Lookup {
+        /// The call.
+        op: OpId,
+        /// How it ended.
+        report: LookupReport,
+    },
 }

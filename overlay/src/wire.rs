@@ -93,6 +93,17 @@ where
     from.deserialize_seq(Few(PhantomData))
 }
 
+/// Decodes what is there, or nothing: for a field that was appended to what is the last of a message,
+/// where a node of before sends nothing. To be named as [`few`] is.
+///
+/// # Errors
+/// Never.
+pub fn if_said<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(T::deserialize(from).unwrap_or_default())
+}
+
 /// Takes items as they come.
 struct Few<A>(PhantomData<A>);
 

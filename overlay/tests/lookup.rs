@@ -5,7 +5,7 @@ mod support;
 use overlay::lookup::{
     Located, LookupConfig, LookupError, LookupRequest, MAX_AVOIDED, Mode, RoutingCall, RoutingEvent,
 };
-use overlay::{Id, OpId};
+use overlay::{Duration, Id, OpId};
 use support::{World, contact};
 
 fn look_up(world: &mut World, node: usize, request: LookupRequest) -> Result<Located, LookupError> {
@@ -57,6 +57,9 @@ fn both_modes_walk_the_same_way() {
             [contact(11), contact(12), contact(13)],
             "{mode:?}"
         );
+        // A hop that is asked is measured: there and back, a millisecond each.
+        let asked = if mode == Mode::Iterative { 3 } else { 0 };
+        assert_eq!(found.hop_times[..], vec![Duration::from_millis(2); asked]);
     }
 }
 
@@ -86,6 +89,9 @@ fn silent_hops_are_gone_round() {
                 "{mode:?}, reported: {reports_dead}"
             );
             assert_eq!(found.timeouts, 2, "{mode:?}, reported: {reports_dead}");
+            // Only those that answered, however long the silent ones were waited for.
+            let asked = if mode == Mode::Iterative { 4 } else { 0 };
+            assert_eq!(found.hop_times[..], vec![Duration::from_millis(2); asked]);
         }
     }
 }

@@ -62,6 +62,7 @@ fn a_node_without_rows_is_not_taken_for_a_member() {
         timeouts: 0,
         path: vec![hop, root],
         previous: None,
+        hop_times: Box::default(),
         from_cache: false,
     };
     let looked = RouterCall::Looked {

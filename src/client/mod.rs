@@ -30,6 +30,20 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+/// What awaiting a request does.
+macro_rules! awaited {
+    ($($name:ident => $answer:ty;)+) => {$(
+        impl IntoFuture for $name {
+            type Output = Result<$answer, $crate::client::CallError>;
+            type IntoFuture = $crate::client::Calling<$answer>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    )+};
+}
+
 mod answer;
 mod error;
 mod events;

@@ -1,26 +1,12 @@
 //! Calls that change nothing.
 
-use super::{Answer, CallError, Calling, Client, Key, Matches, Value};
+use super::{Answer, CallError, Client, Key, Matches, Value};
 use bytes::Bytes;
 use overlay::words::Query;
 use overlay::{Consistency, HolderInfo, LocateReport, MAX_KEY_BYTES, Reply, Request, Version};
 
 /// Most results unless it is told otherwise.
 const LIMIT: u32 = 100;
-
-/// What awaiting a request does.
-macro_rules! awaited {
-    ($($name:ident => $answer:ty;)+) => {$(
-        impl IntoFuture for $name {
-            type Output = Result<$answer, CallError>;
-            type IntoFuture = Calling<$answer>;
-
-            fn into_future(self) -> Self::IntoFuture {
-                Box::pin(self.send())
-            }
-        }
-    )+};
-}
 
 awaited! {
     Get => Answer<Value>;

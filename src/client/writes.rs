@@ -1,6 +1,6 @@
 //! Calls that change something.
 
-use super::{CallError, Calling, Client, Key, whole_seconds};
+use super::{CallError, Client, Key, whole_seconds};
 use bytes::Bytes;
 use overlay::words::Words;
 use overlay::{
@@ -9,6 +9,12 @@ use overlay::{
 };
 use std::net::SocketAddr;
 use std::time::Duration;
+
+awaited! {
+    Put => PutReport;
+    Insert => InsertReport;
+    Delete => DeleteReport;
+}
 
 /// The lease of a holder unless it is told otherwise: half an hour.
 const LEASE: Duration = Duration::from_secs(1_800);
@@ -117,15 +123,6 @@ impl Put {
     }
 }
 
-impl IntoFuture for Put {
-    type Output = Result<PutReport, CallError>;
-    type IntoFuture = Calling<PutReport>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
-    }
-}
-
 /// Saying that a peer holds a resource; [`Client::insert`] begins one, `.await` does it.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is inserted before this is awaited"]
@@ -185,15 +182,6 @@ impl Insert {
     }
 }
 
-impl IntoFuture for Insert {
-    type Output = Result<InsertReport, CallError>;
-    type IntoFuture = Calling<InsertReport>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
-    }
-}
-
 /// Deleting; [`Client::delete`] begins one, `.await` does it.
 ///
 /// The [`DeleteReport`] says whether there was something to delete, as far as that is known; the
@@ -248,14 +236,5 @@ impl Delete {
             Reply::Deleted(report) => Ok(report),
             _ => Err(CallError::Nonsense),
         }
-    }
-}
-
-impl IntoFuture for Delete {
-    type Output = Result<DeleteReport, CallError>;
-    type IntoFuture = Calling<DeleteReport>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
     }
 }

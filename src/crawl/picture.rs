@@ -114,7 +114,7 @@ impl Place {
 mod tests {
     use super::*;
     use crate::control::StatusReport;
-    use overlay::{Neighbours, Promise, Status};
+    use overlay::Neighbours;
 
     fn contact(number: u16) -> Contact {
         Contact {
@@ -131,34 +131,8 @@ mod tests {
             successors,
             fingers: Vec::new(),
         };
-        let report = Box::new(StatusReport {
-            status: Status {
-                me,
-                overlay: "chord".to_owned(),
-                member: true,
-                promise: Promise::Replicated,
-                peers: 0,
-                values: 0,
-                holders: 0,
-                entries: 0,
-                stored_bytes: 0,
-                renewed_leases: 0,
-                clocks_refused: 0,
-                settled: true,
-                neighbours,
-                leaving: false,
-                moving: Vec::new(),
-                moved_records: 0,
-                moved_bytes: 0,
-            },
-            listen: me.addr,
-            http: None,
-            uptime_s: 1,
-            connections: 0,
-            version: String::new(),
-            load: None,
-            copies: None,
-        });
+        let mut report = Box::new(StatusReport::of(me));
+        report.status.neighbours = neighbours;
         Found {
             report,
             at: Some(me.addr),

@@ -29,6 +29,7 @@ pub(super) async fn locate(
         hops,
         timeouts,
         reached,
+        hop_us,
     } = report;
     let mut rows = vec![("key".to_owned(), key.to_string())];
     for (rank, replica) in replicas.iter().enumerate() {
@@ -47,7 +48,10 @@ pub(super) async fn locate(
         } else {
             String::new()
         };
-        rows.push((name, format!("{}  {}", contact.id, contact.addr)));
+        // What this node asked hop by hop it has measured.
+        let took = step.checked_sub(1).and_then(|hop| hop_us.get(hop));
+        let took = took.map_or_else(String::new, |us| format!("  {:.3} ms", *us as f64 / 1e3));
+        rows.push((name, format!("{}  {}{took}", contact.id, contact.addr)));
     }
     let went_round = if timeouts == 0 {
         String::new()

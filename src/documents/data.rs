@@ -269,6 +269,9 @@ pub(crate) struct Located {
     pub(crate) replicas: Vec<Member>,
     /// The way: the asking node first, the root last.
     pub(crate) path: Vec<Member>,
+    /// Microseconds from this lookup's question to the answer, for each node of the path but the first.
+    /// Empty unless this node asked hop by hop: else the hops pass the request on among themselves.
+    pub(crate) hop_us: Vec<u64>,
 }
 
 impl From<&LocateReport> for Located {
@@ -281,6 +284,7 @@ impl From<&LocateReport> for Located {
             nodes_reached: report.reached,
             replicas: members(&report.replicas),
             path: members(&report.path),
+            hop_us: report.hop_us.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ mod watch;
 pub(crate) use watch::watch;
 
 use crate::event::{Event, OperationKind};
-use overlay::{Reply, RingChange};
+use overlay::{Id, LookupReport, Reply, RingChange};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
@@ -58,8 +58,19 @@ impl Feed {
     }
 
     /// Tells of a call that was answered.
-    pub(crate) fn answered(&self, kind: OperationKind, reply: &Reply, took: Duration) {
-        self.tell(|| Event::answered(kind, reply, took));
+    pub(crate) fn answered(
+        &self,
+        kind: OperationKind,
+        key: Option<Id>,
+        reply: &Reply,
+        took: Duration,
+    ) {
+        self.tell(|| Event::answered(kind, key, reply, took));
+    }
+
+    /// Tells of a lookup that a call needed.
+    pub(crate) fn looked_up(&self, kind: OperationKind, report: LookupReport) {
+        self.tell(|| Event::looked_up(kind, report));
     }
 
     /// Tells of a change of membership.

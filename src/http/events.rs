@@ -21,10 +21,14 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
 /// Follow what happens at this node
 ///
-/// `lookup`: a call of `/v1/locate` or `p2pctl locate` with its path, hops and seconds; the lookups that
-/// other calls need are not told of. `operation`: any other call that was answered. Both say the
-/// `outcome` in the words of the answer itself (`found`, `absent`, `unknown`, `stored`, `inserted`,
-/// `conflict`, `failed`, `done`), how many replicas stand for it, and with `failed: true` the `error`. `ring`: a change of membership. `neighbours`: all neighbours, whenever they have changed.
+/// `lookup`: a lookup of a key that ended, found or given up: the `kind` of call that needed it, `owner`,
+/// `hops`, `timeouts` and `seconds`; of a call of `/v1/locate` or `p2pctl locate` all that its answer has.
+/// On Chord and Pastry a put, get, insert, search or delete needs one where the node does not remember who
+/// answers for that part of the circle, and another each time that proves wrong; those for the parts
+/// of an index and for the node's own tables are not told. On Gnutella the call is its own query.
+/// `operation`: a call other than a locate that was answered, with its `key`. Both say the `outcome` in the
+/// words of the answer itself (`found`, `absent`, `unknown`, `stored`, `inserted`, `conflict`, `failed`,
+/// `done`) and with `failed: true` the `error`; operations say how many replicas stand for it. `ring`: a change of membership. `neighbours`: all neighbours, whenever they have changed.
 /// `repair`: what is moved in the background, whenever that has changed. `end`: the last event, with
 /// the reason; a reader that is more than 1,024 events behind is dropped with it.
 #[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "node",

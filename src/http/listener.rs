@@ -30,6 +30,12 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 /// does not stand still, and keeps a place from others. As long as with the tracker.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// The longest head of a request, and what is read of a body at a time: the longest key takes 3 KiB of a
+/// path, and the rest is room for what browsers and proxies add. What is longer is answered with 431. A
+/// connection may have read as much again before that is seen, so all of them hold 4 MiB; with hyper's
+/// own bound it would be 100.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+
 /// Serves connections without end, as many as there is room for.
 #[allow(
     clippy::disallowed_methods,
@@ -61,6 +67,7 @@ async fn converse(held: Held, app: Router) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(held), TowerToHyperService::new(app))
         .await;
     if let Err(error) = served {

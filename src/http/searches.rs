@@ -149,7 +149,9 @@ async fn torrents(context: &Context, hits: &[TextHit]) -> BTreeMap<usize, Listed
 
 /// Find the replica set of a key, and the way to it
 ///
-/// The header `Server-Timing` says how long the lookup took, in milliseconds: `lookup;dur=1.234`.
+/// The header `Server-Timing` says how long the lookup took, in milliseconds: `lookup;dur=1.234`. With
+/// `iterative` the node asks hop by hop, and `hop_us` says what each hop of this lookup took; else the
+/// hops pass the request on, and only the whole is measured.
 #[utoipa::path(get, path = "/v1/locate/{key}", operation_id = "locate", tag = "searches",
     params(KeyPath, Locating),
     responses((status = 200, description = "Where it belongs", body = Located), Usual, Looks))]

@@ -5,7 +5,7 @@ use crate::control::{ControlReply, ReplyBody};
 use crate::event::OperationKind;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
-use overlay::{OpId, Reply, Request, Time};
+use overlay::{Id, LookupReport, OpId, Reply, Request, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub(crate) enum Caller {
 #[derive(Debug)]
 struct Waiting {
     kind: OperationKind,
+    key: Option<Id>,
     since: Time,
     caller: Caller,
 }
@@ -65,11 +66,21 @@ impl Calls {
         self.next += 1;
         let waiting = Waiting {
             kind: request.into(),
+            key: request.key(),
             since: now,
             caller,
         };
         self.waiting.insert(op, waiting);
         op
+    }
+
+    /// Tells of a lookup that a call needed; not of those of the node that looks at itself.
+    pub(crate) fn looked_up(&self, op: OpId, report: LookupReport) {
+        if let Some(waiting) = self.waiting.get(&op)
+            && !matches!(waiting.caller, Caller::Itself(_))
+        {
+            self.feed.looked_up(waiting.kind, report);
+        }
     }
 
     /// Answers a call.
@@ -81,7 +92,7 @@ impl Calls {
             let took = Duration::from_micros(now.since(waiting.since).as_micros());
             self.metrics
                 .operation(waiting.kind, &reply, took.as_secs_f64());
-            self.feed.answered(waiting.kind, &reply, took);
+            self.feed.answered(waiting.kind, waiting.key, &reply, took);
         }
         match waiting.caller {
             Caller::Local(caller) | Caller::Itself(caller) => {

@@ -367,6 +367,7 @@ impl<M: Locate + 'static> Driver<M> {
                 self.leave_answered(op, &reply);
                 self.calls.finish(op, reply, now);
             }
+            Effect::Emit(Notice::Lookup { op, report }) => self.calls.looked_up(op, report),
             Effect::Emit(Notice::Ring(change)) => {
                 crate::logging::ring_change(&change);
                 self.shared.metrics.ring_change(&change);

@@ -167,3 +167,31 @@ pub(crate) fn only_the_page_may_run_scripts(overlay: &str) {
         );
     }
 }
+
+/// Connections hold no more of heads than there is room for: what is longer is refused, whether it ends
+/// or not, and others are served meanwhile.
+pub(crate) fn a_head_that_is_too_long_is_refused(overlay: &str) {
+    /// Above the 16 KiB of `src/http/listener.rs`, and what the node may have read beyond them.
+    const TOO_LONG: usize = 64 << 10;
+    let one = Served::start(overlay, None, &[]);
+    let padded = |bytes: usize| format!("X-Padding: {}", "x".repeat(bytes));
+    one.api
+        .ask("GET", "/v1/status", &[&padded(12 << 10)], &[])
+        .is(200);
+    for ends in [true, false] {
+        let mut stream = TcpStream::connect(one.api.at).expect("a connection");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("a time-out");
+        let end = if ends { "\r\n\r\n" } else { "" };
+        let head = format!("GET /v1/status HTTP/1.1\r\n{}{end}", padded(TOO_LONG));
+        // It may be refused before all of it is written.
+        let _ = stream.write_all(head.as_bytes());
+        let mut line = [0; 12];
+        stream
+            .read_exact(&mut line)
+            .expect("an answer, and at once");
+        assert_eq!(String::from_utf8_lossy(&line), "HTTP/1.1 431");
+    }
+    one.api.get("/v1/status").is(200);
+}

@@ -114,12 +114,88 @@ pub(crate) fn lookups_and_operations_are_told(overlay: &str) {
     for name in ["hops", "path", "replicas"] {
         assert_eq!(told[name], located[name], "{told}");
     }
+    if overlay != "gnutella" {
+        assert_eq!(told["owner"], located["replicas"][0], "{told}");
+    }
     // Without a hop it takes less than the clock tells.
     assert!(told["seconds"].as_f64() >= Some(0.0), "{told}");
     // What p2pctl asks is told as well.
     nodes[0].json(["get", "fox"]).exits(0);
     wait_for(&seen, "operation", |data| data["kind"] == "get");
     wait_for(&seen, "neighbours", |_| true);
+}
+
+/// A node that has just joined remembers nobody: its first calls look their keys up.
+pub(crate) fn lookups_of_calls_are_told(overlay: &str) {
+    const KINDS: [&str; 5] = ["put", "get", "insert", "search", "delete"];
+    let (nodes, apis) = network(overlay, 5);
+    // They stay: nobody is to go round dead ones.
+    let mut newcomers = Vec::new();
+    for kind in KINDS {
+        newcomers.push(Served::start(overlay, Some(nodes[0].listen), &[]));
+        let api = &newcomers[newcomers.len() - 1].api;
+        let seen = [follow(api)];
+        for number in 0..20 {
+            let name = format!("{kind}-{number}");
+            let value = format!("/v1/kv/{name}");
+            match kind {
+                "put" => drop(api.put(&value, "x").is(200)),
+                "get" => drop(api.get(&value)),
+                "insert" => drop(api.post(&format!("/v1/holders/{name}"), &json!({})).is(200)),
+                "search" => drop(api.get(&format!("/v1/holders/{name}"))),
+                _ => drop(api.delete(&value)),
+            }
+        }
+        let told = wait_for(&seen, "lookup", |data| {
+            data["kind"] == kind && data["hops"].as_u64() >= Some(1)
+        });
+        assert_eq!(
+            (&told["failed"], &told["outcome"]),
+            (&json!(false), &json!("found"))
+        );
+        assert!(told["seconds"].as_f64() > Some(0.0), "{told}");
+        let key = told["key"].as_str().expect("a key");
+        let located = apis[0].get(&format!("/v1/locate/{key}?hex=true")).is(200);
+        let located = located.json();
+        // It may have been asked while the newcomer's part was passed to it.
+        let replicas = located["replicas"].as_array().expect("a list");
+        assert!(
+            replicas
+                .iter()
+                .any(|node| node["id"] == told["owner"]["id"]),
+            "{told} {located}"
+        );
+        // Its own looks at keys are nobody's calls, and what a call needed is told once.
+        let seen = seen[0].lock().unwrap_or_else(PoisonError::into_inner);
+        let lookups = seen.iter().filter(|(name, _)| name == "lookup");
+        assert!(lookups.clone().all(|(_, data)| data["kind"] == kind));
+        let of_key = lookups.filter(|(_, data)| data["key"] == key);
+        assert!((1..=12).contains(&of_key.count()), "{seen:?}");
+    }
+}
+
+/// Without structure nobody owns a key, and nothing is looked up but by who asks for that.
+pub(crate) fn calls_are_their_own_queries(overlay: &str) {
+    let (_nodes, apis) = network(overlay, 3);
+    let seen = [follow(&apis[0])];
+    apis[1].put("/v1/kv/fox", "red").is(200);
+    apis[0].get("/v1/kv/fox").is(200);
+    let told = wait_for(&seen, "operation", |data| data["kind"] == "get");
+    assert!(told["nodes_reached"].is_u64(), "{told}");
+    // Nothing is refused without saying for which key.
+    apis[0]
+        .ask("PUT", "/v1/kv/fox", &["If-None-Match: *"], b"x")
+        .is(422);
+    let told = wait_for(&seen, "operation", |data| data["failed"] == true);
+    let key = overlay::Id::of(b"fox").to_string();
+    assert_eq!((&told["kind"], &told["key"]), (&json!("put"), &json!(key)));
+    assert!(told["error"].is_string(), "{told}");
+    apis[0].get("/v1/locate/fox").is(200);
+    let told = wait_for(&seen, "lookup", |_| true);
+    assert_eq!(
+        (&told["kind"], &told["owner"]),
+        (&json!("locate"), &json!(null))
+    );
 }
 
 pub(crate) fn a_node_that_joins_shows_in_ring_and_repair(overlay: &str) {

@@ -1,6 +1,6 @@
 //! Holders, searches, lookups, and what a node says of itself.
 
-use crate::client::{Api, network};
+use crate::client::{Answer, Api, network};
 use crate::support::{SOON, addrs, is_id, wait_until};
 use crate::values::nothing;
 use overlay::Id;
@@ -123,17 +123,33 @@ pub(crate) fn a_key_is_located_with_its_way(overlay: &str) {
             "{located}"
         );
         assert!(located["hops"].is_u64() && located["timeouts"].is_u64());
+        // The hops passed it on: nobody measured them.
+        assert_eq!(located["hop_us"], json!([]), "{located}");
         sets.push(replicas);
         let asked = api.get("/v1/locate/greeting?iterative=true");
         if overlay == "gnutella" {
             assert!(asked.status == 200 || asked.status == 422, "{asked:?}");
         } else {
-            assert_eq!(addrs(&asked.is(200).json()["replicas"]), sets[0]);
+            let asked = asked.is(200);
+            assert_eq!(addrs(&asked.json()["replicas"]), sets[0]);
+            each_hop_was_measured(&asked);
         }
     }
     if overlay != "gnutella" {
         assert!(sets.iter().all(|set| *set == sets[0]), "{sets:?}");
     }
+}
+
+/// One hop after the other within the whole: times of other questions would not fit into it.
+fn each_hop_was_measured(asked: &Answer) {
+    let document = asked.json();
+    let hops = document["hop_us"].as_array().expect("a list");
+    assert_eq!(Some(hops.len() as u64), document["hops"].as_u64());
+    let sum: u64 = hops.iter().filter_map(Value::as_u64).sum();
+    let whole = asked.has("server-timing").strip_prefix("lookup;dur=");
+    let whole_ms: f64 = whole.and_then(|ms| ms.parse().ok()).expect("a time");
+    assert!(sum as f64 <= whole_ms * 1e3, "{whole_ms} ms for {document}");
+    assert!(hops.is_empty() || sum > 0, "{document}");
 }
 
 pub(crate) fn the_node_says_how_it_is(overlay: &str) {

@@ -54,6 +54,7 @@ macro_rules! structured {
                 a_node_that_others_left_is_ready;
             events:
                 lookups_and_operations_are_told,
+                lookups_of_calls_are_told,
                 a_node_that_joins_shows_in_ring_and_repair;
             description:
                 schemathesis_finds_nothing;
@@ -90,7 +91,8 @@ mod gnutella {
         health:
             a_node_that_is_cut_off_is_not_ready;
         events:
-            lookups_and_operations_are_told;
+            lookups_and_operations_are_told,
+            calls_are_their_own_queries;
         description:
             schemathesis_finds_nothing;
     }
@@ -109,6 +111,7 @@ mod lone {
             other_addresses_want_a_token,
             strangers_pages_are_refused,
             a_head_that_does_not_end_is_given_up,
+            a_head_that_is_too_long_is_refused,
             only_the_page_may_run_scripts;
         events:
             a_slow_reader_is_told_that_it_lost_its_place,

@@ -99,7 +99,7 @@ pub(crate) fn a_lookup_draws_its_way(overlay: &str) {
     let lines = "[...document.querySelectorAll('#layer-path .way')].map(e => e.dataset.from + e.dataset.to)";
     let steps: Vec<_> = way.windows(2).map(|pair| pair.concat()).collect();
     assert_eq!(texts(&shown.browser.look(lines)), steps);
-    // Each hop was measured, and so was the whole.
+    // Each hop of this lookup was measured, and so was the whole.
     let said = shown
         .browser
         .look("document.getElementById('lookup-said').textContent");
@@ -107,5 +107,24 @@ pub(crate) fn a_lookup_draws_its_way(overlay: &str) {
     assert!(said.contains(" ms") || said.contains(" s."), "{said}");
     let timed = "[...document.querySelectorAll('#hops li:not(:first-child) .took')].every(e => / m?s$/.test(e.textContent))";
     assert_eq!(shown.browser.look(timed), true);
+    let note = "document.getElementById('lookup-note').textContent";
+    let of_links =
+        "[...document.querySelectorAll('#hops .took')].some(e => /link/.test(e.textContent))";
+    let says = |shown: &mut Shown, what: &str| {
+        let said = shown.browser.look(note);
+        assert!(said.as_str().unwrap_or_default().contains(what), "{said}");
+    };
+    if overlay == "gnutella" {
+        says(&mut shown, "not of this search");
+    } else {
+        says(&mut shown, "what it took in this lookup");
+        assert_eq!(shown.browser.look(of_links), false);
+        // Where the hops pass it on nobody measures them, and the page does not pretend to.
+        shown
+            .browser
+            .look("document.getElementById('stepwise').checked = false");
+        look_up(&mut shown, key);
+        says(&mut shown, "not of this lookup");
+    }
     shown.is_clean();
 }

@@ -194,6 +194,7 @@ impl World {
             timeouts: 0,
             path: Vec::new(),
             previous: (previous.id != owner.id).then_some(previous),
+            hop_times: Box::default(),
             from_cache: false,
         })
     }

@@ -15,8 +15,8 @@ pub use calls::*;
 
 use dht::{Dht, DhtConfig, DhtMessage, MemoryStore, StoreMessage};
 use overlay::{
-    Contact, Cx, Duration, Effect, Fault, GetReport, Id, Input, LoadSeq, Locate, Machine, Notice,
-    OpId, Outbox, Outcome, PutReport, Reply, Request, Time, WallMs, WriteSeq,
+    Contact, Cx, Duration, Effect, Fault, GetReport, Id, Input, LoadSeq, Locate, LookupReport,
+    Machine, Notice, OpId, Outbox, Outcome, PutReport, Reply, Request, Time, WallMs, WriteSeq,
 };
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -74,6 +74,8 @@ pub struct World {
     rng: Pcg64Mcg,
     next: u64,
     pub answers: BTreeMap<OpId, Reply>,
+    /// Lookups that ended, and for which calls.
+    pub lookups: Vec<(OpId, LookupReport)>,
     /// One message in so many is lost; zero for none.
     pub lose_one_in: u64,
     /// One message in so many arrives twice, and one in so many late; zero for none.
@@ -106,6 +108,7 @@ impl World {
             rng: Pcg64Mcg::seed_from_u64(seed),
             next: 0,
             answers: BTreeMap::new(),
+            lookups: Vec::new(),
             lose_one_in: 0,
             duplicate_one_in: 0,
             delay_one_in: 0,
@@ -353,6 +356,7 @@ impl World {
                     assert!(before.is_none(), "{op:?} is answered twice");
                 }
                 Effect::Emit(Notice::Ring(_)) => {}
+                Effect::Emit(Notice::Lookup { op, report }) => self.lookups.push((op, report)),
                 Effect::HangUp { peer, fault } => self.hung_up.push((node, peer.id, fault)),
             }
         }

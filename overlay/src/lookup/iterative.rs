@@ -4,7 +4,7 @@ use super::message::{Answer, NextStep};
 use super::origin::is_plausible;
 use super::routing::{Due, Routing, that_only};
 use super::{LookupId, LookupMessage, MAX_AVOIDED, MAX_HOPS, NAMED_HOPS};
-use crate::{Arc, Claim, Contact, Cx, Fault, Hop, Id, KeyRouter, Time};
+use crate::{Arc, Claim, Contact, Cx, Duration, Fault, Hop, Id, KeyRouter, Time};
 use smallvec::SmallVec;
 
 /// A question to one hop, and where to go on when it stays silent.
@@ -17,6 +17,8 @@ pub(super) struct Walk {
     candidates: Vec<Hop>,
     /// The nodes that answered so far, the origin first.
     path: Vec<Contact>,
+    /// What each of those took to answer, but for the origin.
+    hop_times: Vec<Duration>,
     /// Silent nodes.
     avoid: SmallVec<[Id; 4]>,
     pub(super) timeouts: u16,
@@ -51,6 +53,7 @@ impl<R: KeyRouter> Routing<R> {
             sent: cx.now,
             candidates,
             path: vec![self.router.me()],
+            hop_times: Vec::new(),
             avoid: origin.avoid.clone(),
             timeouts: 0,
             questions: 0,
@@ -137,8 +140,10 @@ impl<R: KeyRouter> Routing<R> {
             return;
         };
         self.deadlines.clear(Due::Hop(hop));
-        self.observe_rtt(from.id, cx.now.since(walk.sent), cx.now);
+        let took = cx.now.since(walk.sent);
+        self.observe_rtt(from.id, took, cx.now);
         walk.path.push(from);
+        walk.hop_times.push(took);
         match step {
             NextStep::Here { arc, replicas } => self.walk_done(cx, from, walk, arc, replicas),
             NextStep::Ask(hops) if hops.len() > NAMED_HOPS => {
@@ -156,6 +161,7 @@ impl<R: KeyRouter> Routing<R> {
             NextStep::Nowhere => {
                 super::relay::note(&mut walk.avoid, from.id);
                 walk.path.pop();
+                walk.hop_times.pop();
                 self.walk_on(cx, walk);
             }
         }
@@ -192,7 +198,7 @@ impl<R: KeyRouter> Routing<R> {
             previous,
             path: Some(walk.path),
         };
-        self.answered(cx, from, answer);
+        self.answered(cx, from, answer, walk.hop_times);
     }
 
     /// A hop did not tell in time.

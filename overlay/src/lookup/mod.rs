@@ -126,6 +126,9 @@ pub struct Located {
     pub timeouts: u32,
     /// The way, origin first and root last, when it was asked for; else empty.
     pub path: Vec<Contact>,
+    /// How long each node of that way but the first took to answer, where this node asked hop by hop;
+    /// else empty: the hops acknowledge to each other.
+    pub hop_times: Box<[Duration]>,
     /// The node that passed the request to the root, unless the origin did.
     pub previous: Option<Contact>,
     /// Whether the answer comes from memory and was not asked now.

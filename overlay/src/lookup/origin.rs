@@ -157,11 +157,17 @@ impl<R: KeyRouter> Routing<R> {
             previous: None,
             path,
         };
-        self.answered(cx, me, answer);
+        self.answered(cx, me, answer, Vec::new());
     }
 
-    /// The root answered.
-    pub(super) fn answered(&mut self, cx: &mut Cx<'_, Self>, from: Contact, answer: Answer) {
+    /// The root answered; where this node asked hop by hop, with what each hop took.
+    pub(super) fn answered(
+        &mut self,
+        cx: &mut Cx<'_, Self>,
+        from: Contact,
+        answer: Answer,
+        hop_times: Vec<Duration>,
+    ) {
         let Answer {
             lookup,
             arc,
@@ -188,6 +194,7 @@ impl<R: KeyRouter> Routing<R> {
             hops: u32::from(hops),
             timeouts,
             path,
+            hop_times: hop_times.into(),
             previous,
             from_cache: false,
         };

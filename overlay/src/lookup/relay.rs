@@ -176,7 +176,7 @@ impl<R: KeyRouter> Routing<R> {
             path,
         };
         if origin.id == self.router.me().id {
-            return self.answered(cx, origin, answer);
+            return self.answered(cx, origin, answer, Vec::new());
         }
         self.send(cx, origin, LookupMessage::Answer(Box::new(answer)));
     }

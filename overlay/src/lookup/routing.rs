@@ -305,7 +305,7 @@ impl<R: KeyRouter> Routing<R> {
             } => {
                 self.dead_end(cx, lookup, timeouts, avoid);
             }
-            LookupMessage::Answer(answer) => self.answered(cx, from, *answer),
+            LookupMessage::Answer(answer) => self.answered(cx, from, *answer, Vec::new()),
             LookupMessage::Ask {
                 hop,
                 key,

@@ -7,9 +7,7 @@ use crate::control::client::ClientError;
 use crate::control::{Load, StatusReport};
 use crate::crawl::{Found, Missing, NetworkView, Unreachable};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use overlay::{
-    Contact, Id, LocateReport, Movement, Neighbours, Promise, Purpose, Status, WaitsFor,
-};
+use overlay::{Contact, Id, LocateReport, Movement, Neighbours, Purpose, WaitsFor};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
@@ -27,43 +25,24 @@ fn contact(number: u16) -> Contact {
 }
 
 fn report(number: u16, operations: u64) -> StatusReport {
-    let me = contact(number);
-    StatusReport {
-        status: Status {
-            me,
-            overlay: "chord".to_owned(),
-            member: true,
-            promise: Promise::Replicated,
-            peers: 3,
-            values: 1_000 * u64::from(number),
-            holders: 5,
-            entries: 0,
-            stored_bytes: 2_000_000,
-            renewed_leases: 0,
-            clocks_refused: 0,
-            settled: true,
-            neighbours: Neighbours::Ring {
-                predecessor: None,
-                successors: vec![contact(number + 1)],
-                fingers: Vec::new(),
-            },
-            leaving: false,
-            moving: Vec::new(),
-            moved_records: 0,
-            moved_bytes: 0,
-        },
-        listen: me.addr,
-        http: None,
-        uptime_s: 3_600,
-        connections: 2,
-        version: "0.1.0".to_owned(),
-        copies: None,
-        load: Some(Load {
-            operations,
-            operations_us: operations * 1_500,
-            ..Load::default()
-        }),
-    }
+    let mut report = StatusReport::of(contact(number));
+    report.status.peers = 3;
+    report.status.values = 1_000 * u64::from(number);
+    report.status.holders = 5;
+    report.status.stored_bytes = 2_000_000;
+    report.status.neighbours = Neighbours::Ring {
+        predecessor: None,
+        successors: vec![contact(number + 1)],
+        fingers: Vec::new(),
+    };
+    report.uptime_s = 3_600;
+    report.connections = 2;
+    report.load = Some(Load {
+        operations,
+        operations_us: operations * 1_500,
+        ..Load::default()
+    });
+    report
 }
 
 /// Three nodes that answer and one that does not.
@@ -253,6 +232,7 @@ fn a_key_is_typed_looked_up_and_shown() {
         hops: 1,
         timeouts: 0,
         reached: None,
+        hop_us: Vec::new(),
     };
     // The answer to an earlier question is not taken for this one.
     app.located("other", Err("too late".to_owned()));

@@ -28,7 +28,7 @@ async function lookUp(text) {
     return;
   }
   if (turn !== lookups) return;
-  const trips = await tripsOf(located.path, query.has("iterative") ? took : null);
+  const trips = await timesOf(located);
   if (turn !== lookups) return;
   // Where nobody owns a key the way between is not told, but how long it is.
   const numbers = located.path.map((_, step) => (isGraph() && step > 0 ? located.hops : step));
@@ -38,17 +38,18 @@ async function lookUp(text) {
 }
 
 /**
- * The round trips to the hops: as the node itself measures them with its peers, smoothed, which the lookup
- * has just renewed; else the shortest in which a node has answered for this page. Of a lookup that this node
- * made hop by hop no hop took longer than the whole, however long an answer took in a busy moment.
+ * What the hops took. Where this node asked hop by hop: each hop of this lookup, from its question to the
+ * answer. Else nobody has measured them, and the links are shown instead: the round trips between this node
+ * and those nodes, as it measures them with its peers, smoothed, or the shortest of this page.
  */
-async function tripsOf(path, whole) {
+async function timesOf({ path, hop_us }) {
+  if (hop_us.length > 0) return [null, ...hop_us.map((us) => duration(us / 1000))];
+  if (path.length < 2) return [null];
   const { peers } = await asked("/v1/peers").catch(() => ({ peers: [] }));
   const measured = new Map(peers.map((peer) => [peer.id, peer.rtt_us]));
   return path.map(({ id }, step) => {
-    const rtt_us = step === 0 ? null : measured.get(id) ?? scene.shortest.get(id) ?? null;
-    if (whole !== null && rtt_us > whole * 1000) return `under ${duration(whole)}`;
-    return roundTrip({ rtt_us });
+    const trip = step === 0 ? null : roundTrip({ rtt_us: measured.get(id) ?? scene.shortest.get(id) });
+    return trip === null ? null : `link ${trip}`;
   });
 }
 
@@ -87,12 +88,12 @@ function conclude(located, took) {
     say(byId("lookup-said"), hits > 0
       ? `${counted(hits, "node has it", "nodes have it")}, the nearest ${counted(located.hops, "hop")} away, found${time}.${reached}`
       : `No node that was reached has it${time}.${reached}`);
-    say(byId("lookup-note"), located.path.length < 2 ? "" : "A hit tells how far it is, and not through whom it came: the line is dashed. The time is the round trip to it.");
+    say(byId("lookup-note"), located.path.length < 2 ? "" : "A hit tells how far it is, and not through whom it came: the line is dashed. The time is the round trip of the link to it, not of this search.");
     return;
   }
   const copies = others.length > 0 ? ` Its other replicas: ${others.join(", ")}.` : "";
   say(byId("lookup-said"), `${short(root.id)} answers for it: ${counted(located.hops, "hop")}${time}.${copies}${silent}`);
-  say(byId("lookup-note"), located.path.length < 2 ? "" : byId("stepwise").checked
-    ? "A hop's time is the round trip between this node and that one, as measured and smoothed: it is what a hop costs when this node asks it."
-    : "The hops passed it on to each other. A hop's time is the round trip between this node and that one, as measured and smoothed.");
+  say(byId("lookup-note"), located.path.length < 2 ? "" : located.hop_us.length > 0
+    ? "A hop's time is what it took in this lookup: from this node's question to the answer. Silent hops come on top."
+    : "The hops passed it on to each other, so only the whole was measured. Their times are round trips of links from this node, not of this lookup.");
 }

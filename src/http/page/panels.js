@@ -120,7 +120,11 @@ const calls = [];
 
 function inWords(name, data) {
   const who = (member) => (member ? short(member.id) : "none");
-  if (name === "lookup") return `lookup of ${short(data.key)}: ${counted(data.hops, "hop")}, ${duration(data.seconds * 1000)}`;
+  if (name === "lookup") {
+    const what = data.kind === "locate" ? "lookup of" : `lookup for ${data.kind}`;
+    const end = data.failed ? "given up" : `${data.owner ? `${short(data.owner.id)} after ` : ""}${counted(data.hops, "hop")}`;
+    return `${what} ${short(data.key)}: ${end}, ${duration(data.seconds * 1000)}`;
+  }
   if (name === "operation") return `${data.kind}${data.key ? ` ${short(data.key)}` : ""}: ${data.outcome}, ${duration(data.seconds * 1000)}`;
   if (name === "repair") return data.records_to_move > 0 ? `repairs: ${counted(data.records_to_move, "record")} to move` : "repairs: nothing to move";
   if (name === "neighbours") return "its neighbours are new";
@@ -137,7 +141,9 @@ function inWords(name, data) {
 
 function hear(name, data) {
   if (name === "lookup" || name === "operation") {
-    calls.push({ time: performance.now(), lookup: name === "lookup" });
+    // A lookup that another call needed is no call of its own.
+    const call = name === "operation" || data.kind === "locate";
+    calls.push({ time: performance.now(), lookup: name === "lookup", call });
     // The node itself has a bound; this one keeps a busy node from filling the page.
     if (calls.length > 50000) calls.shift();
   }
@@ -156,9 +162,8 @@ function hear(name, data) {
 function paintHappenings(following) {
   const from = performance.now() - CALLS_OVER_MS;
   while (calls.length > 0 && calls[0].time < from) calls.shift();
-  const lookupsHere = calls.filter((call) => call.lookup).length / (CALLS_OVER_MS / 1000);
-  const others = calls.length / (CALLS_OVER_MS / 1000) - lookupsHere;
-  if (following) figure("calls", `${rate(calls.length / (CALLS_OVER_MS / 1000))}/s`, `${rate(lookupsHere)} lookups, ${rate(others)} others`);
+  const aSecond = (of) => calls.filter(of).length / (CALLS_OVER_MS / 1000);
+  if (following) figure("calls", `${rate(aSecond(({ call }) => call))}/s`, `${rate(aSecond(({ lookup }) => lookup))} lookups/s`);
   if (happened[0] === scene.heard) return;
   scene.heard = happened[0];
   byId("log-note").hidden = happened.length > 0;

@@ -159,9 +159,13 @@ impl<R: Simulated> Run<R> {
                 self.disk_failed(node)?;
             }
             for told in self.swarm.world.take_events() {
-                let Notice::Done { op, reply } = told.event else {
-                    self.swarm.weather.troubled();
-                    continue;
+                let (op, reply) = match told.event {
+                    Notice::Done { op, reply } => (op, reply),
+                    Notice::Ring(_) => {
+                        self.swarm.weather.troubled();
+                        continue;
+                    }
+                    Notice::Lookup { .. } => continue,
                 };
                 if let Some(stopped) = self.swarm.done(told.node, op, &reply) {
                     if let Some(node) = stopped {
