@@ -1,8 +1,10 @@
 //! What the tracker counts, in the words of Prometheus. All labels are words of this program: nothing
 //! that a client sends becomes one.
 
+use crate::metrics::{Level, Queues};
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why connections over HTTP are closed at once.
 const OF_CONNECTIONS: [&str; 2] = ["connections", "address_connections"];
@@ -53,6 +55,8 @@ pub struct TrackerMetrics {
     pub unproven: IntCounter,
     /// Times that the lists were read again, by outcome.
     pub reloads: IntCounterVec,
+    /// What its queues and tables held last; empty while there is no tracker.
+    queues: Arc<Mutex<Vec<(&'static str, Level)>>>,
 }
 
 impl Default for TrackerMetrics {
@@ -107,6 +111,7 @@ impl Default for TrackerMetrics {
                 "Datagrams that were not answered: their connection id was forged or too old.",
             ),
             reloads,
+            queues: Arc::default(),
         }
     }
 }
@@ -126,6 +131,21 @@ impl TrackerMetrics {
             Box::new(self.unproven.clone()),
             Box::new(self.reloads.clone()),
         ]
+    }
+
+    /// Takes over what its queues and tables hold.
+    pub(super) fn show_queues(&self, levels: impl IntoIterator<Item = (&'static str, Level)>) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.clear();
+        queues.extend(levels);
+    }
+
+    /// Shows what they held last among all queues of the node.
+    pub(crate) fn show(&self, all: &Queues) {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, level) in queues.iter() {
+            all.set(name, *level);
+        }
     }
 
     /// Counts an announce, and why it was refused if it was.

@@ -22,9 +22,9 @@ const SAMPLES: usize = 20;
 /// After how many seconds another sample may be asked for.
 const SAMPLE_INTERVAL_S: i64 = 60;
 /// Questions that wait for the overlay at a time. Beyond it they are answered from memory.
-const MAX_WAITING: usize = 1_024;
+pub(crate) const MAX_QUESTIONS: usize = 1_024;
 /// Items that are being stored at a time: each is a read and a write with a quorum.
-const MAX_PUTS: usize = 32;
+pub(crate) const MAX_PUTS: usize = 32;
 /// The code of a failure of this node (BEP 5).
 const GENERAL: i64 = 202;
 
@@ -62,7 +62,7 @@ impl Mainline {
     /// room to wait.
     fn get_peers(self: &Rc<Self>, asked: Asked, info_hash: InfoHash) {
         let lookups = self.service.inquire(&[info_hash], None);
-        let slot = Slot::take(self, |node| &node.waiting, MAX_WAITING);
+        let slot = Slot::take(self, |node| &node.service.waiting.mainline, MAX_QUESTIONS);
         let Some(slot) = slot.filter(|_| !lookups.is_empty()) else {
             self.tell_peers(&asked, info_hash);
             return;
@@ -100,7 +100,8 @@ impl Mainline {
 
     /// As [`Self::get_peers`]; memory has no items.
     fn get(self: &Rc<Self>, asked: Asked, target: NodeId, newer_than: Option<i64>) {
-        let Some(slot) = Slot::take(self, |node| &node.waiting, MAX_WAITING) else {
+        let Some(slot) = Slot::take(self, |node| &node.service.waiting.mainline, MAX_QUESTIONS)
+        else {
             self.tell_item(&asked, &target, None, newer_than);
             return;
         };
@@ -142,7 +143,7 @@ impl Mainline {
             self.refuse_proven(&asked, GENERAL, "your address stores too many items");
             return;
         }
-        let Some(slot) = Slot::take(self, |node| &node.putting, MAX_PUTS) else {
+        let Some(slot) = Slot::take(self, |node| &node.service.waiting.puts, MAX_PUTS) else {
             self.refuse_proven(
                 &asked,
                 GENERAL,
