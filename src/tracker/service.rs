@@ -3,7 +3,7 @@
 use super::http::MAX_CONNECTIONS;
 use super::lists::Contents;
 use super::mainline::{MAX_PUTS, MAX_QUESTIONS};
-use super::metrics::{FrontEnd, TrackerMetrics};
+use super::metrics::TrackerMetrics;
 use super::options::{Lists, TrackerOptions};
 use super::udp;
 use crate::metrics::Level;
@@ -141,6 +141,7 @@ impl Service {
         let table = &sharing.tracker.table;
         self.metrics.swarms.set(gauge(table.swarms()));
         self.metrics.peers.set(gauge(table.peers()));
+        self.metrics.show_ways(table.ways());
         self.show_queues(sharing);
         self.rouse(roused);
     }
@@ -178,7 +179,6 @@ impl Service {
     /// Admits and enters an announce, and begins to look the swarm up when too little is known.
     pub(super) fn begin(
         &self,
-        by: FrontEnd,
         ip: IpAddr,
         passkey: Option<&[u8]>,
         announce: &Announce,
@@ -186,7 +186,8 @@ impl Service {
         let now = self.now();
         let state = &mut *self.state();
         let begun = state.sharing.begin(now, ip, passkey, announce);
-        self.metrics.announced(by, begun.as_ref().err().copied());
+        self.metrics
+            .announced(announce.by, begun.as_ref().err().copied());
         let begun = begun?;
         self.rouse(begun.roused);
         let entered = begun.entered;

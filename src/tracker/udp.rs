@@ -1,6 +1,5 @@
 //! UDP (BEP 15): many datagrams are read with one system call, and answered with another.
 
-use super::metrics::FrontEnd;
 use super::service::{Begun, Service, patiently};
 use super::spawn;
 use crate::datagrams::Outgoing;
@@ -12,7 +11,7 @@ use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracker::udp::{self, AnnounceHead, Request, RequestError};
-use tracker::{Entered, Families, InfoHash, Scope};
+use tracker::{Entered, Families, FrontEnd, InfoHash, Scope};
 
 /// Longest datagram that is read: an announce with a URL of 1 KiB, or a scrape of 74 hashes.
 const DATAGRAM_BYTES: usize = 2_048;
@@ -150,10 +149,7 @@ impl Desk {
                 if !proven(connection) {
                     return;
                 }
-                match self
-                    .service
-                    .begin(FrontEnd::Udp, ip, passkey.as_deref(), &announce)
-                {
+                match self.service.begin(ip, passkey.as_deref(), &announce) {
                     Ok(begun) => self.answer(line, transaction, begun, reply),
                     Err(refusal) => udp::write_error(reply, transaction, &refusal.to_string()),
                 }

@@ -1,6 +1,6 @@
 //! Queues and tables of the drivers: each shows how much is in it, and how much may be.
 
-use crate::nodes::{Served, spawn};
+use crate::nodes::{Served, fetch, spawn};
 use crate::support::{SOON, alone, wait_until};
 use p2pnode::client::Client;
 use std::collections::BTreeMap;
@@ -91,6 +91,32 @@ fn every_queue_has_a_depth_and_a_size(overlay: &str) {
     assert!(bounds.len() > tables.len() / 2, "{bounds:?}");
     for (table, most) in &bounds {
         assert!(tables[table] <= *most, "{table}: {tables:?}");
+    }
+}
+
+/// An announce over HTTP counts there; nobody has come by the other ways.
+#[test]
+fn peers_and_swarms_of_the_tracker_are_counted_by_their_way() {
+    let _alone = alone();
+    let node = Served::of(spawn("chord", None, &TRACKER));
+    let announce = format!(
+        "/announce?info_hash={}&peer_id=-XX0000-012345678901&port=1&uploaded=0&downloaded=0&left=0",
+        "%aa".repeat(20)
+    );
+    fetch(node.tracker.expect("a tracker"), &announce).expect("an answer of the tracker");
+    for name in [
+        "p2p_tracker_front_end_peers",
+        "p2p_tracker_front_end_swarms",
+    ] {
+        wait_until(name, SOON, || {
+            let ways = family(&node, name);
+            let [http, udp, mainline, overlay] =
+                ["http", "udp", "mainline", "overlay"].map(|way| ways[way]);
+            match [http, udp, mainline, overlay] == [1.0, 0.0, 0.0, 0.0] {
+                true => Ok(()),
+                false => Err(format!("{ways:?}")),
+            }
+        });
     }
 }
 

@@ -1,7 +1,6 @@
 //! The questions and their answers.
 
 use super::{Asked, Mainline, items};
-use crate::tracker::metrics::FrontEnd;
 use crate::tracker::service::patiently;
 use crate::tracker::spawn;
 use std::cell::Cell;
@@ -11,7 +10,7 @@ use std::rc::Rc;
 use tracker::krpc::item::Item;
 use tracker::krpc::{NodeId, Query, Reply};
 use tracker::table::Change;
-use tracker::{Announce, Entered, Event, Families, InfoHash, PeerId, Scope};
+use tracker::{Announce, Entered, Event, Families, FrontEnd, InfoHash, PeerId, Scope};
 
 /// Peers in an answer: with eight nodes, and tokens, it stays below the 1,024 bytes of BEP 32.
 const MAX_PEERS: usize = 60;
@@ -164,6 +163,7 @@ impl Mainline {
     fn enter(&self, asked: &Asked, info_hash: InfoHash, port: u16, seed: bool) {
         let ip = asked.client.ip();
         let announce = Announce {
+            by: FrontEnd::Mainline,
             info_hash,
             // The DHT has no ids of clients: address and port tell one from another.
             peer_id: client_of(ip),
@@ -176,7 +176,7 @@ impl Mainline {
             numwant: Some(0),
             claimed_ip: None,
         };
-        match self.service.begin(FrontEnd::Mainline, ip, None, &announce) {
+        match self.service.begin(ip, None, &announce) {
             Ok(_) => self.reply(asked, Reply::default()),
             Err(refusal) => self.refuse_proven(asked, GENERAL, &refusal.to_string()),
         }

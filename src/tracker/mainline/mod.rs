@@ -19,7 +19,6 @@ mod neighbours;
 pub(super) use answers::{MAX_PUTS, MAX_QUESTIONS};
 pub(super) use neighbours::keep_company;
 
-use super::metrics::FrontEnd;
 use super::service::Service;
 use neighbours::Neighbours;
 use std::cell::RefCell;
@@ -30,7 +29,7 @@ use tokio::net::UdpSocket;
 use tracker::krpc::{
     self, Body, Gate, KrpcError, MAX_DATAGRAM_BYTES, Message, NodeId, Reply, Tokens, Want,
 };
-use tracker::Secret;
+use tracker::{FrontEnd, Secret};
 
 /// Nodes in an answer (BEP 5).
 const NODES: usize = 8;
