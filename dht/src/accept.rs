@@ -43,6 +43,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.trusts(cx, from, write.clock) {
             return;
         }
+        self.compare_clocks(cx, from, &write);
         if self.config.has_bug(PlantedBug::ForgetWrites) {
             self.remembered.forget(from.id, write.number);
         }

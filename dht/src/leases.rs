@@ -31,7 +31,7 @@ use std::net::SocketAddr;
 /// message in three seconds, and about 20 MB of memory with short texts.
 pub const MAX_RENEWED_LEASES: usize = 100_000;
 /// Most batches under way: they must not stand in the way of users.
-const MAX_BATCHES: usize = 4;
+pub(crate) const MAX_BATCHES: usize = 4;
 /// The longest time to the next try after a renewal that failed.
 const RETRY: Duration = Duration::from_secs(30);
 

@@ -4,6 +4,7 @@ use crate::collect::Batch;
 use crate::conditional::Deciding;
 use crate::coordinate::Coordinated;
 use crate::cover::Covers;
+use crate::drift::Clocks;
 use crate::due::Due;
 use crate::durable::Waiting;
 use crate::earlier::Earlier;
@@ -28,7 +29,7 @@ use crate::vouched::Vouched;
 use crate::{DhtConfig, Position, Store};
 use overlay::lookup::{LookupConfig, Routing, RoutingEvent, RoutingMessage, RoutingTimer};
 use overlay::{
-    ClockAhead, Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox,
+    Contact, Cx, Deadlines, Effect, Input, KeyRouter, LoadSeq, Machine, Notice, Outbox,
     RepairTally, Request, Time, WriteSeq,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -60,7 +61,7 @@ pub struct Dht<R: KeyRouter, S: Store> {
     pub(crate) repairs: Repairs,
     /// Messages that were refused because their clock was too far ahead.
     pub(crate) clocks_refused: u64,
-    pub(crate) clock_ahead: ClockAhead,
+    pub(crate) clocks: Clocks,
     /// What comparisons came to.
     pub(crate) compared: RepairTally,
     /// What to say about batches of renewals that are coordinated, by number.
@@ -149,7 +150,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             renewing: BTreeMap::new(),
             repairs: Repairs::default(),
             clocks_refused: 0,
-            clock_ahead: ClockAhead::default(),
+            clocks: Clocks::default(),
             compared: RepairTally::default(),
             homeless: Vec::new(),
             remembered: Remembered::default(),

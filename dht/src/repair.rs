@@ -39,7 +39,7 @@ const ONCE_IN: Duration = Duration::from_secs(10);
 /// Most keys that a reader has repaired in that time: reading old copies must not become a load.
 const MAX_REPAIRED: usize = 256;
 /// Most repairs that a root has under way.
-const MAX_REPAIRING: usize = 256;
+pub(crate) const MAX_REPAIRING: usize = 256;
 
 /// For so long a comparison that succeeded is believed, whatever readers say of the replica: they may
 /// lie, or have asked before it.

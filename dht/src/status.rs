@@ -1,7 +1,10 @@
 //! What the node shows of itself.
 
 use crate::former::Former;
+use crate::op::MAX_OPERATIONS;
+use crate::parked::MAX_PARKED;
 use crate::view::View;
+use crate::words::MAX_SEARCHES;
 use crate::{Dht, Store};
 use overlay::{Contact, KeyRouter, Locate, PeerInfo, Promise, RepairTally, Status, Tally};
 
@@ -68,15 +71,17 @@ impl<R: KeyRouter, S: Store> Locate for Dht<R, S> {
     }
 
     fn tally(&self) -> Tally {
-        let named = |(name, count): (&'static str, usize)| (name, count as u64);
         Tally {
             lookups: self.routing.tally().clone(),
             records: self.store.counts(),
             neighbour_changes: self.routing.router().generation(),
             repair: Some(self.repair_tally()),
             queries: None,
-            clock_ahead_ms: Some(self.clock_ahead.furthest_ms(self.seen)),
-            under_way: self.under_way().into_iter().map(named).collect(),
+            clock_ahead_ms: self.clocks.ahead.furthest_ms(self.seen),
+            clock_behind_ms: Some(self.clocks.behind.furthest_ms(self.seen)),
+            under_way: self.tables(),
+            most_calls: MAX_OPERATIONS + MAX_SEARCHES,
+            most_loads: MAX_PARKED,
         }
     }
 

@@ -365,6 +365,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let root = op.replicas.first().map(|root| root.id);
         write.ahead_ms = root.map(|root| (root, wall.0.saturating_sub(cx.wall.0)));
         write.late += 1;
+        if root.is_some_and(|root| root != self.routing.router().me().id) {
+            self.clocks.compare(wall, cx.wall, cx.now);
+        }
         if write.late > MAX_LATE {
             return self.pause(cx, number);
         }

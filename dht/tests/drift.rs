@@ -106,6 +106,35 @@ fn every_message_with_a_version_from_the_future_is_refused_and_counted() {
     assert_eq!(world.node(id).status().clocks_refused, 5);
 }
 
+/// Of versions only those from the future say anything; a write says what its origin's clock showed.
+#[test]
+fn the_furthest_clocks_are_told_ahead_and_behind() {
+    let mut world = World::of(3, 43);
+    let id = world.root_of(key(1));
+    let told = |world: &World| {
+        let tally = world.node(id).tally();
+        (tally.clock_ahead_ms, tally.clock_behind_ms)
+    };
+    let off = |world: &World, ms: i64| Hlc::at(WallMs(world.wall().0.saturating_add_signed(ms)));
+    assert_eq!(told(&world), (0, Some(0)));
+    world.deliver(contact(9), id, write(off(&world, -7_000)));
+    assert_eq!(told(&world), (0, Some(7_000)));
+    world.deliver(contact(8), id, write(off(&world, 3_000)));
+    assert_eq!(told(&world), (3_000, Some(7_000)));
+    // It is known: how late it comes again says nothing of a clock.
+    world.deliver(contact(9), id, write(off(&world, -20_000)));
+    assert_eq!(told(&world), (3_000, Some(7_000)));
+    let old = Version {
+        clock: off(&world, -60_000),
+        writer: contact(9).id,
+    };
+    let items = vec![item(old)];
+    world.deliver(contact(9), id, StoreMessage::HandOff { req: 1, items });
+    assert_eq!(told(&world), (3_000, Some(7_000)), "it is old");
+    world.run_for(overlay::Duration::from_secs(200));
+    assert_eq!(told(&world), (0, Some(0)), "it is forgotten");
+}
+
 /// An honest node asks one that is ahead: the answers do not count, and the user is told that
 /// nothing is known.
 #[test]

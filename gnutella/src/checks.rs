@@ -7,7 +7,7 @@ use overlay::{
 };
 
 /// How far ahead of our wall clock a version may be, as on the other overlays.
-const MAX_CLOCK_DRIFT_MS: u64 = 60_000;
+pub(crate) const MAX_CLOCK_DRIFT_MS: u64 = 60_000;
 
 /// Why a user's request is refused, in one line; nothing when it is fine.
 pub(crate) fn refuse(request: &Request) -> Option<String> {

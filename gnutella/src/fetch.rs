@@ -194,6 +194,9 @@ impl<S: Store> Gnutella<S> {
         if !expected.is_some_and(|it| it.req == req && it.from.as_ref().is_some_and(is_from)) {
             return;
         }
+        if let Some(record) = &record {
+            self.hear_clock(cx, record.version);
+        }
         if let Some(record) = &record
             && !crate::checks::value_fits(record, cx.wall)
         {

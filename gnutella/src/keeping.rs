@@ -67,6 +67,7 @@ impl<S: Store> Gnutella<S> {
         item: Item,
         text: String,
     ) {
+        self.hear_clocks(cx, std::slice::from_ref(&item));
         if !crate::checks::item_fits(&item, cx.wall) || text.len() > overlay::MAX_TEXT_BYTES {
             return self.out_of_bounds(cx, from);
         }

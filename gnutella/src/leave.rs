@@ -175,6 +175,7 @@ impl<S: Store> Gnutella<S> {
         req: Guid,
         items: Vec<Item>,
     ) {
+        self.hear_clocks(cx, &items);
         let fit = items
             .iter()
             .all(|item| crate::checks::item_fits(item, cx.wall));

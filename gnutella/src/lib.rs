@@ -24,6 +24,7 @@ mod calls;
 mod checks;
 mod config;
 mod deletion;
+mod drift;
 mod fetch;
 mod forward;
 mod header;

@@ -13,7 +13,7 @@ use overlay::{Contact, Cx, Duration, Id, Store, Time};
 /// How long an answer to Connect may take: a handshake and a round trip.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// Most links that are sought at the same time.
-const MAX_CONNECTING: usize = 8;
+pub(crate) const MAX_CONNECTING: usize = 8;
 
 /// A neighbour.
 #[derive(Debug)]

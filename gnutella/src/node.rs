@@ -18,8 +18,8 @@ use crate::seen::Seen;
 use crate::stage::Stage;
 use crate::tables::Published;
 use overlay::{
-    Contact, Cx, Deadlines, Hlc, Id, Input, LoadSeq, Lookups, Machine, Notice, QueryTally, Request,
-    Slot, Store, Time, WallMs, WriteSeq,
+    Contact, Cx, Deadlines, FurthestClock, Hlc, Id, Input, LoadSeq, Lookups, Machine, Notice,
+    QueryTally, Request, Slot, Store, Time, WallMs, WriteSeq,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,6 +31,12 @@ pub struct Gnutella<S: Store> {
     pub(crate) store: S,
     /// The latest clock value given or seen.
     pub(crate) clock: Hlc,
+    /// The furthest clock of late.
+    pub(crate) clock_ahead: FurthestClock,
+    /// When it was last looked after links.
+    pub(crate) ticked_at: Time,
+    /// Records that were refused because their clock was too far ahead.
+    pub(crate) clocks_refused: u64,
     pub(crate) role: Role,
     pub(crate) stage: Stage,
     /// When it entered the network.
@@ -153,6 +159,9 @@ impl<S: Store> Gnutella<S> {
             me,
             config,
             clock: store.newest(),
+            clock_ahead: FurthestClock::default(),
+            ticked_at: Time::ZERO,
+            clocks_refused: 0,
             durable: store.last_write(),
             store,
             role,

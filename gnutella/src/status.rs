@@ -1,10 +1,17 @@
 //! What the node shows of itself.
 
+use crate::link::MAX_CONNECTING;
 use crate::message::Role;
 use crate::node::Gnutella;
+use crate::parked::MAX_PARKED;
+use crate::putting::MAX_PUTTINGS;
+use crate::query::MAX_ASKED;
+use crate::search::MAX_SEARCHES;
 use crate::stage::Stage;
+use crate::walk::MAX_WAITING;
 use overlay::{
     Contact, Locate, LookupTally, Neighbours, PeerInfo, Promise, QueryTally, Status, Store, Tally,
+    UnderWay,
 };
 use std::collections::BTreeMap;
 
@@ -12,21 +19,22 @@ impl<S: Store> Gnutella<S> {
     /// What is under way, by name, for the check that nothing leaks: empty when the node rests.
     #[must_use]
     pub fn under_way(&self) -> BTreeMap<&'static str, usize> {
-        let all = self.counts().into_iter();
-        all.filter(|(_, count)| *count > 0).collect()
+        let all = self.counts().into_iter().filter(|one| one.count > 0);
+        all.map(|one| (one.table, one.count)).collect()
     }
 
-    /// The same with those that are none.
-    fn counts(&self) -> [(&'static str, usize); 8] {
+    /// The same with those that are none, and what each table holds at most.
+    fn counts(&self) -> [UnderWay; 8] {
+        let (names, waiting) = (self.search_of.len(), self.waiting.len());
         [
-            ("searches", self.searches.len()),
-            ("queries", self.asked.len()),
-            ("names of searches", self.search_of.len()),
-            ("walkers", self.walkers.len()),
-            ("writes", self.puttings.len()),
-            ("waiting for the disk", self.waiting.len()),
-            ("bodies", self.parked.len()),
-            ("links asked for", self.connecting.len()),
+            UnderWay::of("searches", self.searches.len(), MAX_SEARCHES),
+            UnderWay::of("queries", self.asked.len(), MAX_ASKED),
+            UnderWay::bounded_elsewhere("names of searches", names),
+            UnderWay::of("walkers", self.walkers.len(), MAX_WAITING),
+            UnderWay::of("writes", self.puttings.len(), MAX_PUTTINGS),
+            UnderWay::bounded_elsewhere("waiting for the disk", waiting),
+            UnderWay::of("bodies", self.parked.len(), MAX_PARKED),
+            UnderWay::of("links asked for", self.connecting.len(), MAX_CONNECTING),
         ]
     }
 
@@ -74,7 +82,7 @@ impl<S: Store> Locate for Gnutella<S> {
             entries: counts.entries,
             stored_bytes: counts.bytes,
             renewed_leases: self.leases.len() as u64,
-            clocks_refused: 0,
+            clocks_refused: self.clocks_refused,
             settled: self.is_settled(),
             neighbours: Neighbours::Links {
                 role: self.role.name().to_owned(),
@@ -94,7 +102,6 @@ impl<S: Store> Locate for Gnutella<S> {
             dropped_duplicate: self.tally.duplicates,
             ..self.tally.told
         };
-        let named = |(name, count): (&'static str, usize)| (name, count as u64);
         Tally {
             lookups: LookupTally {
                 users: self.lookups.clone(),
@@ -104,8 +111,11 @@ impl<S: Store> Locate for Gnutella<S> {
             neighbour_changes: queries.links_made + queries.links_lost,
             repair: None,
             queries: Some(queries),
-            clock_ahead_ms: None,
-            under_way: self.counts().map(named).to_vec(),
+            clock_ahead_ms: self.clock_ahead.furthest_ms(self.ticked_at),
+            clock_behind_ms: None,
+            under_way: self.counts().to_vec(),
+            most_calls: MAX_SEARCHES + MAX_PUTTINGS,
+            most_loads: MAX_PARKED,
         }
     }
 

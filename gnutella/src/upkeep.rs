@@ -24,6 +24,7 @@ impl<S: Store> Gnutella<S> {
         self.deadlines
             .set(Due::Tick, cx.now + TICK + Duration(jitter));
         self.seen.forget_old(cx.now);
+        self.ticked_at = cx.now;
         self.forget_strangers(cx.now);
         self.review_role(cx);
         self.test_links(cx);

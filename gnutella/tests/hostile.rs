@@ -9,8 +9,8 @@ use gnutella::{
     QueryHit, Reach, Role, Routes, Topology, Walk, Way, What,
 };
 use overlay::{
-    Contact, Cx, Duration, Effect, Fault, Id, Input, Machine, MemoryStore, Notice, OpId, Outbox,
-    Outcome, Reply, Slot, Time, Version, WallMs,
+    Contact, Cx, Duration, Effect, Fault, Hlc, Id, Input, Item, Locate, Machine, MemoryStore,
+    Notice, OpId, Outbox, Outcome, Record, Reply, Slot, Time, Version, WallMs,
 };
 use rand_pcg::Pcg64Mcg;
 use sim::{Config, Dice, Latency, Trace, World, address_of};
@@ -228,6 +228,40 @@ fn answers_that_nobody_asked_for_change_nothing() {
         assert!(bench.send(1, message).is_empty());
     }
     assert!(bench.node.under_way().is_empty());
+}
+
+/// Whatever brings records tells of clocks that are ahead; what is beyond a minute is refused.
+#[test]
+fn clocks_of_records_are_measured_and_those_far_ahead_are_refused() {
+    let mut bench = Bench::new();
+    let bring = |ms: i64| {
+        let record = Record {
+            version: Version {
+                clock: Hlc::at(WallMs(sim::EPOCH.0.saturating_add_signed(ms))),
+                writer: contact(1).id,
+            },
+            body: Some("x".into()),
+            expires: None,
+        };
+        let item = Item {
+            key: Id::from_u64(1),
+            slot: Slot::Value,
+            record,
+        };
+        let (req, items) = (guid(1), vec![item]);
+        Message::HandOver { req, items }
+    };
+    for (ms, ahead_ms) in [(-90_000, 0), (5_000, 5_000), (59_000, 59_000)] {
+        assert_eq!(bench.fault(1, bring(ms)), None);
+        let tally = bench.node.tally();
+        assert_eq!(
+            (tally.clock_ahead_ms, tally.clock_behind_ms),
+            (ahead_ms, None)
+        );
+    }
+    assert_eq!(bench.node.status().clocks_refused, 0);
+    assert_eq!(bench.fault(1, bring(61_000)), Some(Fault::OutOfBounds));
+    assert_eq!(bench.node.status().clocks_refused, 1);
 }
 
 /// The median and the 99th percentile of the others' searches, in microseconds.

@@ -190,6 +190,39 @@ pub struct QueryTally {
     pub links_lost: u64,
 }
 
+/// What is under way in one table of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// What is in the table, in a few words.
+    pub table: &'static str,
+    /// How much.
+    pub count: usize,
+    /// How much at most; none where other tables bound it.
+    pub most: Option<usize>,
+}
+
+impl UnderWay {
+    /// In a table with a limit of its own.
+    #[must_use]
+    pub const fn of(table: &'static str, count: usize, most: usize) -> Self {
+        Self {
+            table,
+            count,
+            most: Some(most),
+        }
+    }
+
+    /// In a table that others bound.
+    #[must_use]
+    pub const fn bounded_elsewhere(table: &'static str, count: usize) -> Self {
+        Self {
+            table,
+            count,
+            most: None,
+        }
+    }
+}
+
 /// What a machine says of its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -203,31 +236,37 @@ pub struct Tally {
     pub repair: Option<RepairTally>,
     /// Queries, where they are flooded.
     pub queries: Option<QueryTally>,
-    /// How far the clock of a version that came from elsewhere was ahead of this node's, in
-    /// milliseconds: the furthest one of the last minute or two.
-    pub clock_ahead_ms: Option<u64>,
-    /// What is under way, by name.
-    pub under_way: Vec<(&'static str, u64)>,
+    /// How far a clock that a message told of was ahead of this node's, in milliseconds: the furthest
+    /// one of the last minute or two.
+    pub clock_ahead_ms: u64,
+    /// How far one was behind, at least; none where no message says when it was sent.
+    pub clock_behind_ms: Option<u64>,
+    /// What is under way.
+    pub under_way: Vec<UnderWay>,
+    /// Calls that it has under way at most; one more is answered at once.
+    pub most_calls: usize,
+    /// Requests for bodies that it waits for at most.
+    pub most_loads: usize,
 }
 
-/// The furthest clock of late.
+/// The furthest clock of late, ahead or behind.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ClockAhead {
+pub struct FurthestClock {
     since: Time,
     now_ms: u64,
     before_ms: u64,
 }
 
-impl ClockAhead {
-    /// A clock was so far ahead; zero when it was not.
-    pub fn observe(&mut self, ahead_ms: u64, now: Time) {
+impl FurthestClock {
+    /// A clock was so far off; zero when it was not.
+    pub fn observe(&mut self, off_ms: u64, now: Time) {
         let passed = now.since(self.since);
         if passed >= CLOCK_WINDOW {
             let is_next = passed < CLOCK_WINDOW.times(2);
             self.before_ms = if is_next { self.now_ms } else { 0 };
             (self.now_ms, self.since) = (0, now);
         }
-        self.now_ms = self.now_ms.max(ahead_ms);
+        self.now_ms = self.now_ms.max(off_ms);
     }
 
     /// The furthest, in milliseconds.
@@ -273,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_ahead_is_forgotten() {
-        let (mut clock, at) = (ClockAhead::default(), |seconds: u64| {
+    fn a_clock_that_was_off_is_forgotten() {
+        let (mut clock, at) = (FurthestClock::default(), |seconds: u64| {
             Time(seconds * 1_000_000)
         });
         clock.observe(500, at(10));

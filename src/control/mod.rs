@@ -5,6 +5,7 @@
 //! how its tracker would answer.
 
 pub mod client;
+mod clients;
 pub mod explained;
 mod follow;
 pub mod local;
@@ -14,6 +15,7 @@ pub mod server;
 pub mod session;
 pub mod window;
 
+pub(crate) use clients::Clients;
 pub use message::{
     CONTROL_ALPN, ControlBody, ControlReply, ControlRequest, Copies, Load, MAX_CONTROL_FRAME_BYTES,
     MAX_CONTROL_IN_FLIGHT, MAX_CONTROL_STREAMS, ReplyBody, StatusReport,

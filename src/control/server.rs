@@ -97,6 +97,11 @@ impl ReplySink {
         self.connection.closed().await;
     }
 
+    /// Answers that wait to be read, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        self.queue.waiting()
+    }
+
     /// Sends the answers that wait.
     pub(crate) fn send(&self) {
         self.queue.send();
@@ -120,6 +125,7 @@ pub(crate) async fn serve_client(context: Arc<ClientContext>, connection: Connec
     connection.set_max_concurrent_bi_streams(MAX_CONTROL_STREAMS.into());
     connection.set_max_concurrent_uni_streams(0u32.into());
     let room = Arc::new(Semaphore::new(MAX_CONTROL_IN_FLIGHT));
+    context.metrics.clients.add(&room);
     let client = Arc::new(Client {
         context,
         connection,
@@ -132,6 +138,7 @@ pub(crate) async fn serve_client(context: Arc<ClientContext>, connection: Connec
             room: Arc::clone(&client.room),
             connection: client.connection.clone(),
         });
+        client.context.metrics.clients.add_stream(&sink);
         spawn(write(Arc::clone(&sink), sender));
         let client = Arc::clone(&client);
         spawn(async move {

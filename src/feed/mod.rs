@@ -41,6 +41,11 @@ impl Feed {
         receiver
     }
 
+    /// How many read, and how many events the one is behind that is farthest behind.
+    pub(crate) fn level(&self) -> (usize, usize) {
+        (self.sender.receiver_count(), self.sender.len())
+    }
+
     /// Waits until somebody reads.
     pub(crate) async fn is_read(&self) {
         while self.sender.receiver_count() == 0 {
@@ -91,11 +96,18 @@ mod tests {
         feed.tell(|| unreachable!("nobody reads"));
         let mut slow = feed.read(1).unwrap();
         assert!(feed.read(1).is_none(), "one reader is the limit");
-        for _ in 0..=MAX_BEHIND {
+        let mut quick = feed.read(2).unwrap();
+        for number in 1..=MAX_BEHIND {
             feed.ring(&RingChange::CutOff);
+            quick.try_recv().unwrap();
+            assert_eq!(feed.level(), (2, number));
         }
+        drop(quick);
+        feed.ring(&RingChange::CutOff);
+        assert_eq!(feed.level(), (1, MAX_BEHIND));
         assert!(matches!(slow.try_recv(), Err(TryRecvError::Lagged(1))));
         drop(slow);
+        assert_eq!(feed.level().0, 0);
         assert!(feed.read(1).is_some());
     }
 }

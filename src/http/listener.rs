@@ -41,9 +41,8 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
     clippy::disallowed_methods,
     reason = "a connection is a task of the thread that serves HTTP"
 )]
-pub(super) async fn serve(mut listener: TcpListener, app: Router) {
+pub(super) async fn serve(mut listener: TcpListener, app: Router, addresses: Addresses) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let addresses = Addresses::default();
     loop {
         // The semaphore is never closed.
         let permit = Arc::clone(&room).acquire_owned().await.ok();
@@ -77,9 +76,15 @@ async fn converse(held: Held, app: Router) {
 
 /// How many connections each address has: at most [`MAX_CONNECTIONS`] addresses.
 #[derive(Clone, Debug, Default)]
-struct Addresses(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+pub(super) struct Addresses(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
 
 impl Addresses {
+    /// Connections that are open.
+    pub(super) fn open(&self) -> usize {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.values().sum()
+    }
+
     /// A place for one more, unless the address has them all.
     fn take(&self, addr: IpAddr) -> Option<OfAddress> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,6 +220,7 @@ mod tests {
         let near = IpAddr::from([127, 0, 0, 1]);
         let held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| addresses.take(near)).collect();
         assert!(held.iter().all(Option::is_some));
+        assert_eq!(addresses.open(), MAX_CONNECTIONS);
         drop(held);
         assert!(addresses.0.lock().unwrap().is_empty(), "nothing is kept");
     }

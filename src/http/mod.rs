@@ -57,6 +57,11 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
         .enable_all()
         .build()?;
     let closed = site.commands.clone();
+    let addresses = listener::Addresses::default();
+    let connections = addresses.clone();
+    let open = move || Some(connections.open());
+    let most = listener::MAX_CONNECTIONS;
+    site.metrics.queues.watch("http_connections", most, open);
     let context = Context::new(site);
     let app = router(context.clone(), Guard::new(token));
     std::thread::Builder::new()
@@ -67,7 +72,7 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
                     return;
                 };
                 tokio::select! {
-                    () = listener::serve(listener, app) => {}
+                    () = listener::serve(listener, app, addresses) => {}
                     () = network::watch(context) => {}
                     () = closed.closed() => {}
                 }

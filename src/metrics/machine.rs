@@ -2,7 +2,7 @@
 //! become families whenever somebody asks.
 
 use super::families::{counter, counters, gauge, gauges, histograms};
-use overlay::{Counts, LookupTally, Lookups, QueryTally, RepairTally, Status, Tally};
+use overlay::{Counts, LookupTally, Lookups, QueryTally, RepairTally, Status, Tally, UnderWay};
 use prometheus::proto::MetricFamily;
 
 /// Microseconds in a second.
@@ -31,25 +31,48 @@ impl Said {
             "Messages refused because their clock was more than a minute ahead",
             self.status.clocks_refused as f64,
         ));
-        if let Some(ahead_ms) = self.tally.clock_ahead_ms {
-            let help = "How far the newest version that came from elsewhere in the last minute or two was ahead of this node's clock; a clock that is behind does not show, and Gnutella does not tell";
-            all.push(gauge("clock_ahead_seconds", help, ahead_ms as f64 / 1e3));
-        }
+        all.extend(clocks(&self.tally));
         if let Some(repair) = &self.tally.repair {
             all.extend(copies(repair, &self.status));
         }
         if let Some(queries) = &self.tally.queries {
             all.extend(floods(queries));
         }
-        let under_way = self.tally.under_way.iter();
-        let named: Vec<(String, f64)> = under_way
-            .map(|(name, count)| (name.replace(' ', "_"), *count as f64))
-            .collect();
-        let samples: Vec<_> = named.iter().map(|(name, n)| (name.as_str(), *n)).collect();
-        let help = "What the machine has under way, by table; each has a bound";
-        all.push(gauges("under_way", help, "table", &samples));
+        all.extend(under_way(&self.tally.under_way));
         all
     }
+}
+
+fn clocks(tally: &Tally) -> impl Iterator<Item = MetricFamily> {
+    let ahead = "How far the clock of a peer was ahead of this node's, by the newest version that came from elsewhere in the last minute or two, or by what a root said of its clock; on Gnutella by the records that it is brought";
+    let behind = "How far the clock of a peer was behind this node's in the last minute or two, at least: by the writes that it sent here as their root. What is sent again is late by as much. Not on Gnutella, whose messages do not say when they were sent";
+    let seconds = |ms: u64| ms as f64 / 1e3;
+    let ahead = gauge("clock_ahead_seconds", ahead, seconds(tally.clock_ahead_ms));
+    let behind_s = tally.clock_behind_ms.map(seconds);
+    let behind = behind_s.map(|off| gauge("clock_behind_seconds", behind, off));
+    [ahead].into_iter().chain(behind)
+}
+
+fn under_way(tables: &[UnderWay]) -> [MetricFamily; 2] {
+    let named: Vec<(String, &UnderWay)> = tables
+        .iter()
+        .map(|one| (one.table.replace(' ', "_"), one))
+        .collect();
+    let counts: Vec<_> = named
+        .iter()
+        .map(|(name, one)| (name.as_str(), one.count as f64))
+        .collect();
+    let limits: Vec<_> = named
+        .iter()
+        .filter_map(|(name, one)| Some((name.as_str(), one.most? as f64)))
+        .collect();
+    let help = "What the machine has under way, by table";
+    let capacity =
+        "What the same table holds at most. What is missing here is bounded by other tables";
+    [
+        gauges("under_way", help, "table", &counts),
+        gauges("under_way_capacity", capacity, "table", &limits),
+    ]
 }
 
 fn flag(name: &str, help: &str, is_so: bool) -> MetricFamily {

@@ -9,11 +9,14 @@ mod families;
 mod machine;
 mod operations;
 mod process;
+mod queues;
 mod register;
 mod traffic;
 
+pub(crate) use queues::{Crowd, Level, Queues};
 pub(crate) use traffic::Traffic;
 
+use crate::control::Clients;
 use crate::event::OperationKind;
 use crate::store::StoreMetrics;
 use crate::tracker::TrackerMetrics;
@@ -69,18 +72,6 @@ const CHANGES: [&str; 7] = [
     "last_of_its_ring",
     "other",
 ];
-/// Queues of the driver that have a bound.
-const QUEUES: [&str; 8] = [
-    "inbox",
-    "urgent",
-    "commands",
-    "calls",
-    "dials",
-    "large_reads",
-    "peer_fullest",
-    "peers",
-];
-
 /// All counters and gauges of a node.
 #[derive(Debug)]
 pub struct Metrics {
@@ -101,12 +92,10 @@ pub struct Metrics {
     pub peers_down: IntCounter,
     /// Connections that are up or in their handshake, clients included.
     pub connections: IntGauge,
-    /// What waits, by queue.
-    pub queue_depth: IntGaugeVec,
-    /// What a queue may hold.
-    queue_capacity: IntGaugeVec,
-    /// Bytes that wait to be sent to all peers.
-    pub send_queue_bytes: IntGauge,
+    /// What waits, and how much may.
+    pub(crate) queues: Queues,
+    /// Who may have something waiting.
+    pub(crate) clients: Clients,
     /// Timers that are armed.
     pub timers: IntGauge,
     /// Whether the last look at the network found the node of use.
@@ -137,9 +126,6 @@ impl Metrics {
         let tracker = TrackerMetrics::default();
         register::all(&all, tracker.collectors());
         let of = |name, help, label| counters_of(&all, name, help, label);
-        let to_send = "Bytes that wait to be sent to peers, of all queues";
-        let depth =
-            "What waits, by queue: messages for peers, batches for the machine, calls of users";
         let samples =
             "Keys of the last look at the network whose replica sets answered, or did not";
         Arc::new(Self {
@@ -174,14 +160,8 @@ impl Metrics {
             ),
             peers_down: counter(&all, "peers_down_total", "Peers found unreachable"),
             connections: gauge(&all, "connections", "Connections, clients included"),
-            queue_depth: gauges(&all, "queue_depth", depth, ("queue", &QUEUES)),
-            queue_capacity: gauges(
-                &all,
-                "queue_capacity",
-                "What the queues with a limit of their own hold at most",
-                ("queue", &[]),
-            ),
-            send_queue_bytes: gauge(&all, "send_queue_bytes", to_send),
+            queues: Queues::new(&all),
+            clients: Clients::default(),
             timers: gauge(&all, "timers", "Timers that are armed"),
             ready: gauge(
                 &all,
@@ -257,19 +237,6 @@ impl Metrics {
         *self.said() = Some(Said { status, tally });
     }
 
-    /// What a queue holds.
-    pub(crate) fn queue(&self, name: &'static str, length: usize) {
-        let length = i64::try_from(length).unwrap_or(i64::MAX);
-        self.queue_depth.with_label_values(&[name]).set(length);
-    }
-
-    /// What a queue holds, and may hold.
-    pub(crate) fn bounded(&self, name: &'static str, length: usize, most: usize) {
-        self.queue(name, length);
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.queue_capacity.with_label_values(&[name]).set(most);
-    }
-
     /// The lock is held for an instant only.
     fn said(&self) -> std::sync::MutexGuard<'_, Option<Said>> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
@@ -278,6 +245,9 @@ impl Metrics {
     /// Everything as Prometheus reads it.
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
+        self.queues.look();
+        self.clients.show(&self.queues);
+        self.tracker.show(&self.queues);
         let mut families = self.registry.gather();
         families.extend(process::families());
         if let Some(said) = &*self.said() {

@@ -79,6 +79,11 @@ impl Door {
         self.lock().connections
     }
 
+    /// Handshakes under way that others began.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.lock().handshakes
+    }
+
     /// Decides about a handshake from `ip`; `validated` says that the address is real.
     pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr, validated: bool, now: Instant) -> Admission {
         let mut state = self.lock();

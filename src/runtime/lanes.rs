@@ -33,6 +33,11 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
+    /// Most messages that wait in both.
+    pub(crate) const MESSAGES: usize = Limits::URGENT.messages + Limits::PEER.messages;
+    /// Most bytes that wait in both.
+    pub(crate) const BYTES: usize = Limits::URGENT.bytes + Limits::PEER.bytes;
+
     pub(crate) fn new() -> Self {
         Self {
             urgent: FrameQueue::new(Limits::URGENT),

@@ -9,7 +9,7 @@ use super::peer::{Handle, Lost};
 use super::queue::Pushed;
 use super::transport::CloseCode;
 use super::{Shared, dial};
-use crate::metrics::Traffic;
+use crate::metrics::{Crowd, Traffic};
 use overlay::{Contact, Duration, Fault, Id, Machine, Time};
 use quinn::VarInt;
 use smallvec::SmallVec;
@@ -52,15 +52,6 @@ struct Link {
     lines: SmallVec<[Line; MAX_CONNECTIONS_PER_PEER]>,
     /// Those of the dial under way.
     dialling: Option<Arc<Lanes>>,
-}
-
-/// What waits to be sent to peers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ToSend {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-    /// Messages for the peer for which most wait.
-    pub(crate) fullest: usize,
 }
 
 /// All links, by the peer's id.
@@ -108,14 +99,16 @@ impl<M: Machine + 'static> Links<M> {
         self.dials
     }
 
-    /// What waits to be sent.
-    pub(crate) fn waiting(&self) -> ToSend {
-        let mut all = ToSend::default();
+    /// Peers that are refused, and addresses that are not dialled again for a while.
+    pub(crate) fn avoided(&self) -> (usize, usize) {
+        (self.refused.len(), self.held_off.len())
+    }
+
+    /// What waits to be sent, of all peers.
+    pub(crate) fn waiting(&self) -> Crowd {
+        let mut all = Crowd::default();
         for link in self.table.values() {
-            let (messages, bytes) = link.lanes.waiting();
-            all.messages += messages;
-            all.bytes += bytes;
-            all.fullest = all.fullest.max(messages);
+            all.add(link.lanes.waiting());
         }
         all
     }

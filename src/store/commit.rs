@@ -193,9 +193,6 @@ impl Committer {
         metrics.group_records.observe(group.len() as f64);
         let bytes: usize = group.iter().map(Op::body_bytes).sum();
         metrics.bytes_written.inc_by(bytes as u64);
-        metrics
-            .queue_depth
-            .sub(i64::try_from(group.len()).unwrap_or(0));
         let weight: usize = group.iter().map(Op::weight).sum();
         let waiting = &self.shared.waiting;
         waiting.fetch_sub(weight as u64, Ordering::Relaxed);

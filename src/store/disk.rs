@@ -67,8 +67,13 @@ impl DiskStore {
         metrics.reserved_bytes.set(gauge(self.shared.reserved));
         let waiting = self.shared.waiting.load(Ordering::Relaxed);
         metrics.waiting_bytes.set(gauge(waiting));
+        // From two numbers that are there anyway: a counter would be one that two threads share, for
+        // each write.
+        let committed = self.shared.committed.load(Ordering::Relaxed);
+        let writes = self.last_write.0.saturating_sub(committed);
+        metrics.writes_waiting.set(gauge(writes));
         let loads = self.last_load.0.saturating_sub(self.loaded.0);
-        metrics.load_queue_depth.set(gauge(loads));
+        metrics.loads_waiting.set(gauge(loads));
     }
 
     /// Puts a record, or nothing, into a place.
@@ -100,7 +105,6 @@ impl DiskStore {
     /// Hands a change over to the thread that commits.
     fn push(&mut self, change: Change) -> WriteSeq {
         self.last_write = WriteSeq(self.last_write.0.saturating_add(1));
-        self.shared.metrics.queue_depth.inc();
         let op = Op {
             seq: self.last_write,
             change,

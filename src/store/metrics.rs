@@ -24,10 +24,6 @@ pub struct StoreMetrics {
     pub sync_seconds: Histogram,
     /// Bytes of bodies written.
     pub bytes_written: IntCounter,
-    /// Writes that wait for a commit.
-    pub queue_depth: IntGauge,
-    /// Requests for bodies that wait for the disk.
-    pub load_queue_depth: IntGauge,
     /// Bodies read from disk.
     pub loads: IntCounter,
     /// Bytes that are free on the file system, as far as is known.
@@ -38,8 +34,13 @@ pub struct StoreMetrics {
     pub used_bytes: IntGauge,
     /// The quota; zero where there is none.
     pub quota_bytes: IntGauge,
-    /// Bytes of writes that wait for a commit.
+    /// Writes that wait for a commit. This and the next two are as of the last look at the store's
+    /// counts, and are shown with the other queues of the node.
+    pub writes_waiting: IntGauge,
+    /// Bytes of them.
     pub waiting_bytes: IntGauge,
+    /// Requests for bodies that wait for the disk.
+    pub loads_waiting: IntGauge,
 }
 
 impl Default for StoreMetrics {
@@ -57,11 +58,6 @@ impl Default for StoreMetrics {
                 &COMMIT_BUCKETS,
             ),
             bytes_written: counter("bytes_written_total", "Bytes of bodies written."),
-            queue_depth: gauge("queue_depth", "Writes that wait for a commit."),
-            load_queue_depth: gauge(
-                "load_queue_depth",
-                "Requests for bodies that wait for the disk.",
-            ),
             loads: counter("loads_total", "Bodies read from disk."),
             free_bytes: gauge("free_bytes", "Bytes free on the store's file system."),
             reserved_bytes: gauge(
@@ -73,13 +69,15 @@ impl Default for StoreMetrics {
                 "quota_bytes",
                 "Bytes that the store may take; 0 where there is no limit.",
             ),
+            writes_waiting: gauge("writes_waiting", "Writes that wait for a commit."),
             waiting_bytes: gauge("waiting_bytes", "Bytes of writes that wait for a commit."),
+            loads_waiting: gauge("loads_waiting", "Requests for bodies that wait."),
         }
     }
 }
 
 impl StoreMetrics {
-    /// All of them, to be registered.
+    /// Those that are not shown as queues, to be registered.
     #[must_use]
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
@@ -87,14 +85,11 @@ impl StoreMetrics {
             Box::new(self.commit_seconds.clone()),
             Box::new(self.sync_seconds.clone()),
             Box::new(self.bytes_written.clone()),
-            Box::new(self.queue_depth.clone()),
-            Box::new(self.load_queue_depth.clone()),
             Box::new(self.loads.clone()),
             Box::new(self.free_bytes.clone()),
             Box::new(self.reserved_bytes.clone()),
             Box::new(self.used_bytes.clone()),
             Box::new(self.quota_bytes.clone()),
-            Box::new(self.waiting_bytes.clone()),
         ]
     }
 }

@@ -15,10 +15,11 @@ mod service;
 mod sharing;
 mod udp;
 
+pub use ::tracker::FrontEnd;
 pub use http::{
     HEAD_PATIENCE, IDLE_PATIENCE, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, MAX_HEAD_BYTES,
 };
-pub use metrics::{FrontEnd, TrackerMetrics};
+pub use metrics::TrackerMetrics;
 pub(crate) use questions::{MAX_QUESTIONS, Question};
 
 pub use options::{Lists, TrackerOptions};

@@ -1,13 +1,17 @@
 //! What the tasks of the tracker's thread share: the tracker, and what it exchanges with others.
 
+use super::http::MAX_CONNECTIONS;
 use super::lists::Contents;
-use super::metrics::{FrontEnd, TrackerMetrics};
+use super::mainline::{MAX_PUTS, MAX_QUESTIONS};
+use super::metrics::TrackerMetrics;
 use super::options::{Lists, TrackerOptions};
+use super::udp;
+use crate::metrics::Level;
 use crate::runtime::{Clock, Command};
 use overlay::{Contact, Reply, Time, WallMs};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -20,6 +24,17 @@ use tracker::proxy::Proxies;
 use tracker::sharing::{About, Call, Clocks, Sharing};
 use tracker::table::Counts;
 use tracker::{Announce, Answer, Entered, InfoHash, Refusal, Scope, Tracker};
+
+/// Who waits at the front-ends.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Announces and scrapes over UDP that wait for a lookup.
+    pub(super) udp: Cell<usize>,
+    /// Questions by the DHT that wait for the overlay.
+    pub(super) mainline: Cell<usize>,
+    /// Items of the DHT that are being stored.
+    pub(super) puts: Cell<usize>,
+}
 
 /// Everything that changes.
 #[derive(Debug)]
@@ -39,6 +54,7 @@ pub(super) struct Service {
     clock: Clock,
     lists: Lists,
     pub(super) proxies: Proxies,
+    pub(super) waiting: Waiting,
     pub(super) metrics: TrackerMetrics,
     pub(super) me: Contact,
     pub(super) commands: mpsc::Sender<Command>,
@@ -76,6 +92,7 @@ impl Service {
             }),
             lists: options.lists,
             proxies: options.proxies,
+            waiting: Waiting::default(),
             metrics,
             me,
             commands,
@@ -124,7 +141,32 @@ impl Service {
         let table = &sharing.tracker.table;
         self.metrics.swarms.set(gauge(table.swarms()));
         self.metrics.peers.set(gauge(table.peers()));
+        self.metrics.show_ways(table.ways());
+        self.show_queues(sharing);
         self.rouse(roused);
+    }
+
+    fn show_queues(&self, sharing: &Sharing) {
+        let table = &sharing.tracker.table;
+        let bounds = table.bounds();
+        let [lookups, writes, published] = sharing.exchange().under_way().map(|one| Level {
+            waiting: one.count,
+            most: one.most.unwrap_or_default(),
+        });
+        let level = |waiting, most| Level { waiting, most };
+        let waiting = &self.waiting;
+        let connections = usize::try_from(self.metrics.connections.get()).unwrap_or_default();
+        self.metrics.show_queues([
+            ("tracker_lookups", lookups),
+            ("tracker_writes", writes),
+            ("tracker_published", published),
+            ("tracker_swarms", level(table.swarms(), bounds.swarms)),
+            ("tracker_peers", level(table.peers(), bounds.peers)),
+            ("tracker_connections", level(connections, MAX_CONNECTIONS)),
+            ("tracker_udp", level(waiting.udp.get(), udp::MAX_WAITING)),
+            ("mainline", level(waiting.mainline.get(), MAX_QUESTIONS)),
+            ("mainline_puts", level(waiting.puts.get(), MAX_PUTS)),
+        ]);
     }
 
     /// There may be a call to make.
@@ -137,7 +179,6 @@ impl Service {
     /// Admits and enters an announce, and begins to look the swarm up when too little is known.
     pub(super) fn begin(
         &self,
-        by: FrontEnd,
         ip: IpAddr,
         passkey: Option<&[u8]>,
         announce: &Announce,
@@ -145,7 +186,8 @@ impl Service {
         let now = self.now();
         let state = &mut *self.state();
         let begun = state.sharing.begin(now, ip, passkey, announce);
-        self.metrics.announced(by, begun.as_ref().err().copied());
+        self.metrics
+            .announced(announce.by, begun.as_ref().err().copied());
         let begun = begun?;
         self.rouse(begun.roused);
         let entered = begun.entered;

@@ -1,11 +1,9 @@
 //! UDP (BEP 15): many datagrams are read with one system call, and answered with another.
 
-use super::metrics::FrontEnd;
 use super::service::{Begun, Service, patiently};
 use super::spawn;
 use crate::datagrams::Outgoing;
 use quinn::udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
-use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
@@ -13,23 +11,22 @@ use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracker::udp::{self, AnnounceHead, Request, RequestError};
-use tracker::{Entered, Families, InfoHash, Scope};
+use tracker::{Entered, Families, FrontEnd, InfoHash, Scope};
 
 /// Longest datagram that is read: an announce with a URL of 1 KiB, or a scrape of 74 hashes.
 const DATAGRAM_BYTES: usize = 2_048;
 /// Announces that wait for a lookup at a time. Beyond it they are answered from memory.
-const MAX_WAITING: usize = 1_024;
+pub(super) const MAX_WAITING: usize = 1_024;
 /// Batches that are read before other tasks have their turn.
 const BATCHES_IN_A_ROW: usize = 8;
 
-/// The socket, and who waits.
+/// The socket.
 struct Desk {
     service: Rc<Service>,
     io: UdpSocket,
     state: UdpSocketState,
     /// It has one address, from which whatever is sent comes.
     is_bound: bool,
-    waiting: Cell<usize>,
 }
 
 /// Where a datagram came from, and which of our addresses it was sent to.
@@ -58,7 +55,6 @@ pub(super) async fn serve(service: Rc<Service>, socket: std::net::UdpSocket) {
         is_bound,
         io,
         state,
-        waiting: Cell::new(0),
     });
     // One buffer may hold several datagrams of one client, where the system joins them.
     let room = DATAGRAM_BYTES * desk.state.gro_segments().max(1);
@@ -153,10 +149,7 @@ impl Desk {
                 if !proven(connection) {
                     return;
                 }
-                match self
-                    .service
-                    .begin(FrontEnd::Udp, ip, passkey.as_deref(), &announce)
-                {
+                match self.service.begin(ip, passkey.as_deref(), &announce) {
                     Ok(begun) => self.answer(line, transaction, begun, reply),
                     Err(refusal) => udp::write_error(reply, transaction, &refusal.to_string()),
                 }
@@ -190,18 +183,20 @@ impl Desk {
     /// Answers at once, or when the lookup has ended.
     fn answer(self: &Rc<Self>, line: Line, transaction: u32, begun: Begun, reply: &mut Vec<u8>) {
         let Begun { entered, lookup } = begun;
-        if lookup.is_none() || self.waiting.get() >= MAX_WAITING {
+        if lookup.is_none() || self.service.waiting.udp.get() >= MAX_WAITING {
             self.write(line, transaction, &entered, reply);
             return;
         }
-        self.waiting.set(self.waiting.get() + 1);
+        let waiting = &self.service.waiting.udp;
+        waiting.set(waiting.get() + 1);
         let desk = Rc::clone(self);
         spawn(async move {
             patiently(lookup).await;
             let mut reply = Vec::new();
             desk.write(line, transaction, &entered, &mut reply);
             desk.send(line, &reply);
-            desk.waiting.set(desk.waiting.get() - 1);
+            let waiting = &desk.service.waiting.udp;
+            waiting.set(waiting.get() - 1);
         });
     }
 
@@ -221,18 +216,20 @@ impl Desk {
             udp::write_scrape(reply, transaction, counts);
         };
         let lookups = self.service.inquire(&hashes, None);
-        if lookups.is_empty() || self.waiting.get() >= MAX_WAITING {
+        if lookups.is_empty() || self.service.waiting.udp.get() >= MAX_WAITING {
             write(&self.service, &hashes, reply);
             return;
         }
-        self.waiting.set(self.waiting.get() + 1);
+        let waiting = &self.service.waiting.udp;
+        waiting.set(waiting.get() + 1);
         let desk = Rc::clone(self);
         spawn(async move {
             patiently(lookups).await;
             let mut reply = Vec::new();
             write(&desk.service, &hashes, &mut reply);
             desk.send(line, &reply);
-            desk.waiting.set(desk.waiting.get() - 1);
+            let waiting = &desk.service.waiting.udp;
+            waiting.set(waiting.get() - 1);
         });
     }
 

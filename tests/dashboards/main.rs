@@ -15,4 +15,5 @@ mod files;
 mod metrics;
 mod nodes;
 mod prometheus;
+mod queues;
 mod targets;

@@ -1,5 +1,6 @@
 //! What a client says when it announces, whichever protocol it speaks.
 
+use crate::front_end::FrontEnd;
 use crate::ids::{InfoHash, PeerId};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -26,6 +27,8 @@ pub enum Event {
 /// One announce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announce {
+    /// By which way.
+    pub by: FrontEnd,
     /// Of which torrent.
     pub info_hash: InfoHash,
     /// By whom.

@@ -246,6 +246,7 @@ mod tests {
         tracker.places = Places::parse("10.0.7.0/24 dc1/rack7").unwrap();
         for (number, (at, seed, ms)) in clients.iter().enumerate() {
             let presence = Presence {
+                by: None,
                 addr: addr(at),
                 identity: 1 + number as u64,
                 seed: *seed,

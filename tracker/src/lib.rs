@@ -20,6 +20,7 @@ pub mod bencode;
 pub mod choice;
 pub mod exchange;
 pub mod explain;
+mod front_end;
 pub mod http;
 pub mod krpc;
 pub mod limits;
@@ -41,6 +42,7 @@ mod tracker;
 
 pub use announce::{Announce, Event, MAX_PASSKEY_BYTES};
 pub use choice::Families;
+pub use front_end::{FrontEnd, WAYS, Ways};
 pub use ids::{HASH_BYTES, InfoHash, NotAnInfoHash, PeerId};
 pub use refusal::Refusal;
 pub use secret::Secret;

@@ -211,6 +211,7 @@ impl Tracker {
             identity,
             seed: entered.seed,
             event: announce.event,
+            by: Some(announce.by),
         };
         let change = self.table.announce(hash, &presence, now);
         entered.change = change.map_err(|_| Refusal::Full)?;

@@ -36,8 +36,8 @@ pub(crate) use document::Described;
 pub use document::{Document, Entry, Placed, Subject, placed};
 pub(crate) use part::Parts;
 pub use place::{Child, Low, MAX_NODE_ENTRIES, Node, Tree};
-pub(crate) use publisher::Publisher;
-pub(crate) use search::Searches;
+pub(crate) use publisher::{MAX_JOBS, Publisher};
+pub(crate) use search::{MAX_SEARCHES, Searches};
 
 use crate::message::IndexResult;
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ const MAX_ASKED: u32 = 4_096;
 /// Most words that a query of prefixes alone stands for.
 pub(crate) const MAX_EXPANDED: usize = 64;
 /// Most searches that one node has under way: most have 16 reads or fewer.
-const MAX_SEARCHES: usize = 4_096;
+pub(crate) const MAX_SEARCHES: usize = 4_096;
 
 /// All searches of a node.
 #[derive(Debug, Default)]

@@ -6,10 +6,14 @@ use super::message::FOR_TABLES;
 use super::origin::{Asker, Origin};
 use super::relay::Relay;
 use super::suspects::Suspects;
-use super::{Located, LookupConfig, LookupError, LookupMessage, LookupRequest};
+
+use super::{
+    Located, LookupConfig, LookupError, LookupMessage, LookupRequest, MAX_LOOKUPS, MAX_RELAYED,
+};
 use crate::{
     Arc, Claim, Contact, Cx, Deadlines, Duration, Effect, Id, Input, KeyRouter, LookupPurpose,
     LookupTally, Machine, OpId, Outbox, RouterCall, RouterEvent, RttEstimator, RttTable, Time,
+    UnderWay,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,15 +97,16 @@ pub struct Routing<R: KeyRouter> {
 }
 
 impl<R: KeyRouter> Routing<R> {
-    /// What is under way here, by name; each is zero when nobody looks anything up.
-    pub fn under_way(&self) -> impl Iterator<Item = (&'static str, usize)> + use<R> {
+    /// What is under way here; each is zero when nobody looks anything up.
+    #[must_use]
+    pub fn under_way(&self) -> [UnderWay; 4] {
+        let (walks, deadlines) = (self.walks.len(), self.deadlines.len());
         [
-            ("lookups", self.origins.len()),
-            ("requests passed on", self.relays.len()),
-            ("questions of iterative lookups", self.walks.len()),
-            ("deadlines of lookups", self.deadlines.len()),
+            UnderWay::of("lookups", self.origins.len(), MAX_LOOKUPS),
+            UnderWay::of("requests passed on", self.relays.len(), MAX_RELAYED),
+            UnderWay::bounded_elsewhere("questions of iterative lookups", walks),
+            UnderWay::bounded_elsewhere("deadlines of lookups", deadlines),
         ]
-        .into_iter()
     }
 
     /// The lookup over a router.

@@ -5,7 +5,7 @@ use overlay::{Duration, Time};
 use sim::Dice;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
-use tracker::{Announce, Event, InfoHash, PeerId};
+use tracker::{Announce, Event, FrontEnd, InfoHash, PeerId};
 
 /// The first address of clients: nodes are in 10.0.0.0/8.
 const FIRST_IP: u32 = 0x0b00_0000;
@@ -212,6 +212,7 @@ pub(super) fn announce(number: u32, client: &Client, event: Event) -> Announce {
         *tail = number.to_be_bytes();
     }
     Announce {
+        by: FrontEnd::Http,
         info_hash: hash_of(client.swarm),
         peer_id: PeerId(peer_id),
         port: Some(PORT),
@@ -228,6 +229,7 @@ pub(super) fn announce(number: u32, client: &Client, event: Event) -> Announce {
 /// What the judge asks: as a client that downloads, takes no connections, and wants everybody.
 pub(super) fn inquiry(swarm: u32) -> Announce {
     Announce {
+        by: FrontEnd::Http,
         info_hash: hash_of(swarm),
         peer_id: PeerId(*b"-SI0001-judgejudge00"),
         port: None,

@@ -10,7 +10,6 @@ mod head;
 
 pub use connections::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
 
-use super::metrics::FrontEnd;
 use super::service::{Begun, Service, patiently};
 use super::spawn;
 use connections::{Connections, Seat};
@@ -24,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tracker::http::{self, AnnounceReply, Request, RetryIn};
 use tracker::proxy::NoClient;
-use tracker::{Families, Scope};
+use tracker::{Families, FrontEnd, Scope};
 
 /// Longest head of a request: a scrape of 74 escaped hashes has 5.4 KB.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
@@ -179,7 +178,7 @@ async fn answer(
             announce,
             compact,
             passkey,
-        }) => match service.begin(FrontEnd::Http, ip, passkey.as_deref(), &announce) {
+        }) => match service.begin(ip, passkey.as_deref(), &announce) {
             Ok(begun) => write_announce(service, ip, begun, compact, &mut body).await,
             Err(refusal) => http::write_failure(&mut body, &refusal.to_string(), refusal.retry()),
         },

@@ -1,7 +1,6 @@
 //! The questions and their answers.
 
 use super::{Asked, Mainline, items};
-use crate::tracker::metrics::FrontEnd;
 use crate::tracker::service::patiently;
 use crate::tracker::spawn;
 use std::cell::Cell;
@@ -11,7 +10,7 @@ use std::rc::Rc;
 use tracker::krpc::item::Item;
 use tracker::krpc::{NodeId, Query, Reply};
 use tracker::table::Change;
-use tracker::{Announce, Entered, Event, Families, InfoHash, PeerId, Scope};
+use tracker::{Announce, Entered, Event, Families, FrontEnd, InfoHash, PeerId, Scope};
 
 /// Peers in an answer: with eight nodes, and tokens, it stays below the 1,024 bytes of BEP 32.
 const MAX_PEERS: usize = 60;
@@ -22,9 +21,9 @@ const SAMPLES: usize = 20;
 /// After how many seconds another sample may be asked for.
 const SAMPLE_INTERVAL_S: i64 = 60;
 /// Questions that wait for the overlay at a time. Beyond it they are answered from memory.
-const MAX_WAITING: usize = 1_024;
+pub(crate) const MAX_QUESTIONS: usize = 1_024;
 /// Items that are being stored at a time: each is a read and a write with a quorum.
-const MAX_PUTS: usize = 32;
+pub(crate) const MAX_PUTS: usize = 32;
 /// The code of a failure of this node (BEP 5).
 const GENERAL: i64 = 202;
 
@@ -62,7 +61,7 @@ impl Mainline {
     /// room to wait.
     fn get_peers(self: &Rc<Self>, asked: Asked, info_hash: InfoHash) {
         let lookups = self.service.inquire(&[info_hash], None);
-        let slot = Slot::take(self, |node| &node.waiting, MAX_WAITING);
+        let slot = Slot::take(self, |node| &node.service.waiting.mainline, MAX_QUESTIONS);
         let Some(slot) = slot.filter(|_| !lookups.is_empty()) else {
             self.tell_peers(&asked, info_hash);
             return;
@@ -100,7 +99,8 @@ impl Mainline {
 
     /// As [`Self::get_peers`]; memory has no items.
     fn get(self: &Rc<Self>, asked: Asked, target: NodeId, newer_than: Option<i64>) {
-        let Some(slot) = Slot::take(self, |node| &node.waiting, MAX_WAITING) else {
+        let Some(slot) = Slot::take(self, |node| &node.service.waiting.mainline, MAX_QUESTIONS)
+        else {
             self.tell_item(&asked, &target, None, newer_than);
             return;
         };
@@ -142,7 +142,7 @@ impl Mainline {
             self.refuse_proven(&asked, GENERAL, "your address stores too many items");
             return;
         }
-        let Some(slot) = Slot::take(self, |node| &node.putting, MAX_PUTS) else {
+        let Some(slot) = Slot::take(self, |node| &node.service.waiting.puts, MAX_PUTS) else {
             self.refuse_proven(
                 &asked,
                 GENERAL,
@@ -163,6 +163,7 @@ impl Mainline {
     fn enter(&self, asked: &Asked, info_hash: InfoHash, port: u16, seed: bool) {
         let ip = asked.client.ip();
         let announce = Announce {
+            by: FrontEnd::Mainline,
             info_hash,
             // The DHT has no ids of clients: address and port tell one from another.
             peer_id: client_of(ip),
@@ -175,7 +176,7 @@ impl Mainline {
             numwant: Some(0),
             claimed_ip: None,
         };
-        match self.service.begin(FrontEnd::Mainline, ip, None, &announce) {
+        match self.service.begin(ip, None, &announce) {
             Ok(_) => self.reply(asked, Reply::default()),
             Err(refusal) => self.refuse_proven(asked, GENERAL, &refusal.to_string()),
         }

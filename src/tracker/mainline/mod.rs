@@ -16,20 +16,20 @@ mod answers;
 mod items;
 mod neighbours;
 
+pub(super) use answers::{MAX_PUTS, MAX_QUESTIONS};
 pub(super) use neighbours::keep_company;
 
-use super::metrics::FrontEnd;
 use super::service::Service;
 use neighbours::Neighbours;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use tokio::net::UdpSocket;
-use tracker::Secret;
 use tracker::krpc::{
     self, Body, Gate, KrpcError, MAX_DATAGRAM_BYTES, Message, NodeId, Reply, Tokens, Want,
 };
+use tracker::{FrontEnd, Secret};
 
 /// Nodes in an answer (BEP 5).
 const NODES: usize = 8;
@@ -49,8 +49,6 @@ pub(super) struct Mainline {
     tokens: Tokens,
     gate: RefCell<Gate>,
     neighbours: RefCell<Neighbours>,
-    waiting: Cell<usize>,
-    putting: Cell<usize>,
 }
 
 /// A question, and who asks.
@@ -90,8 +88,6 @@ impl Mainline {
             tokens,
             gate: RefCell::new(gate),
             neighbours: RefCell::default(),
-            waiting: Cell::new(0),
-            putting: Cell::new(0),
         }))
     }
 

@@ -33,6 +33,7 @@ fn swarm(count: u32) -> Table {
     );
     for number in 0..count {
         let presence = Presence {
+            by: None,
             addr: addr(number),
             identity: number.into(),
             seed: number % 3 == 0,
@@ -123,6 +124,7 @@ fn seeds_are_offered_no_seeds() {
 fn partial_seeds_are_of_no_use_to_seeds() {
     let mut table = swarm(3);
     let paused = Presence {
+        by: None,
         addr: addr(9),
         identity: 9,
         seed: false,
@@ -140,6 +142,7 @@ fn a_draw_looks_at_a_bounded_part_of_a_swarm() {
     let mut table = swarm(0);
     for number in 1..20_000 {
         let presence = Presence {
+            by: None,
             addr: addr(number),
             identity: number.into(),
             seed: false,
@@ -191,6 +194,7 @@ fn the_other_family_fills_up_what_is_left() {
     let mut table = swarm(3);
     for number in 0..9 {
         let presence = Presence {
+            by: None,
             addr: six(number),
             identity: 1_000 + u64::from(number),
             seed: false,

@@ -40,6 +40,11 @@ impl Budget {
         true
     }
 
+    /// How many are under way.
+    pub(super) const fn under_way(&self) -> usize {
+        self.under_way
+    }
+
     /// One has ended.
     pub(super) fn ended(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);

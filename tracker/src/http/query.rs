@@ -2,6 +2,7 @@
 
 use super::percent::decode;
 use crate::announce::{Announce, Event, MAX_PASSKEY_BYTES};
+use crate::front_end::FrontEnd;
 use crate::ids::{HASH_BYTES, InfoHash, PeerId};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -297,6 +298,7 @@ fn announce(query: &[u8]) -> Result<(Announce, bool), RequestError> {
     let claims = ["ip", "ipv4", "ipv6"].into_iter();
     let mut claims = claims.filter_map(|name| params.address(name).unwrap_or(None));
     let announce = Announce {
+        by: FrontEnd::Http,
         info_hash: InfoHash(params.hash("info_hash")?),
         peer_id: PeerId(params.hash("peer_id")?),
         port: params.port()?,

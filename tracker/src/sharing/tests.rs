@@ -3,6 +3,7 @@
 use super::*;
 use crate::announce::Event;
 use crate::exchange::PLENTY;
+use crate::front_end::FrontEnd;
 use crate::ids::PeerId;
 use crate::table::Bounds;
 use crate::{Config, Families, Scope};
@@ -42,6 +43,7 @@ fn announce(node: &mut Sharing, client: u16, event: Event, ms: u64) -> Begun {
     let mut peer_id = [0; 20];
     peer_id[..2].copy_from_slice(&[high, low]);
     let announce = Announce {
+        by: FrontEnd::Http,
         info_hash: HASH,
         peer_id: PeerId(peer_id),
         port: NonZeroU16::new(6881),

@@ -2,6 +2,7 @@
 
 use super::entry::{Address, Entry, REMOTE, Tick};
 use super::family::Family;
+use crate::front_end::Ways;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -24,24 +25,27 @@ pub(super) fn unlist<A: Address>(
     }
 }
 
-/// Removes those that have not announced for `expiry_ms`. Gives how many they were, and whether one
-/// of them had announced here.
+/// Removes those that have not announced for `expiry_ms`, and counts the others by their ways. Gives
+/// how many were removed, and whether one of them had announced here.
 pub(super) fn drop_old<A: Address>(
     family: &mut Family<A>,
-    now: Tick,
-    expiry_ms: u32,
+    (now, expiry_ms): (Tick, u32),
     key: u64,
+    ways: &mut Ways,
     mut each: impl FnMut(&Entry<A>),
 ) -> (usize, bool) {
     let (mut dropped, mut own) = (0, false);
     // Backwards: what removal puts in a gap has been looked at already.
     for at in (0..family.len()).rev() {
-        let old = family
-            .get(at)
-            .filter(|entry| now.since(entry.seen) > expiry_ms);
-        if old.is_some()
-            && let Some(entry) = family.remove(at, key)
-        {
+        match family.get(at) {
+            Some(entry) if now.since(entry.seen) > expiry_ms => {}
+            Some(entry) => {
+                ways.count(entry);
+                continue;
+            }
+            None => continue,
+        }
+        if let Some(entry) = family.remove(at, key) {
             dropped += 1;
             own |= !entry.has(REMOTE);
             each(&entry);

@@ -28,6 +28,7 @@ pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};
 pub(crate) use swarm::Swarm;
 
 use crate::announce::Event;
+use crate::front_end::Ways;
 use crate::ids::InfoHash;
 use crate::place::Place;
 use crate::secret::{KeyedBuild, Secret, address_bytes};
@@ -87,6 +88,9 @@ pub struct Table {
     /// What the last sweeps did beyond their share: a swarm is swept as a whole, however large.
     ahead: usize,
     swept_at: Time,
+    /// What the sweep has counted since its last round, and what it had counted in that.
+    counting: Ways,
+    ways: Ways,
 }
 
 impl Table {
@@ -107,6 +111,8 @@ impl Table {
             cursor: 0,
             ahead: 0,
             swept_at: Time::ZERO,
+            counting: Ways::default(),
+            ways: Ways::default(),
         }
     }
 
@@ -120,6 +126,13 @@ impl Table {
     #[must_use]
     pub const fn peers(&self) -> usize {
         self.peers
+    }
+
+    /// How many came by which way, as the sweep found them in its last round: an eighth of the expiry
+    /// ago at the most, and of a table of some hundred peers just now.
+    #[must_use]
+    pub const fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// Bytes that the table takes, by the capacity of everything that it has reserved.
@@ -237,6 +250,7 @@ impl Table {
             addr: heard.addr,
             identity: self.identity_of(heard.addr),
             seed: heard.seed,
+            by: None,
             event: if heard.paused {
                 Event::Paused
             } else {

@@ -5,6 +5,7 @@ use super::departed::{drop_old, unlist};
 use super::entry::{Address, COMPLETED, Entry, PAUSED, REMOTE, SEED, TWIN, Tick};
 use super::family::Family;
 use crate::announce::Event;
+use crate::front_end::{FrontEnd, Ways};
 use crate::ids::InfoHash;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +34,8 @@ pub struct Presence {
     pub seed: bool,
     /// Why it announces.
     pub event: Event,
+    /// By which way; none when that is not known.
+    pub by: Option<FrontEnd>,
 }
 
 /// A peer that another node has told of.
@@ -230,22 +233,28 @@ impl Swarm {
     }
 
     /// Drops who has not announced for `expiry_ms`. Gives how many were dropped, and whether one of
-    /// them had announced here.
-    pub(crate) fn expire(&mut self, now: Tick, expiry_ms: u32, key: u64) -> (usize, bool) {
+    /// them had announced here. Counts the others by their ways.
+    pub(crate) fn expire(
+        &mut self,
+        now: Tick,
+        expiry_ms: u32,
+        key: u64,
+        ways: &mut Ways,
+    ) -> (usize, bool) {
         if let Some(elsewhere) = &self.elsewhere
             && now.since(elsewhere.at) > expiry_ms
         {
             self.elsewhere = None;
         }
         let mut gone = Vec::new();
-        let (mut dropped, mut own) = drop_old(&mut self.v4, now, expiry_ms, key, |entry| {
+        let (mut dropped, mut own) = drop_old(&mut self.v4, (now, expiry_ms), key, ways, |entry| {
             gone.push(entry.identity());
         });
         for identity in gone {
             self.mark_twin(identity, key);
         }
         if let Some(family) = self.v6.as_deref_mut() {
-            let (more, more_own) = drop_old(family, now, expiry_ms, key, |_| {});
+            let (more, more_own) = drop_old(family, (now, expiry_ms), key, ways, |_| {});
             dropped += more;
             own |= more_own;
             if family.is_empty() {
@@ -289,7 +298,8 @@ fn enter<A: Address>(
     }
     let known = before.map_or(0, |entry| entry.flags);
     let completes = presence.event == Event::Completed && known & COMPLETED == 0;
-    let mut flags = twin | (known & COMPLETED);
+    let way = presence.by.map_or(0, FrontEnd::flags);
+    let mut flags = way | twin | (known & COMPLETED);
     if completes {
         flags |= COMPLETED;
     }

@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::entry::Tick;
+use crate::front_end::Ways;
 use crate::ids::InfoHash;
 use overlay::Time;
 
@@ -32,18 +33,21 @@ impl Table {
         let mut left = due.saturating_sub(self.ahead);
         self.ahead = self.ahead.saturating_sub(due);
         let tick = Tick::of(now);
+        if self.swarms.is_empty() {
+            self.ways = Ways::default();
+        }
         // Once round at most.
         for _ in 0..self.swarms.len() {
             if left == 0 {
                 break;
             }
             let at = self.cursor;
-            self.cursor = if at + 1 < self.swarms.len() {
-                at + 1
-            } else {
-                0
-            };
             let weight = self.sweep_swarm(at, tick, &mut changed);
+            self.cursor = at + 1;
+            if self.cursor >= self.swarms.len() {
+                self.cursor = 0;
+                self.ways = std::mem::take(&mut self.counting);
+            }
             self.ahead += weight.saturating_sub(left);
             left = left.saturating_sub(weight);
         }
@@ -56,7 +60,9 @@ impl Table {
             return 1;
         };
         let weight = swarm.len() + SWARM_WEIGHT;
-        let (dropped, own) = swarm.expire(now, expiry_ms, key);
+        let mut ways = Ways::default();
+        let (dropped, own) = swarm.expire(now, expiry_ms, key, &mut ways);
+        self.counting.add_swarm(&ways);
         self.peers -= dropped;
         if own {
             changed(swarm.hash);

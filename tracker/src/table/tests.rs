@@ -33,6 +33,7 @@ fn six(number: u32) -> SocketAddr {
 
 fn who(addr: SocketAddr, identity: u64, seed: bool, event: Event) -> Presence {
     Presence {
+        by: None,
         addr,
         identity,
         seed,

@@ -1,6 +1,7 @@
 //! Announces from admission to answer.
 
 use super::*;
+use crate::front_end::FrontEnd;
 use crate::http::RetryIn;
 use crate::ids::PeerId;
 use rand_core::SeedableRng;
@@ -21,6 +22,7 @@ fn announce(number: u32) -> Announce {
     let mut name = [0; 20];
     name[..4].copy_from_slice(&number.to_be_bytes());
     Announce {
+        by: FrontEnd::Http,
         info_hash: InfoHash(name),
         peer_id: PeerId(*b"-TR4000-abcdefghijkl"),
         port: NonZeroU16::new(6881),

@@ -1,6 +1,7 @@
 //! Reading datagrams.
 
 use crate::announce::{Announce, Event, MAX_PASSKEY_BYTES};
+use crate::front_end::FrontEnd;
 use crate::http::MAX_SCRAPE_HASHES;
 use crate::ids::{HASH_BYTES, InfoHash, PeerId};
 use std::net::{IpAddr, Ipv4Addr};
@@ -138,6 +139,7 @@ fn announce(fields: &mut Fields<'_>) -> Result<Announce, &'static str> {
         return Err("the port is 0");
     }
     Ok(Announce {
+        by: FrontEnd::Udp,
         info_hash,
         peer_id,
         port,

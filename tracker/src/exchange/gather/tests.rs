@@ -69,6 +69,7 @@ impl Node {
 
     fn announces(&mut self, number: u8, seed: bool, event: Event) {
         let presence = Presence {
+            by: None,
             addr: addr(number),
             identity: number.into(),
             seed,
