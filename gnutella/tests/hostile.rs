@@ -253,7 +253,7 @@ fn clocks_of_records_are_measured_and_those_far_ahead_are_refused() {
     };
     for (ms, ahead_ms) in [(-90_000, 0), (5_000, 5_000), (59_000, 59_000)] {
         assert_eq!(bench.fault(1, bring(ms)), None);
-        let tally = bench.node.tally();
+        let tally = Locate::tally(&bench.node);
         assert_eq!(
             (tally.clock_ahead_ms, tally.clock_behind_ms),
             (ahead_ms, None)

@@ -199,7 +199,6 @@ fn set(gauges: &IntGaugeVec, name: &str, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::super::Metrics;
-    use super::*;
     use std::sync::Arc;
     use tokio::sync::Semaphore;
 
