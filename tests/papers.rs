@@ -5,9 +5,11 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use support::{Node, SOON, Starting, bare, run, wait_until};
+use support::{Node, SOON, Starting, Terminal, bare, run, wait_until};
 
 /// Runs a program to its end, and gives what it printed on both outputs.
 fn ran(command: &mut Command) -> String {
@@ -78,17 +80,66 @@ fn bash_and_fish_complete_commands_flags_and_values() {
     }
 }
 
-#[test]
-fn zsh_takes_its_scripts_and_knows_whom_they_complete() {
-    let temp = tempfile::tempdir().expect("a temporary directory");
+/// A shell on a terminal that has read the scripts, and in whose path programs of these names show
+/// what they are called with.
+fn typing(directory: &Path, shell: &str) -> Terminal {
+    let programs = directory.join("bin");
+    std::fs::create_dir_all(&programs).expect("a directory");
+    let mut begin = match shell {
+        "zsh" => "autoload -Uz compinit && compinit -D -u".to_owned(),
+        // Greyed suggestions would stand where what was completed is looked for.
+        "fish" => "set -g fish_autosuggestion_enabled 0".to_owned(),
+        _ => "true".to_owned(),
+    };
     for program in ["p2pctl", "p2pnode", "p2psim"] {
-        let script = script(temp.path(), "zsh", program);
-        let text = format!(
-            "autoload -Uz compinit && compinit -D -u && source '{script}' && print -r -- $_comps[{program}]"
-        );
-        let mut command = Command::new("zsh");
-        command.args(["-f", "-c", &text]).env("HOME", temp.path());
-        assert_eq!(ran(&mut command).trim(), format!("_{program}"));
+        let stub = programs.join(program);
+        std::fs::write(&stub, "#!/bin/sh\nprintf '[%s]' \"$@\"\necho\n").expect("a file");
+        std::fs::set_permissions(&stub, Permissions::from_mode(0o755)).expect("its mode");
+        begin.push_str(&format!("; source {}", script(directory, shell, program)));
+    }
+    let home = format!("HOME={}", directory.display());
+    let path = std::env::var("PATH").expect("a path");
+    let path = format!("PATH={}:{path}", programs.display());
+    let mut words = vec!["env", &home, &path, "PS1=typing> ", shell];
+    let asks = "function fish_prompt; echo 'typing> '; end";
+    words.extend(match shell {
+        "zsh" => vec!["-f"],
+        "fish" => vec!["--no-config", "-C", asks],
+        _ => vec!["--norc", "--noprofile"],
+    });
+    let terminal = Terminal::open(&words, "typing>");
+    terminal.types(&format!("{begin}; clear; echo re'ad'"));
+    terminal.presses("Enter");
+    terminal.shows("the scripts were read", |screen| {
+        screen.lines().any(|line| line.trim() == "read")
+    });
+    terminal
+}
+
+#[test]
+fn what_is_typed_is_completed_by_tab_in_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let terminal = typing(temp.path(), shell);
+        for (line, expected) in [
+            ("p2pctl pu", "[put]"),
+            ("p2pctl put --cons", "[put][--consistency]"),
+            ("p2pctl get --consistency q", "[get][--consistency][quorum]"),
+            ("p2pctl torrent ma", "[torrent][make]"),
+            ("p2pnode --overl", "[--overlay]"),
+            ("p2psim comp", "[compare]"),
+        ] {
+            terminal.shows("the prompt", |screen| {
+                let last = screen.lines().rfind(|line| !line.trim().is_empty());
+                last.is_some_and(|line| line.trim() == "typing>")
+            });
+            terminal.types(line);
+            terminal.presses("Tab");
+            terminal.presses("Enter");
+            terminal.shows(&format!("{shell} completes {line:?}"), |screen| {
+                screen.lines().any(|line| line.trim() == expected)
+            });
+        }
     }
 }
 

@@ -11,80 +11,14 @@ mod support;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use support::{Node, SETTLE, SOON, alone, bare, ctl_at, network, run, settle, wait_until};
+use support::{Node, SOON, Terminal, alone, bare, ctl_at, network, run, settle, wait_until};
 
-/// A terminal of 120 columns and 30 lines, in which a shell runs.
-struct Terminal {
-    socket: String,
-    _home: tempfile::TempDir,
+/// A terminal in which a plain shell runs.
+fn open() -> Terminal {
+    Terminal::open(&["env", "PS1=done> ", "sh"], "done>")
 }
 
 impl Terminal {
-    fn open(name: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let socket = home.path().join("tmux").to_str().unwrap().to_owned();
-        let mut command = Command::new("tmux");
-        command.args([
-            "-S",
-            &socket,
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-s",
-            name,
-        ]);
-        command.args(["-x", "120", "-y", "30", "env", "PS1=done> ", "sh"]);
-        let opened = command.env("TERM", "xterm-256color").status().unwrap();
-        assert!(
-            opened.success(),
-            "tmux must be installed: `cargo xtask test` sees to it"
-        );
-        let terminal = Self {
-            socket,
-            _home: home,
-        };
-        terminal.shows("the prompt", |screen| screen.contains("done>"));
-        terminal
-    }
-
-    fn tmux(&self, args: &[&str]) -> String {
-        let output = Command::new("tmux")
-            .args(["-S", &self.socket])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "tmux {args:?}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    /// Types a text as it is.
-    fn types(&self, text: &str) {
-        self.tmux(&["send-keys", "-l", text]);
-    }
-
-    /// Presses a key by its name.
-    fn presses(&self, key: &str) {
-        self.tmux(&["send-keys", key]);
-    }
-
-    /// Waits until it shows that.
-    #[track_caller]
-    fn shows(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
-        wait_until(what, SETTLE, || {
-            let screen = self.screen();
-            if is_so(&screen) {
-                Ok(screen)
-            } else {
-                Err(format!("the screen:\n{screen}"))
-            }
-        })
-    }
-
     /// Begins `p2pctl ARGS`.
     fn begins(&self, node: &Node, args: &str) {
         let program = env!("CARGO_BIN_EXE_p2pctl");
@@ -113,15 +47,6 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = Command::new("tmux")
-            .args(["-S", &self.socket, "kill-server"])
-            .status();
-    }
-}
-
 fn row<'a>(screen: &'a str, node: &str) -> Option<&'a str> {
     // The head names the node by way of which all is seen.
     let mut rows = screen.lines().filter(|line| !line.contains("seen from"));
@@ -134,7 +59,7 @@ fn all_nodes_are_shown_and_one_that_is_killed_goes() {
     let mut nodes = network("chord", 4);
     settle(&nodes);
     let addrs: Vec<_> = nodes.iter().map(|node| node.listen.to_string()).collect();
-    let terminal = Terminal::open("live");
+    let terminal = open();
     terminal.begins(&nodes[0], "top --interval 200ms");
     terminal.shows("all nodes", |screen| {
         let is_well = |addr: &String| row(screen, addr).is_some_and(|row| row.contains("settled"));
@@ -188,7 +113,7 @@ fn a_signal_and_a_small_terminal_leave_the_terminal_as_it_was() {
     let _one = alone();
     let nodes = network("pastry", 2);
     settle(&nodes);
-    let terminal = Terminal::open("ended");
+    let terminal = open();
     terminal.begins(&nodes[0], "top --interval 200ms");
     terminal.shows("the nodes", |screen| screen.contains("2 nodes"));
     terminal.tmux(&["resize-window", "-x", "40", "-y", "8"]);

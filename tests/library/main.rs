@@ -11,6 +11,7 @@
 #[path = "../../examples/embedded.rs"]
 mod example;
 mod lives;
+mod readme;
 
 use p2pnode::{
     Answer, CallError, Client, Consistency, Event, Events, HitKind, Id, LeaveError, Node,

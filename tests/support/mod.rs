@@ -11,8 +11,11 @@
 
 mod again;
 mod neighbours;
+mod terminal;
 #[allow(unused_imports, reason = "not every test looks")]
 pub(crate) use neighbours::{check_neighbours, nearest_after};
+#[allow(unused_imports, reason = "not every test has one")]
+pub(crate) use terminal::Terminal;
 
 use serde_json::Value;
 use std::ffi::OsStr;
