@@ -99,7 +99,11 @@ fn all_nodes_are_shown_and_one_that_is_killed_goes() {
     let first = nodes.remove(0);
     first.kill();
     terminal.shows("the network by way of another node", |screen| {
-        screen.contains("2 nodes") && !screen.contains(&format!("seen from {}", addrs[0]))
+        // Both that are left, and not one of them beside the dead one.
+        let is_there = |node: &Node| row(screen, &node.listen.to_string()).is_some();
+        screen.contains("2 nodes")
+            && nodes.iter().all(is_there)
+            && !screen.contains(&format!("seen from {}", addrs[0]))
     });
     terminal.presses("Down");
     terminal.presses("Enter");

@@ -24,7 +24,7 @@ use overlay::{
 
 /// For how long the version that an origin gave counts: clocks may differ by a minute, and an origin
 /// asks again for eight seconds.
-const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
+pub(crate) const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
 
 impl Write {
     /// The version that its origin gave it.

@@ -134,12 +134,6 @@ pub enum Proof {
         /// Who was the root next, as far as it knows; none when it is the asking node.
         next: Option<Id>,
     },
-    /// It was the root after the asking node without knowing everything, and accepts no more writes for it:
-    /// this counts only together with what the asking node itself held until then.
-    After {
-        /// Who was the root next, as far as it knows; none when it is the asking node.
-        next: Option<Id>,
-    },
     /// It was a full copy under a root; `quorum` such copies hold every acknowledged write.
     Member {
         /// The root.
@@ -148,6 +142,12 @@ pub enum Proof {
         view: u64,
         /// How many.
         quorum: u8,
+    },
+    /// It was the root after the asking node without knowing everything, and accepts no more writes for it:
+    /// this counts only together with what the asking node itself held until then.
+    After {
+        /// Who was the root next, as far as it knows; none when it is the asking node.
+        next: Option<Id>,
     },
 }
 

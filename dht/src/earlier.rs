@@ -55,7 +55,8 @@ pub(crate) struct Earlier {
     /// How many of them must not.
     needed: usize,
     /// Whether decisions wait for that. Not when the root itself doubted the view: its copies may have
-    /// testified to whom it heard of then, and it has proven its arc with that one's word since.
+    /// testified to whom it heard of then, and it has proven its arc since, with that one's word or with
+    /// enough copies that had not heard of it.
     is_awaited: bool,
     /// Those that know that it is over for good.
     told: SmallVec<[Id; 3]>,

@@ -124,6 +124,9 @@ fn the_furthest_clocks_are_told_ahead_and_behind() {
     // It is known: how late it comes again says nothing of a clock.
     world.deliver(contact(9), id, write(off(&world, -20_000)));
     assert_eq!(told(&world), (3_000, Some(7_000)));
+    // Nobody knows when what comes far too late was sent.
+    world.deliver(contact(7), id, write(off(&world, -80_000)));
+    assert_eq!(told(&world), (3_000, Some(7_000)));
     let old = Version {
         clock: off(&world, -60_000),
         writer: contact(9).id,

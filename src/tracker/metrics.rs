@@ -93,7 +93,7 @@ impl Default for TrackerMetrics {
             ),
             way_peers: ways(
                 "front_end_peers",
-                "Peers by the front-end of their last announce; `overlay` are those that other nodes tell of, and those that have not announced since this node was started. As of the last sweep of all: an eighth of the expiry ago at most.",
+                "Peers by the front-end of their last announce; `overlay` are those that other nodes tell of, and those that have not announced since this node was started. As of the last sweep of all: a quarter of the expiry ago at most.",
             ),
             way_swarms: ways(
                 "front_end_swarms",

@@ -85,8 +85,10 @@ fn each_alert_fires_when_its_cause_is_made() {
         let text = ahead.node.status()?.to_string();
         text.contains(&hears.node.id).then_some(()).ok_or(text)
     });
-    // Before it has heard of the other's clock, which what it writes follows from then on.
-    store(&hears.node, 1, 20, 100);
+    // The other is the root of the key that is its own id. This is the first write, before the one that
+    // writes has heard of the other's clock, which what it writes follows from then on.
+    let written = ["put", "--hex", &ahead.node.id, "early"];
+    hears.node.json(written).exits(0);
     let behind = ahead.sum("p2p_clock_behind_seconds");
     assert!((25.0..35.0).contains(&behind), "{behind} s behind");
     store(&ahead.node, 0, 20, 100);

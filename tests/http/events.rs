@@ -110,7 +110,10 @@ pub(crate) fn lookups_and_operations_are_told(overlay: &str) {
         wait_for(&seen, "operation", |data| data["outcome"] == "conflict");
     }
     let located = apis[0].get("/v1/locate/fox").is(200).json();
-    let told = wait_for(&seen, "lookup", |data| data["key"] == key.as_str());
+    // The put needed a lookup of the same key.
+    let told = wait_for(&seen, "lookup", |data| {
+        data["key"] == key.as_str() && data["kind"] == "locate"
+    });
     for name in ["hops", "path", "replicas"] {
         assert_eq!(told[name], located[name], "{told}");
     }

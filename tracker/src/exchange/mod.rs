@@ -45,6 +45,7 @@ mod tally;
 mod task;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 pub use budget::{LOOKUPS_PER_S, MAX_LOOKUPS};
 pub use gather::{Found, Looker, MAX_AHEAD_MS};
@@ -55,7 +56,7 @@ pub use task::{Knowledge, Known, Task, Written};
 
 use crate::ids::InfoHash;
 use budget::Budget;
-use overlay::{Duration, Time, UnderWay};
+use overlay::{Duration, Time};
 use pace::{fresh_for, publish_gap, refresh, renewed_within};
 use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -139,16 +140,6 @@ impl Exchange {
     #[must_use]
     pub const fn listed(&self) -> usize {
         self.listed
-    }
-
-    /// What it has under way, and what it keeps in the overlay.
-    #[must_use]
-    pub const fn under_way(&self) -> [UnderWay; 3] {
-        [
-            UnderWay::of("lookups", self.budget.under_way(), MAX_LOOKUPS),
-            UnderWay::of("writes", self.writes, MAX_WRITES),
-            UnderWay::of("published", self.listed, MAX_PUBLISHED),
-        ]
     }
 
     /// Somebody asks for a swarm. Begins a lookup if one is needed.

@@ -128,7 +128,7 @@ impl Table {
         self.peers
     }
 
-    /// How many came by which way, as the sweep found them in its last round: an eighth of the expiry
+    /// How many came by which way, as the sweep found them in its last round: a quarter of the expiry
     /// ago at the most, and of a table of some hundred peers just now.
     #[must_use]
     pub const fn ways(&self) -> &Ways {
