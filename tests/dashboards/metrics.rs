@@ -52,6 +52,28 @@ fn grows(node: &Served, name: &str, before: f64) {
     });
 }
 
+/// Twenty writes, reads of what is not there, and deletes by way of another node.
+fn ask(overlay: &str, first: &Served, other: &Served) {
+    for at in 0..20 {
+        first
+            .node
+            .ctl(["put", &format!("key {at}"), "value"])
+            .exits(0);
+        // Proven absent, or on Gnutella unknown.
+        let asked = format!("never stored {at}");
+        first
+            .node
+            .ctl(["get", asked.as_str()])
+            .exits(if overlay == "gnutella" { 3 } else { 1 });
+        let key = format!("key {at}");
+        other.node.ctl(["delete", key.as_str()]).exits(0);
+        if overlay != "gnutella" {
+            // By now it may remember who answers for every arc, and need no lookup for these calls.
+            first.node.ctl(["locate", key.as_str()]).exits(0);
+        }
+    }
+}
+
 fn counts_what_happens(overlay: &str) {
     let _alone = alone();
     let mut nodes = network(overlay, 4, &[], &[]);
@@ -78,24 +100,7 @@ fn counts_what_happens(overlay: &str) {
     let gets = "p2p_operation_seconds_count{kind=\"get\"}";
     let gets_before = first.sum(gets);
     let before = moving.map(|name| first.sum(name));
-    for at in 0..20 {
-        first
-            .node
-            .ctl(["put", &format!("key {at}"), "value"])
-            .exits(0);
-        // Proven absent, or on Gnutella unknown.
-        let asked = format!("never stored {at}");
-        first
-            .node
-            .ctl(["get", asked.as_str()])
-            .exits(if overlay == "gnutella" { 3 } else { 1 });
-        let key = format!("key {at}");
-        nodes[1].node.ctl(["delete", key.as_str()]).exits(0);
-        if overlay != "gnutella" {
-            // By now it may remember who answers for every arc, and need no lookup for these calls.
-            first.node.ctl(["locate", key.as_str()]).exits(0);
-        }
-    }
+    ask(overlay, first, &nodes[1]);
     for (name, before) in moving.iter().zip(before) {
         grows(first, name, before);
     }
