@@ -24,12 +24,17 @@ use overlay::{
 
 /// For how long the version that an origin gave counts: clocks may differ by a minute, and an origin
 /// asks again for eight seconds.
-pub(crate) const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
+const GIVEN_FOR_MS: u64 = MAX_CLOCK_DRIFT_MS + 10_000;
 
 impl Write {
     /// The version that its origin gave it.
     pub(crate) fn given(&self, origin: Id) -> Version {
         Version::given(self.clock, origin, self.number)
+    }
+
+    /// Whether that version still counts.
+    pub(crate) const fn is_recent(&self, wall: WallMs) -> bool {
+        wall.0 <= self.clock.wall().0.saturating_add(GIVEN_FOR_MS)
     }
 }
 
@@ -43,7 +48,6 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if !self.trusts(cx, from, write.clock) {
             return;
         }
-        self.compare_clocks(cx, from, &write);
         if self.config.has_bug(PlantedBug::ForgetWrites) {
             self.remembered.forget(from.id, write.number);
         }
@@ -62,7 +66,10 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 }
                 refused
             }
-            None => self.refuse_write(cx, &write),
+            None => {
+                self.compare_clocks(cx, from, &write);
+                self.refuse_write(cx, &write)
+            }
         };
         if let Some(result) = answer {
             return self.post(cx, from, StoreMessage::WriteReply { req, result });
@@ -217,8 +224,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         let known = self.store.meta(write.key, write.slot);
         let known = known.map(|known| known.version).max(newer);
         let overtaken_by = known.filter(|known| *known > given);
-        let ends = given.clock.wall().0.saturating_add(GIVEN_FOR_MS);
-        let counts = self.collected_at(write.key) < given.clock && cx.wall.0 <= ends;
+        let counts = self.collected_at(write.key) < given.clock && write.is_recent(cx.wall);
         let counts = counts && !self.config.has_bug(PlantedBug::ForgetWrites);
         match overtaken_by {
             None if write.slot == Slot::Value && counts => return Ok(given),

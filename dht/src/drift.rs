@@ -11,7 +11,6 @@
 //! versions are old, so that of clocks which are behind only those are known that write: the value
 //! which an origin gives to a write is at least what its clock showed when it first sent it.
 
-use crate::accept::GIVEN_FOR_MS;
 use crate::checks::items_fit;
 use crate::clock::Clock;
 use crate::message::Write;
@@ -37,10 +36,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// An origin sends a write that this node has not heard of. One that did not come at its first
     /// try looks older than it is, by the few seconds after which it is sent again.
     pub(crate) fn compare_clocks(&mut self, cx: &Cx<'_, Self>, from: Contact, write: &Write) {
-        let is_known = self.remembered.get(from.id, write.number).is_some();
         // What is older comes too late to be written, however right its clock may be.
-        let is_recent = write.clock.wall().0.saturating_add(GIVEN_FOR_MS) >= cx.wall.0;
-        if !is_known && is_recent && from.id != self.my().id {
+        if write.is_recent(cx.wall) && from.id != self.my().id {
             self.clocks.compare(write.clock.wall(), cx.wall, cx.now);
         }
     }

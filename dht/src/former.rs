@@ -108,8 +108,9 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     /// Remembers the parts that are no longer ours, and whether they were complete.
     /// What was `held` until now is former. Where a tenure is `broken`, others had the part since
     /// the node before said that it went to us: what we do not know to be complete proves nothing
-    /// there, but to the only one who had it between and still knows what it held. That they had it is remembered: who had it before us knows of us alone, and were it
-    /// ours once more, that one's word would prove what they acknowledged away.
+    /// there, but to the only one who had it between and still knows what it held. That they had it is
+    /// remembered: who had it before us knows of us alone, and were it ours once more, that one's word
+    /// would prove what they acknowledged away.
     pub(crate) fn note_former(
         &mut self,
         now: Time,

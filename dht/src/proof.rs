@@ -4,7 +4,9 @@
 //! brought together with the past in one of two ways. Either with the roots before: one that held
 //! everything, and each that took over from it since, all of which accept no more writes there. Or
 //! with so many full copies under one view of the root before that at least one of them holds any
-//! acknowledged write: with N members of which W acknowledge, any N - W + 1 of them do. If all who
+//! acknowledged write: with N members of which W acknowledge, any N - W + 1 of them do. Copies under
+//! several views of this root itself, of one set of members, count together. One that was a root after
+//! this one, and knew nothing of what was before, counts with what this one held. If all who
 //! knew are gone, the part stays unproven, and what nobody has is unknown instead of absent, until
 //! the configured time is over.
 

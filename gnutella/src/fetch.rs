@@ -196,12 +196,10 @@ impl<S: Store> Gnutella<S> {
         }
         if let Some(record) = &record {
             self.hear_clock(cx, record.version);
-        }
-        if let Some(record) = &record
-            && !crate::checks::value_fits(record, cx.wall)
-        {
-            self.out_of_bounds(cx, from);
-            return self.next_source(cx, number);
+            if !crate::checks::value_fits(record, cx.wall) {
+                self.out_of_bounds(cx, from);
+                return self.next_source(cx, number);
+            }
         }
         self.body_came(cx, number, record);
     }

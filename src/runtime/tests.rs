@@ -5,12 +5,12 @@ mod lanes;
 mod leaving;
 
 use super::{Node, NodeHandle, NodeOptions, StartError};
+use crate::control::StatusReport;
 use bytes::Bytes;
 use calls::{get, put, until};
 use overlay::{
     Condition, Consistency, Contact, Cx, Failure, Fault, GetReport, Hlc, Id, Input, Locate,
-    Machine, Neighbours, Notice, OpId, Outcome, PeerInfo, Promise, PutReport, Reply, Request,
-    Status, Version,
+    Machine, Notice, OpId, Outcome, PeerInfo, Promise, PutReport, Reply, Request, Status, Version,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,20 +239,8 @@ impl Locate for Toy {
             peers: self.members.len() as u32,
             values: self.values.len() as u64,
             holders: self.down,
-            entries: 0,
             stored_bytes: self.before_urgent,
-            renewed_leases: 0,
-            clocks_refused: 0,
-            settled: true,
-            neighbours: Neighbours::Ring {
-                predecessor: None,
-                successors: Vec::new(),
-                fingers: Vec::new(),
-            },
-            leaving: false,
-            moving: Vec::new(),
-            moved_records: 0,
-            moved_bytes: 0,
+            ..StatusReport::of(self.me).status
         }
     }
 
