@@ -151,7 +151,8 @@ async fn torrents(context: &Context, hits: &[TextHit]) -> BTreeMap<usize, Listed
 ///
 /// The header `Server-Timing` says how long the lookup took, in milliseconds: `lookup;dur=1.234`. With
 /// `iterative` the node asks hop by hop, and `hop_us` says what each hop of this lookup took; else the
-/// hops pass the request on, and only the whole is measured.
+/// hops pass the request on, and only the whole is measured. On Gnutella a search is a flood: there are no
+/// hops to ask, and `hop_us` is empty.
 #[utoipa::path(get, path = "/v1/locate/{key}", operation_id = "locate", tag = "searches",
     params(KeyPath, Locating),
     responses((status = 200, description = "Where it belongs", body = Located), Usual, Looks))]
