@@ -30,6 +30,14 @@
 //! let answer = second.client().search("ubuntu.iso").await?;
 //! assert_eq!(answer.found().expect("somebody has it")[0].addr, holder);
 //!
+//! let answer = second.client().search_text("install* image").await?;
+//! assert_eq!(answer.found().expect("by its words").len(), 1);
+//!
+//! let located = first.client().locate("greeting").await?;
+//! assert_eq!(located.replicas.len(), 2, "both nodes have it");
+//! first.client().delete("greeting").await?;
+//! assert!(second.client().get("greeting").await?.is_absent(), "and that is proven");
+//!
 //! second.shutdown().await;
 //! # first.shutdown().await;
 //! # Ok(()) }) }

@@ -6,7 +6,7 @@ use overlay::lookup::{
     Located, LookupConfig, LookupError, LookupRequest, MAX_AVOIDED, Mode, RoutingCall, RoutingEvent,
 };
 use overlay::{Duration, Id, OpId};
-use support::{World, contact};
+use support::{Node, World, contact};
 
 fn look_up(world: &mut World, node: usize, request: LookupRequest) -> Result<Located, LookupError> {
     world.answers.clear();
@@ -37,6 +37,18 @@ fn path(located: &Located) -> Vec<u64> {
         .iter()
         .map(|node| u64::from(node.addr.port()) - 1)
         .collect()
+}
+
+/// Silent hops, tries of another hop instead, and lookups that were begun anew, at all nodes.
+fn counted(world: &World) -> (u64, u64, u64) {
+    let all = world.nodes.iter().map(Node::tally);
+    all.fold((0, 0, 0), |sum, one| {
+        (
+            sum.0 + one.hop_timeouts,
+            sum.1 + one.hop_retries,
+            sum.2 + one.restarts,
+        )
+    })
 }
 
 #[test]
@@ -89,6 +101,8 @@ fn silent_hops_are_gone_round() {
                 "{mode:?}, reported: {reports_dead}"
             );
             assert_eq!(found.timeouts, 2, "{mode:?}, reported: {reports_dead}");
+            // Each silence was followed by a try elsewhere; nothing was begun anew.
+            assert_eq!(counted(&world), (2, 2, 0), "{mode:?}, {reports_dead}");
             // Only those that answered, however long the silent ones were waited for.
             let asked = if mode == Mode::Iterative { 4 } else { 0 };
             assert_eq!(found.hop_times[..], vec![Duration::from_millis(2); asked]);
@@ -196,6 +210,10 @@ fn a_lookup_that_cannot_succeed_ends_with_an_error() {
         world.dead.extend(1..20);
         let error = look_up(&mut world, 0, traced(1_050, mode)).expect_err("nobody is left");
         assert_eq!(error, LookupError::NoAnswer { attempts: 3 }, "{mode:?}");
+        let (timeouts, retries, restarts) = counted(&world);
+        assert_eq!(restarts, 2, "{mode:?}");
+        // After the last candidate there is no other hop.
+        assert!(0 < retries && retries < timeouts, "{retries}, {timeouts}");
         assert_eq!(world.nodes[0].lookups_under_way(), 0, "{mode:?}");
         assert_eq!(world.nodes[0].relays_under_way(), 0, "{mode:?}");
     }

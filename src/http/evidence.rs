@@ -1,5 +1,6 @@
 //! What an answer rests on, in headers whose names begin with `P2p-`.
 
+use super::headers::header_of;
 use super::problem::Problem;
 use crate::documents::{Deleted, Word};
 use axum::Json;
@@ -58,35 +59,22 @@ impl Evidence {
             headers.insert(HeaderName::from_static("p2p-key"), key);
         }
         for (name, count) in self.named() {
-            headers.insert(header_of(name), HeaderValue::from(count));
+            headers.extend(header_of(name).map(|header| (header, HeaderValue::from(count))));
         }
         headers
     }
 
-    /// Adds them to a problem, in its document and as headers.
+    /// Adds them to a problem, which shows them in its document and as headers.
     pub(super) fn explain(&self, problem: Problem) -> Problem {
         let outcome = self.outcome.text();
         let mut problem = problem
             .with("key", self.key.to_string().into())
-            .with("outcome", outcome.into())
-            .header(HeaderName::from_static("p2p-outcome"), outcome);
+            .with("outcome", outcome.into());
         for (name, count) in self.named() {
-            problem = problem
-                .with(name, count.into())
-                .header(header_of(name), count);
+            problem = problem.with(name, count.into());
         }
         problem
     }
-}
-
-fn header_of(name: &str) -> HeaderName {
-    HeaderName::from_static(match name {
-        "replicas_answered" => "p2p-replicas-answered",
-        "replicas_asked" => "p2p-replicas-asked",
-        "replicas_durable" => "p2p-replicas-durable",
-        "nodes_reached" => "p2p-nodes-reached",
-        _ => "p2p-replicas",
-    })
 }
 
 /// What a deletion comes to.

@@ -5,6 +5,7 @@ use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use prometheus::IntCounter;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -48,6 +49,7 @@ pub(super) async fn serve(mut listener: TcpListener, app: Router, addresses: Add
         let permit = Arc::clone(&room).acquire_owned().await.ok();
         let (stream, addr) = Listener::accept(&mut listener).await;
         let Some(of_address) = addresses.take(addr.ip()) else {
+            tracing::debug!(%addr, "refused: the address has its share of the connections over HTTP");
             continue;
         };
         // Answers are written whole; without it a small one may wait for an acknowledgement.
@@ -75,21 +77,31 @@ async fn converse(held: Held, app: Router) {
 }
 
 /// How many connections each address has: at most [`MAX_CONNECTIONS`] addresses.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Addresses(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    counts: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    refused: IntCounter,
+}
 
 impl Addresses {
+    /// None has any yet; `refused` counts those that were one too many for their address.
+    pub(super) fn new(refused: IntCounter) -> Self {
+        let counts = Arc::default();
+        Self { counts, refused }
+    }
+
     /// Connections that are open.
     pub(super) fn open(&self) -> usize {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.values().sum()
     }
 
     /// A place for one more, unless the address has them all.
     fn take(&self, addr: IpAddr) -> Option<OfAddress> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(addr).or_default();
         if *count >= MAX_CONNECTIONS_OF_ADDRESS && !addr.to_canonical().is_loopback() {
+            self.refused.inc();
             return None;
         }
         *count += 1;
@@ -109,7 +121,11 @@ struct OfAddress {
 
 impl Drop for OfAddress {
     fn drop(&mut self) {
-        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self
+            .all
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.addr) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -207,12 +223,13 @@ mod tests {
 
     #[test]
     fn one_address_leaves_room_for_others() {
-        let addresses = Addresses::default();
+        let addresses = Addresses::new(IntCounter::new("refused", "Refused").expect("a counter"));
         let far = IpAddr::from([192, 0, 2, 1]);
         let mut held: Vec<_> = (0..MAX_CONNECTIONS_OF_ADDRESS)
             .map(|_| addresses.take(far).expect("room"))
             .collect();
         assert!(addresses.take(far).is_none());
+        assert_eq!(addresses.refused.get(), 1);
         assert!(addresses.take(IpAddr::from([192, 0, 2, 2])).is_some());
         held.pop();
         assert!(addresses.take(far).is_some());
@@ -221,7 +238,11 @@ mod tests {
         let held: Vec<_> = (0..MAX_CONNECTIONS).map(|_| addresses.take(near)).collect();
         assert!(held.iter().all(Option::is_some));
         assert_eq!(addresses.open(), MAX_CONNECTIONS);
+        assert_eq!(addresses.refused.get(), 1, "nobody else");
         drop(held);
-        assert!(addresses.0.lock().unwrap().is_empty(), "nothing is kept");
+        assert!(
+            addresses.counts.lock().unwrap().is_empty(),
+            "nothing is kept"
+        );
     }
 }

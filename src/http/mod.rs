@@ -16,6 +16,7 @@ mod context;
 mod events;
 mod evidence;
 mod guard;
+mod headers;
 mod holders;
 mod listener;
 mod network;
@@ -39,7 +40,7 @@ use axum::response::Response;
 use axum::{Router, http};
 use context::Context;
 use guard::Guard;
-use overlay::MAX_VALUE_BYTES;
+use overlay::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use problem::{Kind, Problem};
 use std::io;
 use std::net::TcpListener;
@@ -57,7 +58,8 @@ pub(crate) fn start(listener: TcpListener, site: Site, token: Option<Token>) -> 
         .enable_all()
         .build()?;
     let closed = site.commands.clone();
-    let addresses = listener::Addresses::default();
+    let refused = site.metrics.refused.with_label_values(&["http_of_address"]);
+    let addresses = listener::Addresses::new(refused);
     let connections = addresses.clone();
     let open = move || Some(connections.open());
     let most = listener::MAX_CONNECTIONS;
@@ -113,6 +115,7 @@ fn paths() -> OpenApiRouter<Context> {
 
 fn router(context: Context, guard: Guard) -> Router {
     let (router, mut description) = paths().split_for_parts();
+    headers::describe(&mut description);
     if guard.wants_token() {
         demand_token(&mut description);
     }
@@ -147,8 +150,13 @@ async fn no_such_path(uri: Uri) -> Problem {
         .iter()
         .find_map(|path| Some((path, uri.path().strip_prefix(path)?)));
     if let Some((path, key)) = key
-        && key.contains('/')
+        && (key.is_empty() || key.contains('/'))
     {
+        if key.is_empty() {
+            // 404 would read as proven absence.
+            let hint = format!("name the key: {path}KEY, of 1 to {MAX_KEY_BYTES} bytes");
+            return Problem::new(Kind::Malformed, "the key is empty", hint);
+        }
         // Two spellings of one key, of which one reads `..` and `//` as it likes, are worse than one.
         let hint = format!("write each / of a key as %2F: {path}a%2Fb");
         return Problem::new(Kind::Malformed, "a key is one part of the path", hint);

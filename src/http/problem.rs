@@ -1,5 +1,6 @@
 //! What a request comes to that is not done: problem details (RFC 9457) that say what to do next.
 
+use super::headers::header_of;
 use crate::documents::{Word, durable_of, outcome_of};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -206,7 +207,12 @@ impl IntoResponse for Problem {
         // Strings and numbers are always written.
         let text = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], text).into_response();
-        for (name, value) in self.headers {
+        let evidence = self.evidence.iter().filter_map(|(name, value)| {
+            let text = value.as_str().map(str::to_owned);
+            let text = text.or_else(|| value.as_u64().map(|count| count.to_string()))?;
+            Some((header_of(name)?, text))
+        });
+        for (name, value) in evidence.chain(self.headers) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 response.headers_mut().insert(name, value);
             }

@@ -74,11 +74,7 @@ pub(super) struct Deleting {
 #[utoipa::path(get, path = "/v1/kv/{key}", operation_id = "get", tag = "values",
     params(KeyPath, Reading, ReadIf),
     responses(
-        (status = 200, description = "The value", body = inline(Octets), content_type = "application/octet-stream",
-            headers(("ETag" = String, description = "Its version, in quotation marks"),
-                ("P2p-Outcome" = String, description = "found"),
-                ("P2p-Replicas-Answered" = u32, description = "Replicas that answered"),
-                ("P2p-Replicas-Asked" = u32, description = "Replicas that were asked"))),
+        (status = 200, description = "The value", body = inline(Octets), content_type = "application/octet-stream"),
         (status = 304, description = "The client has it already"),
         Usual, Reads, Conditional))]
 pub(super) async fn get(
@@ -142,10 +138,7 @@ fn found(report: GetReport, headers: &HeaderMap, evidence: &Evidence) -> Result<
     params(KeyPath, Writing, WriteIf),
     request_body(content = inline(Octets), content_type = "application/octet-stream", description = "At most 1 MiB"),
     responses(
-        (status = 200, description = "Stored", body = Stored,
-            headers(("ETag" = String, description = "Its version, in quotation marks"),
-                ("P2p-Replicas-Durable" = u32, description = "Replicas that hold it durably"),
-                ("P2p-Replicas" = u32, description = "Replicas that were asked to"))),
+        (status = 200, description = "Stored", body = Stored),
         (status = 201, description = "Stored where there was nothing, as If-None-Match demanded", body = Stored),
         Usual, Writes, Conditional))]
 pub(super) async fn put(

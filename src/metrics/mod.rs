@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Why a connection was not let in.
-const REFUSALS: [&str; 10] = [
+const REFUSALS: [&str; 11] = [
     "connections",
     "handshakes",
     "handshakes_per_ip",
@@ -42,6 +42,7 @@ const REFUSALS: [&str; 10] = [
     "other_protocol",
     "no_certificate",
     "refused_peer",
+    "http_of_address",
 ];
 /// Why messages and connections are dropped.
 const DROPS: [&str; 14] = [
@@ -61,7 +62,7 @@ const DROPS: [&str; 14] = [
     "other",
 ];
 /// Faults of peers, as they are written.
-const FAULTS: [&str; 5] = ["Protocol", "OutOfBounds", "Flood", "ClockAhead", "other"];
+const FAULTS: [&str; 5] = ["protocol", "out_of_bounds", "flood", "clock_ahead", "other"];
 /// Changes of the neighbours that are worth a line in the log.
 const CHANGES: [&str; 7] = [
     "successor",

@@ -272,10 +272,10 @@ impl<M: Machine + 'static> Links<M> {
     /// Breaks with a peer, and refuses it for a while.
     pub(crate) fn hang_up(&mut self, peer: Contact, fault: Fault, now: Time) {
         let (number, label) = match fault {
-            Fault::Protocol => (0, "Protocol"),
-            Fault::OutOfBounds => (1, "OutOfBounds"),
-            Fault::Flood => (2, "Flood"),
-            Fault::ClockAhead => (3, "ClockAhead"),
+            Fault::Protocol => (0, "protocol"),
+            Fault::OutOfBounds => (1, "out_of_bounds"),
+            Fault::Flood => (2, "flood"),
+            Fault::ClockAhead => (3, "clock_ahead"),
             _ => (15, "other"),
         };
         self.shared.metrics.faults.with_label_values(&[label]).inc();

@@ -308,7 +308,7 @@ async fn a_peer_that_breaks_the_rules_is_hung_up_on_and_refused() {
     second.call(mischief.clone()).await;
     until(&second, "it is hung up on", |status| status.holders == 1).await;
     assert_eq!(
-        first.metrics().faults.with_label_values(&["Flood"]).get(),
+        first.metrics().faults.with_label_values(&["flood"]).get(),
         1
     );
     let again = NodeOptions {

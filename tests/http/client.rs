@@ -126,6 +126,29 @@ impl Answer {
         format!("{}{begin}", self.head)
     }
 
+    /// What a problem rests on can be read without its document.
+    #[track_caller]
+    fn has_evidence_in_headers(&self, problem: &Value) {
+        let names = ["key", "outcome", "replicas", "nodes_reached"];
+        let counts = ["answered", "asked", "durable", "needed"].map(|it| format!("replicas_{it}"));
+        for name in names.map(str::to_owned).iter().chain(&counts) {
+            let said = match &problem[name] {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let header = format!("p2p-{}", name.replace('_', "-"));
+            assert_eq!(self.has(&header), said, "{problem}");
+        }
+    }
+
+    /// The names of the headers, in lower case.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = String> {
+        let lines = self.head.lines().skip(1);
+        let named = lines.filter_map(|line| line.split_once(':'));
+        named.map(|(name, _)| name.to_ascii_lowercase())
+    }
+
     /// Asserts the status; what is not done is a problem that says what to do.
     #[track_caller]
     pub(crate) fn is(self, status: u16) -> Self {
@@ -137,6 +160,7 @@ impl Answer {
             for name in ["type", "title", "detail", "hint"] {
                 assert!(problem[name].is_string(), "no {name} in {problem}");
             }
+            self.has_evidence_in_headers(&problem);
         }
         if status == 503 {
             assert!(self.count("retry-after") > 0);

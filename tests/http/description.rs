@@ -68,6 +68,47 @@ pub(crate) fn every_path_is_described(overlay: &str) {
     }
 }
 
+/// Each header that tells something of the answer is in the description of the response that had it.
+pub(crate) fn headers_are_described(overlay: &str) {
+    let one = Served::start(overlay, None, &[]);
+    let description = one.api.get("/v1/openapi.json").is(200).json();
+    let asked: [(&str, &str, &[&str], &[u8]); 11] = [
+        ("GET", "/v1/kv/k", &[], b""),
+        ("PUT", "/v1/kv/k", &["If-None-Match: *"], b"new"),
+        ("PUT", "/v1/kv/k", &[], b"value"),
+        ("PUT", "/v1/kv/k", &["If-None-Match: *"], b"late"),
+        ("GET", "/v1/kv/k", &[], b""),
+        ("GET", "/v1/kv/k", &["If-None-Match: *"], b""),
+        ("POST", "/v1/holders/k", &[], b"{}"),
+        ("GET", "/v1/holders/k", &[], b""),
+        ("GET", "/v1/locate/k", &[], b""),
+        ("DELETE", "/v1/holders/k", &[], b""),
+        ("DELETE", "/v1/kv/k", &[], b""),
+    ];
+    let mut seen = 0;
+    for (method, path, lines, body) in asked {
+        let answer = one.api.ask(method, path, lines, body);
+        let described = path.strip_suffix("k").expect("a key").to_owned() + "{key}";
+        let operation = &description["paths"][&described][method.to_lowercase()];
+        let known = &operation["responses"][answer.status.to_string()]["headers"];
+        let known: Vec<String> = known.as_object().map_or(Vec::new(), |all| {
+            all.keys().map(|name| name.to_ascii_lowercase()).collect()
+        });
+        for name in answer.header_names().filter(|name| tells(name)) {
+            let status = answer.status;
+            assert!(known.contains(&name), "{method} {path}, {status}: {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 30, "{seen} headers of {} answers", asked.len());
+}
+
+/// Whether a header is more than how the answer is carried.
+fn tells(name: &str) -> bool {
+    let others = ["etag", "retry-after", "server-timing", "www-authenticate"];
+    name.starts_with("p2p-") || others.contains(&name)
+}
+
 /// Where `cargo xtask test` installs programs in Python: beside what is built.
 fn installed(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();

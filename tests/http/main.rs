@@ -117,6 +117,7 @@ mod lone {
             a_slow_reader_is_told_that_it_lost_its_place,
             there_is_room_for_so_many_readers;
         description:
-            every_path_is_described;
+            every_path_is_described,
+            headers_are_described;
     }
 }

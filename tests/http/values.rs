@@ -246,7 +246,7 @@ pub(crate) fn what_makes_no_sense_is_refused(overlay: &str) {
         ("/v1/kv/k?unknown=1", 400),
         ("/v1/kv/k?hex=true", 422),
         ("/v1/kv/%zz", 400),
-        ("/v1/kv/", 404),
+        ("/v1/kv/", 400),
         (&format!("/v1/kv/{long}"), 422),
         ("/v1/holders/k?limit=0", 400),
         ("/v1/holders/k?limit=1001", 400),

@@ -134,22 +134,8 @@ pub(crate) fn too_few_nodes_are_not_called_complete(overlay: &str) {
     assert_eq!(more, "complete, but 1 of 3 copies that are wanted");
 }
 
-pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
-    let (_node, at) = served(overlay, &[]);
-    let lost = Id::of(b"lost");
-    let mut network = in_every_state(overlay, lost);
-    let mut browser = Browser::start(1_280, 900);
-    browser.show_network(&network);
-    browser.open(&format!("http://{at}/"));
-    browser.wait_for(DRAWN);
-    let text = |id: &str| format!("document.getElementById('{id}').textContent");
-    assert_eq!(browser.look(&text("figure-nodes")), "6");
-    assert_eq!(
-        browser.look(&text("figure-nodes-more")),
-        "1 more does not answer"
-    );
-    assert_eq!(browser.look(&text("figure-records")), "60");
-    assert_eq!(browser.look(&text("figure-replication")), "1,234 to move");
+/// Each state is told by a word, a shape and a colour of its own.
+fn states_differ(browser: &mut Browser, network: &Value, lost: Id) {
     let states = [
         (0, "settled"),
         (1, "unsettled"),
@@ -160,7 +146,7 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
         .map(|(place, word)| (network["nodes"][place]["id"].clone(), word))
         .into();
     states.push((json!(lost), "no answer"));
-    let mut shapes = Vec::new();
+    let (mut shapes, mut colours) = (Vec::new(), Vec::new());
     for (id, word) in states {
         let id = id.as_str().expect("an id");
         let label = browser.look(&format!(
@@ -181,7 +167,37 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
         ));
         assert!(!shapes.contains(&shape), "{word}: {shape}");
         shapes.push(shape);
+        let colour = browser.look(&format!(
+            "getComputedStyle(document.querySelector('#layer-nodes [data-id=\"{id}\"]')).color"
+        ));
+        assert!(!colours.contains(&colour), "{word}: {colour}");
+        colours.push(colour);
     }
+}
+
+pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
+    let (_node, at) = served(overlay, &[]);
+    let lost = Id::of(b"lost");
+    let mut network = in_every_state(overlay, lost);
+    let mut browser = Browser::start(1_280, 900);
+    browser.show_network(&network);
+    browser.open(&format!("http://{at}/"));
+    browser.wait_for(DRAWN);
+    let text = |id: &str| format!("document.getElementById('{id}').textContent");
+    assert_eq!(browser.look(&text("figure-nodes")), "6");
+    assert_eq!(
+        browser.look(&text("figure-nodes-more")),
+        "1 more does not answer"
+    );
+    assert_eq!(browser.look(&text("figure-records")), "60");
+    assert_eq!(browser.look(&text("figure-replication")), "1,234 to move");
+    states_differ(&mut browser, &network, lost);
+    // The table says in numbers what the arcs show.
+    let own = network["nodes"][0]["id"].as_str().expect("an id");
+    let cells = format!("[...document.querySelector('#table [data-id=\"{own}\"]').cells]");
+    let column = "[...document.querySelectorAll('#table thead th')].findIndex(e => e.textContent === 'Answers for')";
+    let answers_for = format!("{cells}[{column}].textContent");
+    assert_eq!(browser.look(&answers_for), "4");
     // As high as there are records in the arc, whatever the node stores for others.
     let height = |place: usize| {
         let id = network["nodes"][place]["id"].as_str().expect("an id");
@@ -202,6 +218,7 @@ pub(crate) fn every_state_has_a_word_and_a_shape(overlay: &str) {
     let rate = format!("{} === '1.00 MB/s'", text("figure-moved"));
     browser.wait_for(&rate);
     browser.wait_for(&format!("{first} > {second}"));
+    browser.wait_for(&format!("{answers_for} === '40'"));
     assert_eq!(browser.look("document.title"), "p2pnode");
     assert!(
         browser.complaints().is_empty(),

@@ -61,19 +61,20 @@ impl<R: KeyRouter> Routing<R> {
         self.walk_on(cx, walk);
     }
 
-    /// Asks the best candidate that is left.
-    fn walk_on(&mut self, cx: &mut Cx<'_, Self>, mut walk: Walk) {
+    /// Asks the best candidate that is left, and says whether there was one.
+    fn walk_on(&mut self, cx: &mut Cx<'_, Self>, mut walk: Walk) -> bool {
         walk.candidates
             .retain(|hop| !walk.avoid.contains(&hop.contact.id));
         if walk.candidates.is_empty() || walk.questions >= MAX_HOPS {
-            return self.dead_end(cx, LookupId(walk.lookup), walk.timeouts, walk.avoid);
+            self.dead_end(cx, LookupId(walk.lookup), walk.timeouts, walk.avoid);
+            return false;
         }
         let Some(key) = self
             .origins
             .get(&walk.lookup)
             .map(|origin| origin.request.key)
         else {
-            return;
+            return false;
         };
         walk.asked = walk.candidates.remove(0);
         walk.sent = cx.now;
@@ -89,6 +90,7 @@ impl<R: KeyRouter> Routing<R> {
         let deadline = cx.now + self.rtts.timeout(walk.asked.contact.id);
         self.deadlines.set(Due::Hop(hop), deadline);
         self.walks.insert(hop, walk);
+        true
     }
 
     /// An origin asks for the next step.
@@ -181,7 +183,8 @@ impl<R: KeyRouter> Routing<R> {
         let (key, exact) = (origin.request.key, origin.request.exact);
         if !is_plausible(key, from, arc, &replicas, None) {
             cx.hang_up(from, Fault::Protocol);
-            return self.walk_on(cx, walk);
+            self.walk_on(cx, walk);
+            return;
         }
         if exact && arc == that_only(key) && from.id != key {
             // It does not claim the key: those that would be root in its place are silent.
@@ -209,10 +212,9 @@ impl<R: KeyRouter> Routing<R> {
         self.deadlines.clear(Due::Hop(hop));
         walk.timeouts = walk.timeouts.saturating_add(1);
         self.tally.hop_timeouts += 1;
-        self.tally.hop_retries += 1;
         super::relay::note(&mut walk.avoid, walk.asked.contact.id);
         self.suspect(cx, walk.asked.contact);
-        self.walk_on(cx, walk);
+        self.tally.hop_retries += u64::from(self.walk_on(cx, walk));
     }
 
     /// A peer cannot be reached: its questions go to the next candidates at once.

@@ -130,6 +130,7 @@ impl<R: KeyRouter> Routing<R> {
         forward: Forward,
         tried: SmallVec<[Id; 4]>,
     ) {
+        self.tally.hop_retries += u64::from(!tried.is_empty());
         let hop = self.draw_number(cx, forward.lookup.is_for_tables());
         let mut message = forward.clone();
         message.hop = hop;
@@ -247,7 +248,6 @@ impl<R: KeyRouter> Routing<R> {
         if from_here && !self.origins.contains_key(&relay.forward.lookup.0) {
             return; // Answered meanwhile by an earlier attempt.
         }
-        self.tally.hop_retries += 1;
         self.pass_on(cx, relay.previous, relay.forward, relay.tried);
     }
 }

@@ -116,7 +116,7 @@ impl KeyRouter for StaticRing {
     }
 }
 
-type Node = Routing<StaticRing>;
+pub(crate) type Node = Routing<StaticRing>;
 
 /// One thing that will happen.
 #[derive(Debug)]

@@ -125,8 +125,12 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), CtlError> {
     written.map_err(|error| {
         // Nobody reads what is unfinished.
         let _ = std::fs::remove_file(&unfinished);
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "make its folder first, or name",
+            _ => "name",
+        };
         CtlError::Local(format!(
-            "cannot write {}: {error}; name another file with --out",
+            "cannot write {}: {error}; {hint} another file with --out",
             path.display()
         ))
     })

@@ -6,6 +6,8 @@ const COLUMNS = [
   { name: "Node", of: (node) => node.id, sort: (node) => node.id },
   { name: "Address", of: (node) => node.addr, sort: (node) => node.addr },
   { name: "Health", of: (node) => HEALTH[healthOf(node)].word, sort: (node) => Object.keys(HEALTH).indexOf(healthOf(node)) },
+  // What the heights of the arcs show. Without structure no node answers for keys.
+  { name: "Answers for", of: (node) => (node.lost ? "" : count(ownRecords(node))), sort: ownRecords, onRingsOnly: true },
   { name: "Stores", of: (node) => (node.lost ? "" : count(recordsOf(node))), sort: recordsOf },
   { name: "Stored", of: (node) => (node.lost ? "" : bytes(node.stored_bytes)), sort: (node) => node.stored_bytes ?? 0 },
   { name: "To move", of: (node) => (node.lost ? "" : count(node.records_to_move)), sort: (node) => node.records_to_move ?? 0 },
@@ -56,6 +58,7 @@ function paintRow(node) {
   }
   COLUMNS.slice(1).forEach((column, place) => {
     const text = column.of(node);
+    entry.cells[place].hidden = Boolean(column.onRingsOnly) && isGraph();
     if (column.name !== "Health") return say(entry.cells[place], text);
     if (entry.health === text) return;
     entry.health = text;
@@ -73,8 +76,10 @@ function paintTable() {
     const order = first < second ? -1 : first > second ? 1 : one.id < other.id ? -1 : 1;
     return view.down ? -order : order;
   };
-  [...byId("table").tHead.rows[0].cells].forEach((cell, place) =>
-    put(cell, "aria-sort", place !== view.by ? null : view.down ? "descending" : "ascending"));
+  [...byId("table").tHead.rows[0].cells].forEach((cell, place) => {
+    cell.hidden = Boolean(COLUMNS[place].onRingsOnly) && isGraph();
+    put(cell, "aria-sort", place !== view.by ? null : view.down ? "descending" : "ascending");
+  });
   const fit = [...scene.nodes.values()].filter(matchesFilter).sort(compare);
   const shown = fit.slice(0, view.rows).map(paintRow);
   const body = byId("table").tBodies[0];
