@@ -179,11 +179,11 @@ impl Service {
     /// Admits and enters an announce, and begins to look the swarm up when too little is known.
     pub(super) fn begin(
         &self,
+        now: Time,
         ip: IpAddr,
         passkey: Option<&[u8]>,
         announce: &Announce,
     ) -> Result<Begun, Refusal> {
-        let now = self.now();
         let state = &mut *self.state();
         let begun = state.sharing.begin(now, ip, passkey, announce);
         self.metrics
@@ -198,11 +198,11 @@ impl Service {
     /// Answers; the offer stays in the state for `write`.
     pub(super) fn answer<T>(
         &self,
+        now: Time,
         entered: &Entered,
         scope: Scope,
         write: impl FnOnce(&Answer, &Offer) -> T,
     ) -> T {
-        let now = self.now();
         let state = &mut *self.state();
         let (rng, offer) = (&mut state.rng, &mut state.offer);
         let tracker = &state.sharing.tracker;

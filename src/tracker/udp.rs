@@ -3,6 +3,7 @@
 use super::service::{Begun, Service, patiently};
 use super::spawn;
 use crate::datagrams::Outgoing;
+use overlay::Time;
 use quinn::udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +35,8 @@ struct Desk {
 struct Line {
     client: SocketAddr,
     asked: Option<IpAddr>,
+    /// When its batch was read, or when its answer is written: the clock is not asked about each.
+    now: Time,
 }
 
 /// Serves until the runtime ends.
@@ -92,10 +95,12 @@ impl Desk {
                 self.state.recv((&self.io).into(), &mut buffers, &mut metas)
             })?
         };
+        let now = self.service.now();
         for (meta, buffer) in metas.iter().zip(bytes.chunks(room)).take(count) {
             let line = Line {
                 client: meta.addr,
                 asked: meta.dst_ip.filter(|_| !self.is_bound),
+                now,
             };
             let joined = buffer.get(..meta.len).unwrap_or_default();
             for datagram in joined.chunks(meta.stride.max(1)) {
@@ -113,9 +118,8 @@ impl Desk {
 
     /// Appends the answer to `reply`; nothing when there is none, or none yet.
     fn handle(self: &Rc<Self>, line: Line, datagram: &[u8], reply: &mut Vec<u8>) {
-        let ip = line.client.ip();
+        let (ip, now) = (line.client.ip(), line.now);
         let proven = |id| {
-            let now = self.service.now();
             let valid = self
                 .service
                 .state()
@@ -130,7 +134,6 @@ impl Desk {
         };
         match udp::parse(datagram) {
             Ok(Request::Connect { transaction }) => {
-                let now = self.service.now();
                 let id = self
                     .service
                     .state()
@@ -149,7 +152,7 @@ impl Desk {
                 if !proven(connection) {
                     return;
                 }
-                match self.service.begin(ip, passkey.as_deref(), &announce) {
+                match self.service.begin(now, ip, passkey.as_deref(), &announce) {
                     Ok(begun) => self.answer(line, transaction, begun, reply),
                     Err(refusal) => udp::write_error(reply, transaction, &refusal.to_string()),
                 }
@@ -193,6 +196,8 @@ impl Desk {
         spawn(async move {
             patiently(lookup).await;
             let mut reply = Vec::new();
+            let now = desk.service.now();
+            let line = Line { now, ..line };
             desk.write(line, transaction, &entered, &mut reply);
             desk.send(line, &reply);
             let waiting = &desk.service.waiting.udp;
@@ -241,15 +246,16 @@ impl Desk {
             most: udp::peers_that_fit(stride),
             families: Families::of(line.client.ip()),
         };
-        self.service.answer(entered, scope, |answer, offer| {
-            let head = AnnounceHead {
-                transaction,
-                interval_s: answer.interval_s,
-                counts: answer.counts,
-            };
-            let peers = if is_v4 { &offer.v4 } else { &offer.v6 };
-            udp::write_announce(reply, head, peers);
-        });
+        self.service
+            .answer(line.now, entered, scope, |answer, offer| {
+                let head = AnnounceHead {
+                    transaction,
+                    interval_s: answer.interval_s,
+                    counts: answer.counts,
+                };
+                let peers = if is_v4 { &offer.v4 } else { &offer.v6 };
+                udp::write_announce(reply, head, peers);
+            });
     }
 
     /// Sends from the address that was asked. What does not fit the socket's buffer is lost, as

@@ -175,6 +175,7 @@ pub(crate) fn choose(
                 entries,
                 seeds,
                 wish,
+                asker: Address::of(wish.addr.ip()),
                 now,
                 expiry_ms,
             };
@@ -185,6 +186,7 @@ pub(crate) fn choose(
                 entries,
                 seeds,
                 wish,
+                asker: Address::of(wish.addr.ip()),
                 now,
                 expiry_ms,
             };
@@ -198,6 +200,8 @@ struct Draw<'a, A> {
     entries: &'a [Entry<A>],
     seeds: usize,
     wish: &'a Wish<'a>,
+    /// The asker's address, if it is of this family.
+    asker: Option<A>,
     now: Tick,
     expiry_ms: u32,
 }
@@ -287,7 +291,8 @@ impl<A: Address> Draw<'_, A> {
     fn is_offered(&self, at: usize) -> bool {
         self.entries.get(at).is_some_and(|entry| {
             let lives = self.now.since(entry.seen) <= self.expiry_ms;
-            let is_asker = entry.identity() == self.wish.identity || entry.addr() == self.wish.addr;
+            let is_there = entry.port == self.wish.addr.port() && Some(entry.ip) == self.asker;
+            let is_asker = is_there || entry.identity() == self.wish.identity;
             // A partial seed downloads nothing either.
             let useless = self.wish.seed && entry.has(PAUSED);
             lives && !is_asker && !useless

@@ -89,7 +89,7 @@ impl Sharing {
     #[must_use]
     pub fn new(tracker: Tracker, me: SocketAddr, started: WallMs) -> Self {
         Self {
-            exchange: Exchange::new(tracker.config().expiry_ms),
+            exchange: Exchange::new(tracker.config().expiry_ms, tracker.secret()),
             tracker,
             me,
             started,

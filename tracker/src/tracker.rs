@@ -153,6 +153,11 @@ impl Tracker {
         &self.config
     }
 
+    /// The key that this run keeps to itself.
+    pub(crate) fn secret(&self) -> Secret {
+        self.secret.clone()
+    }
+
     /// The connection ids of the UDP protocol.
     #[must_use]
     pub const fn connection_ids(&self) -> &ConnectionIds {

@@ -178,7 +178,7 @@ async fn answer(
             announce,
             compact,
             passkey,
-        }) => match service.begin(ip, passkey.as_deref(), &announce) {
+        }) => match service.begin(service.now(), ip, passkey.as_deref(), &announce) {
             Ok(begun) => write_announce(service, ip, begun, compact, &mut body).await,
             Err(refusal) => http::write_failure(&mut body, &refusal.to_string(), refusal.retry()),
         },
@@ -214,7 +214,7 @@ async fn write_announce(
         most: usize::MAX,
         families: Families::Both,
     };
-    service.answer(&begun.entered, scope, |answer, offer| {
+    service.answer(service.now(), &begun.entered, scope, |answer, offer| {
         let reply = AnnounceReply {
             interval_s: answer.interval_s,
             min_interval_s: answer.min_interval_s,

@@ -176,7 +176,7 @@ impl Mainline {
             numwant: Some(0),
             claimed_ip: None,
         };
-        match self.service.begin(ip, None, &announce) {
+        match self.service.begin(self.service.now(), ip, None, &announce) {
             Ok(_) => self.reply(asked, Reply::default()),
             Err(refusal) => self.refuse_proven(asked, GENERAL, &refusal.to_string()),
         }
@@ -203,7 +203,9 @@ impl Mainline {
             families: Families::of(client.ip()),
         };
         self.service
-            .answer(&entered, scope, |_, offer| offer.addresses())
+            .answer(self.service.now(), &entered, scope, |_, offer| {
+                offer.addresses()
+            })
     }
 }
 

@@ -55,11 +55,15 @@ pub use tally::tally;
 pub use task::{Knowledge, Known, Task, Written};
 
 use crate::ids::InfoHash;
+use crate::secret::{KeyedBuild, Secret};
 use budget::Budget;
 use overlay::{Duration, Time};
 use pace::{fresh_for, publish_gap, refresh, renewed_within};
 use standing::Standing;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+// Hash order: looked up by info-hash at each announce; a sweep looks at all, in any order.
+use std::collections::HashMap;
 
 /// How long a failed write waits for the next try; twice as long after each more that fails.
 pub const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -89,7 +93,7 @@ const STEPS_IN_A_ROW: usize = 256;
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    swarms: BTreeMap<InfoHash, Standing>,
+    swarms: HashMap<InfoHash, Standing, KeyedBuild>,
     /// What is to be written, by when.
     queue: BTreeSet<(Time, InfoHash)>,
     /// Lookups that have not begun.
@@ -107,11 +111,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// For clients that expire after `expiry_ms` milliseconds.
+    /// For clients that expire after `expiry_ms` milliseconds. Nobody without the secret can choose
+    /// swarms that are slow to find.
     #[must_use]
-    pub fn new(expiry_ms: u32) -> Self {
+    pub fn new(expiry_ms: u32, secret: Secret) -> Self {
         Self {
-            swarms: BTreeMap::new(),
+            swarms: HashMap::with_hasher(KeyedBuild::new(secret)),
             queue: BTreeSet::new(),
             to_look: Vec::new(),
             unseen: VecDeque::new(),

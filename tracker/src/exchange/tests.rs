@@ -1,9 +1,22 @@
 //! What is done when.
 
 use super::*;
+use rand_core::SeedableRng;
+use rand_pcg::Pcg64Mcg;
 
 const HASH: InfoHash = InfoHash([1; 20]);
 const THERE: Written = Written::There { oldest_ms: 0 };
+
+/// Of clients that expire after half a minute.
+fn exchange() -> Exchange {
+    exchange_for(30_000)
+}
+
+/// Of clients that expire after so many milliseconds.
+pub(super) fn exchange_for(expiry_ms: u32) -> Exchange {
+    let secret = Secret::new(&mut Pcg64Mcg::seed_from_u64(1));
+    Exchange::new(expiry_ms, secret)
+}
 
 /// A swarm of so many peers of other nodes.
 const fn known(peers: usize) -> Known {
@@ -26,7 +39,7 @@ fn writes(task: Option<Task>) -> bool {
 
 #[test]
 fn the_first_announce_looks_and_then_publishes() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     assert_eq!(exchange.ask(HASH, known(0), ms(0)), Knowledge::Wait);
     exchange.changed(HASH, ms(0));
     assert_eq!(exchange.next_task(ms(0)), Some(Task::Look(HASH)));
@@ -54,7 +67,7 @@ fn the_first_announce_looks_and_then_publishes() {
 
 #[test]
 fn many_clients_are_one_write() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     exchange.ask(HASH, known(0), ms(0));
     exchange.next_task(ms(0));
     exchange.looked(HASH, Some(0), ms(0));
@@ -71,7 +84,7 @@ fn many_clients_are_one_write() {
 
 #[test]
 fn what_is_published_is_refreshed_and_removed() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     exchange.ask(HASH, known(0), ms(0));
     exchange.next_task(ms(0));
     exchange.looked(HASH, Some(0), ms(0));
@@ -89,7 +102,7 @@ fn what_is_published_is_refreshed_and_removed() {
 
 #[test]
 fn a_failed_write_is_tried_again() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     exchange.ask(HASH, known(0), ms(0));
     exchange.next_task(ms(0));
     exchange.looked(HASH, None, ms(0));
@@ -102,7 +115,7 @@ fn a_failed_write_is_tried_again() {
 
 #[test]
 fn plenty_of_peers_are_answered_from_memory() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     assert_eq!(exchange.ask(HASH, known(PLENTY), ms(0)), Knowledge::Good);
     assert_eq!(
         exchange.next_task(ms(0)),
@@ -116,7 +129,7 @@ fn plenty_of_peers_are_answered_from_memory() {
 
 #[test]
 fn floods_of_swarms_become_a_bounded_number_of_lookups() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     let mut lookups = 0;
     for number in 0..100_000_u32 {
         let at = ms(u64::from(number) / 100);
@@ -134,7 +147,7 @@ fn floods_of_swarms_become_a_bounded_number_of_lookups() {
 
 #[test]
 fn who_is_alone_looks_once() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     exchange.set_company(false);
     assert_eq!(exchange.ask(HASH, known(0), ms(0)), Knowledge::Wait);
     exchange.next_task(ms(0));
@@ -144,7 +157,7 @@ fn who_is_alone_looks_once() {
 
 #[test]
 fn samples_shrink_with_the_number_of_publishers() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     for (publishers, expected) in [(0, MAX_SUMMARY_PEERS), (10, 40), (300, LEAST_SAMPLE)] {
         let hash = InfoHash([publishers as u8; 20]);
         exchange.ask(hash, known(0), ms(0));
@@ -160,7 +173,7 @@ fn samples_shrink_with_the_number_of_publishers() {
 
 #[test]
 fn half_of_the_lookups_are_kept_for_swarms_with_clients_of_this_node() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     for number in 0..1_000 {
         exchange.ask(hash(number), known(0), ms(0));
     }
@@ -178,7 +191,7 @@ fn half_of_the_lookups_are_kept_for_swarms_with_clients_of_this_node() {
 
 #[test]
 fn what_waits_for_the_budget_is_not_walked_and_wakes_in_time() {
-    let mut exchange = Exchange::new(30_000);
+    let mut exchange = exchange();
     for number in 0..10_000 {
         exchange.changed(hash(number), ms(0));
     }
@@ -226,7 +239,7 @@ fn publish(exchange: &mut Exchange, numbers: std::ops::Range<u32>, at: &mut u64)
 
 #[test]
 fn a_node_publishes_a_bounded_number_of_swarms() {
-    let mut exchange = Exchange::new(3_600_000);
+    let mut exchange = exchange_for(3_600_000);
     let most = MAX_PUBLISHED as u32;
     let mut at = 0;
     assert_eq!(
@@ -254,7 +267,7 @@ fn a_node_publishes_a_bounded_number_of_swarms() {
 
 #[test]
 fn failing_writes_become_rare_and_may_have_landed() {
-    let mut exchange = Exchange::new(3_600_000);
+    let mut exchange = exchange_for(3_600_000);
     exchange.ask(HASH, known(0), ms(0));
     exchange.next_task(ms(0));
     exchange.looked(HASH, Some(0), ms(0));
@@ -280,7 +293,7 @@ fn failing_writes_become_rare_and_may_have_landed() {
 #[test]
 fn the_oldest_does_not_expire_elsewhere_before_the_refresh() {
     let next = |oldest_ms| {
-        let mut exchange = Exchange::new(90_000);
+        let mut exchange = exchange_for(90_000);
         exchange.ask(HASH, known(0), ms(0));
         exchange.next_task(ms(0));
         exchange.looked(HASH, Some(0), ms(0));

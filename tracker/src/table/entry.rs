@@ -32,6 +32,8 @@ pub(crate) trait Address: Copy + Eq {
     fn ip(self) -> IpAddr;
     /// Its bytes.
     fn octets(&self) -> &[u8];
+    /// An address that is of this family.
+    fn of(ip: IpAddr) -> Option<Self>;
 }
 
 impl Address for [u8; 4] {
@@ -42,6 +44,13 @@ impl Address for [u8; 4] {
     fn octets(&self) -> &[u8] {
         self
     }
+
+    fn of(ip: IpAddr) -> Option<Self> {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Some(ip.octets()),
+            IpAddr::V6(_) => None,
+        }
+    }
 }
 
 impl Address for [u8; 16] {
@@ -51,6 +60,13 @@ impl Address for [u8; 16] {
 
     fn octets(&self) -> &[u8] {
         self
+    }
+
+    fn of(ip: IpAddr) -> Option<Self> {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some(ip.octets()),
+        }
     }
 }
 
@@ -108,7 +124,12 @@ impl<A: Address> Entry<A> {
 
     /// Appends the compact form.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.ip.octets());
-        out.extend(self.port.to_be_bytes());
+        // At once: an answer has up to 200 of them.
+        let mut room = [0; 18];
+        let octets = self.ip.octets();
+        let (head, rest) = room.split_at_mut(octets.len());
+        head.copy_from_slice(octets);
+        rest[..2].copy_from_slice(&self.port.to_be_bytes());
+        out.extend_from_slice(&room[..octets.len() + 2]);
     }
 }

@@ -330,13 +330,13 @@ impl Table {
     ) -> Result<Change, Full> {
         let key = self.key;
         let found = self.swarm(&hash);
-        let known = found.is_some_and(|swarm| swarm.has(addr, key));
         let full = match found {
             None => self.places.len() >= self.bounds.swarms,
             Some(swarm) => swarm.len() >= MAX_PEERS_PER_SWARM,
         };
+        let known = || found.is_some_and(|swarm| swarm.has(addr, key));
         // Whoever is listed already may stay, and leave.
-        if !known && (full || self.peers >= self.bounds.peers) {
+        if (full || self.peers >= self.bounds.peers) && !known() {
             return Err(Full);
         }
         let Some(swarm) = self.swarm_mut(hash, now) else {

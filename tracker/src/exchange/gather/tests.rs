@@ -63,7 +63,7 @@ impl Node {
         };
         Self {
             table: Table::new(bounds, EXPIRY_MS, &mut Pcg64Mcg::seed_from_u64(7)),
-            exchange: Exchange::new(EXPIRY_MS),
+            exchange: crate::exchange::tests::exchange_for(EXPIRY_MS),
         }
     }
 
