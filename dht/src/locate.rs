@@ -1,9 +1,10 @@
 //! Calls that only ask where a key belongs, and by which way.
 
+use crate::due::Due;
 use crate::op::{Op, Replicas, Stage, Work};
 use crate::{Dht, Store};
 use overlay::lookup::{Located, LookupRequest, Mode};
-use overlay::{Cx, Id, KeyRouter, LocateReport, OpId, Reply, Time};
+use overlay::{Cx, Id, KeyRouter, LocateReport, OpId, Reply};
 
 impl<R: KeyRouter, S: Store> Dht<R, S> {
     pub(crate) fn start_locate(
@@ -14,11 +15,12 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         iterative: bool,
     ) {
         let number = self.draw_number(cx);
+        // A lookup that is begun anew again and again takes up to three quarters of a minute.
+        let deadline = cx.now + self.config.op_timeout;
         let op = Op {
             who: op,
             key,
-            // The lookup gives up by itself, and says why.
-            deadline: Time(u64::MAX),
+            deadline,
             stage: Stage::Looking,
             looking_since: cx.now,
             pauses: 0,
@@ -27,6 +29,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             work: Work::Locate,
         };
         self.ops.insert(number, Box::new(op));
+        self.deadlines.set(Due::Op(number), deadline);
         let mode = if iterative {
             Mode::Iterative
         } else {

@@ -312,7 +312,8 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
                 self.fail(cx, number, Failure::NoAnswer { key });
             }
             _ => {
-                let reason = "out of time".to_owned();
+                let seconds = self.config.op_timeout.as_micros() / 1_000_000;
+                let reason = format!("its root was not found within {seconds} s");
                 self.fail(cx, number, Failure::NoRoute { key, reason });
             }
         }

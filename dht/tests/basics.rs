@@ -287,6 +287,25 @@ fn a_locate_names_the_replicas_and_the_way() {
 }
 
 #[test]
+fn a_locate_ends_in_the_time_of_a_call() {
+    let mut world = World::of(5, 9);
+    let far = world.outsider(key(1));
+    for other in world.ids() {
+        world.cut.insert((far, other));
+    }
+    for iterative in [false, true] {
+        let (began, key) = (world.now, key(1));
+        let reply = world.ask(far, Request::Locate { key, iterative });
+        let took = world.now.since(began);
+        assert!(
+            matches!(&reply, Reply::Failed(Failure::NoRoute { reason, .. }) if !reason.is_empty()),
+            "{reply:?}"
+        );
+        assert!(took <= Duration::from_secs(8), "{took:?}");
+    }
+}
+
+#[test]
 fn a_peer_beyond_the_bounds_is_hung_up_on() {
     use dht::{Replicate, StoreMessage};
     use overlay::{Hlc, Item, Record, Slot, Version};
