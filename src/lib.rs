@@ -31,7 +31,7 @@
 //! assert_eq!(answer.found().expect("somebody has it")[0].addr, holder);
 //!
 //! let answer = second.client().search_text("install* image").await?;
-//! assert_eq!(answer.found().expect("by its words").len(), 1);
+//! assert_eq!(answer.found().expect("by its words").hits.len(), 1);
 //!
 //! let located = first.client().locate("greeting").await?;
 //! assert_eq!(located.replicas.len(), 2, "both nodes have it");

@@ -319,10 +319,14 @@ impl<R: Simulated> Experiment<R> {
 }
 
 fn print(args: &LookupArgs, report: &LookupReport, out: &mut dyn Write) -> Result<(), RunError> {
+    let lists = match args.overlay {
+        Overlay::Chord => format!(" with {} successors", args.successors),
+        _ => String::new(),
+    };
     writeln!(
         out,
-        "{}: {} nodes, {} successors, {} of them dead, seed {}\n",
-        args.overlay, args.nodes, args.successors, args.fail, args.seed
+        "{}: {} nodes{lists}, {} of them dead, seed {}\n",
+        args.overlay, args.nodes, args.fail, args.seed
     )?;
     let mut table = Table::new(&["", "mean", "p1", "p50", "p99", "max"]);
     for (name, summary) in [("hops", report.hops), ("latency ms", report.latency_ms)] {
