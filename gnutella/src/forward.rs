@@ -1,10 +1,10 @@
 //! Where a query goes from here: whom the tables rule out, and what a link can still carry.
 
+use crate::asked::{Child, Parent};
 use crate::limits::Kind;
 use crate::link::Link;
 use crate::message::{Guid, Header, MAX_TTL, Message, Role, What};
 use crate::node::Gnutella;
-use crate::query::{Child, Parent};
 use crate::routes::{self, key_position};
 use overlay::words::Query as WordQuery;
 use overlay::{Contact, Cx, Id, Store, Time};

@@ -12,7 +12,7 @@
 //! | messages, settings, counters | `header`, `message`, `config`, `node`, `inbox` |
 //! | entering, links, keeping them, roles, leaving | `stage`, `link`, `upkeep`, `roles`, `leave` |
 //! | hosts: the cache, pings and pongs | `hosts`, `pings` |
-//! | queries on their way; the table of GUIDs; what is here | `query`, `forward`, `seen`, `answer`, `index` |
+//! | queries on their way; the table of GUIDs; what is here | `query`, `asked`, `forward`, `seen`, `answer`, `index` |
 //! | searches of this node, rounds, plans and their rounds, walkers, what it has learnt | `search`, `rounds`, `plan`, `widen`, `walk`, `learnt` |
 //! | query routing tables, and how they change hands | `routes`, `tables` |
 //! | writing, keeping, deleting; leases; what has ended | `putting`, `keeping`, `deletion`, `leases`, `sweep` |
@@ -20,6 +20,7 @@
 //! | defence | `limits`, `checks` |
 
 mod answer;
+mod asked;
 mod calls;
 mod checks;
 mod config;

@@ -1,5 +1,6 @@
 //! The machine: what it keeps, and who handles which input.
 
+use crate::asked::Asked;
 use crate::config::{GnutellaConfig, RoleChoice};
 use crate::hosts::Hosts;
 use crate::index::Index;
@@ -12,7 +13,6 @@ use crate::message::{Guid, Host, Message, Role, Walk};
 use crate::parked::{Parked, Then};
 use crate::pings::PongCache;
 use crate::putting::Putting;
-use crate::query::Asked;
 use crate::search::Search;
 use crate::seen::Seen;
 use crate::stage::Stage;

@@ -1,13 +1,13 @@
 //! Queries on their way: passed on once, and ended by an echo that says how far they came.
 
+use crate::asked::{Asked, Parent};
 use crate::forward::Onward;
-use crate::message::{Guid, Header, Hit, Message, Query, QueryHit, Reach, Role, What};
+use crate::message::{Guid, Header, Message, Query, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
-use crate::plan::{ENOUGH, Plan};
+use crate::plan::Plan;
 use crate::seen::Back;
 use overlay::words::Query as WordQuery;
-use overlay::{Contact, Cx, Duration, Id, Slot, Store, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use overlay::{Contact, Cx, Duration, Id, Store};
 
 /// Most queries that a node has passed on and that have not ended; one more is not passed on. At the
 /// most that eight neighbours may send, with a round trip of a second, there are half as many.
@@ -21,100 +21,6 @@ const ROUND: Duration = Duration::from_millis(1_500);
 /// The same for a leaf: its ultrapeer's whole search is one round to it, and the others have as
 /// long.
 const ROUND_OF_LEAF: Duration = Duration::from_millis(3_000);
-
-/// Who is told how a query ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parent {
-    /// A search of this node.
-    Me(u64),
-    /// The neighbour that it came from.
-    Link(Id),
-    /// The query of whose plan it is a round.
-    Round(Guid),
-    /// Nobody: a flood whose search has found enough; how far it comes is a lesson yet.
-    Nobody,
-}
-
-/// What one neighbour owes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Child {
-    /// QueryHits that came.
-    got: u32,
-    /// QueryHits that it says it sent.
-    told: Option<u32>,
-}
-
-impl Child {
-    fn is_done(self) -> bool {
-        self.told.is_some_and(|told| self.got >= told)
-    }
-}
-
-/// A query that was sent on.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) parent: Parent,
-    pub(crate) waiting: BTreeMap<Id, Child>,
-    pub(crate) reach: Reach,
-    /// QueryHits sent to the parent, or taken by this node's search.
-    pub(crate) hits: u32,
-    /// Different live records in them, as far as a plan counts.
-    pub(crate) results: u32,
-    found: BTreeSet<(Id, Slot)>,
-    pub(crate) query: Query,
-    /// Which links are still to be asked, for a dynamic query.
-    pub(crate) plan: Option<Plan>,
-    /// When it ends, whoever has not answered.
-    pub(crate) until: Time,
-}
-
-impl Asked {
-    pub(crate) const fn new(parent: Parent, query: Query, until: Time) -> Self {
-        Self {
-            parent,
-            waiting: BTreeMap::new(),
-            reach: Reach {
-                nodes: 0,
-                leaves: 0,
-            },
-            hits: 0,
-            results: 0,
-            found: BTreeSet::new(),
-            query,
-            plan: None,
-            until,
-        }
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        let rounds = self.plan.as_ref().is_some_and(|it| !it.running.is_empty());
-        rounds || !self.waiting.is_empty()
-    }
-
-    /// Counts records: each once, however many nodes have it, and none that was deleted.
-    pub(crate) fn count(&mut self, hits: &[Hit]) {
-        for hit in hits.iter().filter(|hit| !hit.gone) {
-            if self.found.len() < ENOUGH as usize {
-                self.found.insert((hit.key, hit.slot));
-            }
-        }
-        self.results = self.found.len() as u32;
-    }
-}
-
-impl Message {
-    /// The echo of a query that went no further.
-    pub(crate) const fn not_reached(guid: Guid) -> Self {
-        Self::Reached {
-            guid,
-            reach: Reach {
-                nodes: 0,
-                leaves: 0,
-            },
-            hits: 0,
-        }
-    }
-}
 
 impl<S: Store> Gnutella<S> {
     pub(crate) fn query(

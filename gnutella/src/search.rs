@@ -1,10 +1,10 @@
 //! A search of this node: which way it goes, what it finds, and when it has found enough.
 
+use crate::asked::Parent;
 use crate::config::Way;
 use crate::fetch::Fetching;
 use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
-use crate::query::Parent;
 use overlay::lookup::LookupError;
 use overlay::{
     Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,

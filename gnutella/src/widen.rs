@@ -5,12 +5,13 @@
 //! go to different neighbours, and no further. What comes back under it is told to the search as an
 //! answer to the query that began it all, whose asker knows of no rounds.
 
+use crate::asked::{Asked, Parent};
 use crate::config::Way;
 use crate::forward::Onward;
 use crate::message::{Guid, Header, QueryHit, Reach, Role};
 use crate::node::{Due, Gnutella};
 use crate::plan::{ENOUGH, ENOUGH_FOR_LEAF, Plan, Round, SoFar};
-use crate::query::{Asked, MAX_ASKED, Parent};
+use crate::query::MAX_ASKED;
 use crate::seen::Back;
 use overlay::{Contact, Cx, Id, Store};
 
