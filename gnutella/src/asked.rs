@@ -1,7 +1,7 @@
 //! A query that was sent on: who is told how it ends, and what each neighbour owes.
 
 use crate::message::{Guid, Hit, Message, Query, Reach};
-use crate::plan::{ENOUGH, Plan};
+use crate::plan::{ENOUGH_FOR_LEAF, Plan};
 use overlay::{Id, Slot, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ impl Asked {
     /// Counts records: each once, however many nodes have it, and none that was deleted.
     pub(crate) fn count(&mut self, hits: &[Hit]) {
         for hit in hits.iter().filter(|hit| !hit.gone) {
-            if self.found.len() < ENOUGH as usize {
+            if self.found.len() < ENOUGH_FOR_LEAF as usize {
                 self.found.insert((hit.key, hit.slot));
             }
         }

@@ -64,6 +64,8 @@ pub struct Reach {
     pub nodes: u32,
     /// Leaves for which a query routing table spoke; one with several ultrapeers counts at each.
     pub leaves: u32,
+    /// Whether one of them may have more than it said, looked at or passed on.
+    pub is_cut: bool,
 }
 
 impl Reach {
@@ -71,6 +73,7 @@ impl Reach {
     pub const NONE: Self = Self {
         nodes: 0,
         leaves: 0,
+        is_cut: false,
     };
 
     /// Both together.
@@ -79,6 +82,7 @@ impl Reach {
         Self {
             nodes: self.nodes.saturating_add(other.nodes),
             leaves: self.leaves.saturating_add(other.leaves),
+            is_cut: self.is_cut || other.is_cut,
         }
     }
 
@@ -88,7 +92,10 @@ impl Reach {
     pub const fn or_further(self, other: Self) -> Self {
         let further =
             other.nodes > self.nodes || other.nodes == self.nodes && other.leaves > self.leaves;
-        if further { other } else { self }
+        Self {
+            is_cut: self.is_cut || other.is_cut,
+            ..if further { other } else { self }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::routes::QueryTable;
 use overlay::words::MAX_QUERY_BYTES;
 use overlay::{Contact, Id, Item, MAX_TEXT_BYTES, Record, Slot, Version};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// Most hits in one message. With a text of a sentence each they fill one frame.
 pub const MAX_HITS: usize = 128;
@@ -41,6 +42,8 @@ pub enum What {
     Any(Id),
     /// Texts that have all of these words; at most [`MAX_QUERY_BYTES`].
     Words(String),
+    /// One holder of a key.
+    Holder(Id, SocketAddr),
 }
 
 impl What {

@@ -2,6 +2,7 @@
 
 use crate::asked::{Asked, Parent};
 use crate::forward::Onward;
+use crate::inbox::Misdeed;
 use crate::message::{Guid, Header, Message, Query, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
 use crate::plan::Plan;
@@ -43,13 +44,18 @@ impl<S: Store> Gnutella<S> {
         if !header.is_sane() || !words_fit {
             self.tally.told.dropped_malformed += 1;
             cx.send(from, Message::not_reached(guid));
-            return self.misdeed(cx, from);
+            let what = if words_fit {
+                Misdeed::Hops
+            } else {
+                Misdeed::Words
+            };
+            return self.misdeed(cx, from, what);
         }
         let sum = header.ttl + header.hops;
         if !self.seen.insert(guid, Back::Link(from.id), sum, cx.now) {
             return self.duplicate(cx, from, header);
         }
-        let hits = self.matches(&query.what, query.wanted, cx.wall);
+        let (hits, is_cut) = self.matches(cx, Some(from.id), &query);
         let has_none = hits.is_empty();
         self.tally.told.matched += u64::from(!has_none);
         self.tally.told.ended_ttl += u64::from(header.ttl == 0);
@@ -62,6 +68,7 @@ impl<S: Store> Gnutella<S> {
         };
         let mut asked = Asked::new(Parent::Link(from.id), query, cx.now + patience);
         asked.reach.nodes = 1;
+        asked.reach.is_cut = is_cut;
         asked.count(&hits);
         asked.hits = self.answer(cx, hits, guid, header.hops, Back::Link(from.id));
         if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
@@ -95,8 +102,10 @@ impl<S: Store> Gnutella<S> {
             || self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf)
             || matches!(first.back, Back::Me | Back::Round(_));
         let has_grown = header.ttl + header.hops > first.sum;
-        if first.back == Back::Link(from.id) || has_grown && !may_grow {
-            self.misdeed(cx, from);
+        if first.back == Back::Link(from.id) {
+            self.misdeed(cx, from, Misdeed::Duplicate);
+        } else if has_grown && !may_grow {
+            self.misdeed(cx, from, Misdeed::Hops);
         }
     }
 
@@ -104,13 +113,18 @@ impl<S: Store> Gnutella<S> {
         if !hit.fits() {
             return self.out_of_bounds(cx, from);
         }
+        // On its way home a hit's TTL falls as its hops rise.
+        if !hit.header.is_sane() {
+            return self.misdeed(cx, from, Misdeed::Hops);
+        }
         let guid = hit.header.guid;
         let Some(back) = self.seen.get(guid).map(|entry| entry.back) else {
             return;
         };
-        let passes_on = self.links.contains_key(&from.id) && hit.from.id != from.id;
-        if passes_on && !matches!(back, Back::Round(_)) {
-            let way = (from.id, guid);
+        // What a walker found at a leaf is told straight, by an ultrapeer that may be no neighbour.
+        let is_way = self.links.contains_key(&from.id) || back == Back::Me;
+        if is_way && !matches!(back, Back::Round(_)) {
+            let way = (from, guid);
             self.seen.note_way(guid, hit.from.id, way, cx.now);
         }
         let asked = self.asked.get_mut(&guid);
@@ -135,6 +149,7 @@ impl<S: Store> Gnutella<S> {
         hit.header = header;
         if let Some(asked) = self.asked.get_mut(&guid) {
             if asked.hits >= MAX_HITS_PASSED {
+                asked.reach.is_cut = true;
                 return;
             }
             asked.hits += 1;
@@ -165,9 +180,6 @@ impl<S: Store> Gnutella<S> {
         if child.told.is_none() {
             child.told = Some(hits);
             asked.reach = asked.reach.and(reach);
-        }
-        if hits >= MAX_HITS_PASSED {
-            self.note_cut(guid);
         }
         self.asked_changed(cx, guid);
     }
