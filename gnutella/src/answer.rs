@@ -1,8 +1,9 @@
 //! What this node has of what is searched for.
 
+use crate::index::MAX_LOOKED;
 use crate::message::{
     Guid, Header, Hit, MAX_ANSWERS, MAX_HIT_TEXT_BYTES, MAX_HITS, MAX_TTL, MAX_WANTED, Message,
-    QueryHit, What,
+    Query, QueryHit, What,
 };
 use crate::node::Gnutella;
 use crate::seen::Back;
@@ -28,6 +29,9 @@ impl<S: Store> Gnutella<S> {
         };
         let messages = in_messages(hits);
         let count = messages.len() as u32;
+        if count > 0 {
+            self.seen.note_hit(guid);
+        }
         self.tally.told.hits_sent += to.map_or(0, |_| u64::from(count));
         for hits in messages {
             let hit = Message::QueryHit(Box::new(QueryHit {
@@ -42,44 +46,70 @@ impl<S: Store> Gnutella<S> {
         count
     }
 
-    /// The records that match, as hits: so many live ones as are wanted, and what was deleted besides,
-    /// so that no older copy of it counts.
-    pub(crate) fn matches(&self, what: &What, wanted: u32, wall: WallMs) -> Vec<Hit> {
-        let most = wanted.clamp(1, MAX_WANTED) as usize;
+    /// What this node has of what is asked for, as hits: so many live ones as are wanted, and what was
+    /// deleted besides, so that no older copy of it counts. Says also whether there may be more,
+    /// because not all texts were looked at.
+    pub(crate) fn matches(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        asker: Option<Id>,
+        query: &Query,
+    ) -> (Vec<Hit>, bool) {
+        let wall = cx.wall;
         let mut found = Found {
             live: Vec::new(),
             gone: Vec::new(),
-            most,
+            most: query.wanted.clamp(1, MAX_WANTED) as usize,
         };
-        match what {
-            What::Value(key) => self.match_value(*key, wall, &mut found),
+        let mut is_cut = false;
+        match &query.what {
+            What::Value(key) => self.match_one(*key, Slot::Value, wall, &mut found),
             What::Holders(key) => self.match_holders(*key, wall, &mut found),
             What::Any(key) => {
-                self.match_value(*key, wall, &mut found);
+                self.match_one(*key, Slot::Value, wall, &mut found);
                 self.match_holders(*key, wall, &mut found);
             }
-            What::Words(text) => {
-                let Ok(query) = WordQuery::parse(text) else {
-                    return Vec::new();
-                };
-                for (key, slot) in self.index.find(&query, most) {
-                    if let Some(meta) = self.store.meta(key, slot)
-                        && meta.is_live(wall)
-                    {
-                        found.push(self.hit(key, slot, &meta, wall));
-                    }
-                }
-            }
+            What::Holder(key, addr) => self.match_one(*key, Slot::Holder(*addr), wall, &mut found),
+            What::Words(text) => is_cut = self.match_words(cx, asker, text, &mut found),
         }
         found.live.append(&mut found.gone);
-        found.live
+        (found.live, is_cut)
     }
 
-    fn match_value(&self, key: Id, wall: WallMs, found: &mut Found) {
-        if let Some(meta) = self.store.meta(key, Slot::Value)
+    /// Looks at no more texts than the asker may have looked at; says whether there are more.
+    fn match_words(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        asker: Option<Id>,
+        text: &str,
+        found: &mut Found,
+    ) -> bool {
+        let Ok(query) = WordQuery::parse(text) else {
+            return false;
+        };
+        let asker = asker.and_then(|id| self.links.get_mut(&id));
+        let mut conduct = asker.map(|link| &mut link.conduct);
+        let looks = conduct.as_ref().map_or(MAX_LOOKED, |it| it.looks(cx.now));
+        let looked = self.index.find(&query, found.most, looks);
+        self.tally.looked += looked.texts as u64;
+        if let Some(conduct) = &mut conduct {
+            conduct.has_looked(cx.now, looked.texts);
+        }
+        for (key, slot) in looked.places {
+            if let Some(meta) = self.store.meta(key, slot)
+                && meta.is_live(cx.wall)
+            {
+                found.push(self.hit(key, slot, &meta, cx.wall));
+            }
+        }
+        looked.is_cut
+    }
+
+    fn match_one(&self, key: Id, slot: Slot, wall: WallMs, found: &mut Found) {
+        if let Some(meta) = self.store.meta(key, slot)
             && (meta.is_live(wall) || meta.is_tombstone())
         {
-            found.push(self.hit(key, Slot::Value, &meta, wall));
+            found.push(self.hit(key, slot, &meta, wall));
         }
     }
 

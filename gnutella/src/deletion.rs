@@ -1,9 +1,10 @@
 //! Deleting: all copies that a flood finds are replaced by tombstones, which are newer than any of them.
 
+use crate::finds::Find;
 use crate::message::What;
 use crate::node::{Due, Gnutella};
 use crate::putting::Kind;
-use crate::search::{Find, Purpose};
+use crate::search::Purpose;
 use overlay::{Consistency, Cx, Id, Item, OpId, Outcome, Record, Slot, Store};
 use std::net::SocketAddr;
 
@@ -20,7 +21,7 @@ impl<S: Store> Gnutella<S> {
             .filter(|find| find.hit.slot == slot)
             .cloned()
             .collect();
-        let found = search.newest(key, slot).is_some_and(|it| !it.hit.gone);
+        let is_found = search.newest(key, slot).is_some_and(|it| !it.hit.gone);
         let newest = finds.iter().map(|find| find.hit.version.clock).max();
         let version = self.next_version(cx, newest);
         let item = Item {
@@ -32,7 +33,7 @@ impl<S: Store> Gnutella<S> {
                 expires: None,
             },
         };
-        let outcome = if found {
+        let outcome = if is_found {
             Outcome::Found
         } else {
             Outcome::Unknown
@@ -40,7 +41,10 @@ impl<S: Store> Gnutella<S> {
         self.deadlines.clear(Due::Search(number));
         self.search_of.retain(|_, of| *of != number);
         self.searches.remove(&number);
-        let holders = finds.iter().map(|find| find.from).collect();
+        // Those that had copies when it was written here are told, found or not.
+        let known = self.copies.get(&(key, slot)).into_iter().flatten();
+        let found = finds.iter().map(|find| find.from);
+        let holders = found.chain(known.copied()).collect();
         self.begin_writing(
             cx,
             Some(op),
@@ -60,7 +64,7 @@ impl<S: Store> Gnutella<S> {
         consistency: Consistency,
     ) {
         let (slot, what) = match holder {
-            Some(addr) => (Slot::Holder(addr), What::Holders(key)),
+            Some(addr) => (Slot::Holder(addr), What::Holder(key, addr)),
             None => (Slot::Value, What::Value(key)),
         };
         if let Slot::Holder(addr) = slot {

@@ -2,11 +2,16 @@
 //! by it when it cannot be dialled.
 
 use crate::Due;
+use crate::finds::Find;
+use crate::inbox::Misdeed;
+use crate::limits::Kind;
 use crate::message::{Guid, Header, MAX_TTL, Message, Push};
 use crate::node::Gnutella;
 use crate::parked::Parked;
-use crate::search::Find;
-use overlay::{Contact, Cx, Duration, Found, GetReport, Id, Outcome, Record, Reply, Slot, Store};
+
+use overlay::{
+    Contact, Cx, Duration, Found, GetReport, Id, Outcome, Record, Reply, Slot, Store, Time,
+};
 use std::collections::VecDeque;
 
 /// How long a body may take: a handshake, a round trip, and a megabyte.
@@ -89,8 +94,9 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         if let (false, Some(find)) = (fetching.is_pushed, &fetching.from)
-            && let Some((way, guid)) = self.seen.way(find.guid, find.from.id)
-            && let Some(link) = self.links.get(&way)
+            && let Some((way, guid)) = self.seen.take_way(find.guid, find.from.id)
+            // Who tells of itself was asked already.
+            && way.id != find.from.id
         {
             fetching.is_pushed = true;
             let push = Push {
@@ -100,12 +106,18 @@ impl<S: Store> Gnutella<S> {
                 req: fetching.req,
                 to: me,
             };
-            cx.send(link.contact, Message::Push(push));
             self.deadlines
                 .set(Due::Search(number), cx.now + FETCH_LIMIT);
-            return;
+            if self.may_push_to(way.id, cx.now) {
+                return cx.send(way, Message::Push(push));
+            }
         }
         self.next_source(cx, number);
+    }
+
+    /// Whether somebody, a neighbour or not, can take one more push of this node.
+    fn may_push_to(&mut self, to: Id, now: Time) -> bool {
+        !self.links.contains_key(&to) || self.may_send(Kind::Push, to, true, now)
     }
 
     /// A node that hit is down: a body may be pushed nevertheless, if only the dial failed.
@@ -128,9 +140,14 @@ impl<S: Store> Gnutella<S> {
 
     pub(crate) fn push(&mut self, cx: &mut Cx<'_, Self>, from: Contact, mut push: Push) {
         if !push.header.is_sane() {
-            return self.misdeed(cx, from);
+            return self.misdeed(cx, from, Misdeed::Hops);
         }
         if push.servent == self.me.id {
+            // What was told to nobody under this name is sent to nobody, and what was told once only
+            // once: else anybody could have it sent to whom he likes.
+            if !self.seen.take_hit(push.header.guid) {
+                return self.misdeed(cx, from, Misdeed::Forged);
+            }
             let then = Parked::Body {
                 to: push.to,
                 req: push.req,
@@ -138,11 +155,16 @@ impl<S: Store> Gnutella<S> {
             };
             return self.read_body(cx, push.key, then);
         }
-        let way = self.seen.way(push.header.guid, push.servent);
-        let (next, guid) = way.unwrap_or((push.servent, push.header.guid));
-        if let (Some(link), Some(header)) = (self.links.get(&next), push.header.forwarded()) {
+        let Some((way, guid)) = self.seen.take_way(push.header.guid, push.servent) else {
+            return;
+        };
+        let next = self.links.get(&way.id).map(|link| link.contact);
+        let fair = self.has_share(Kind::Push, Some(from.id), cx.now);
+        if let (Some(next), Some(header)) = (next, push.header.forwarded())
+            && self.may_send(Kind::Push, next.id, fair, cx.now)
+        {
             push.header = Header { guid, ..header };
-            cx.send(link.contact, Message::Push(push));
+            cx.send(next, Message::Push(push));
         }
     }
 
@@ -221,7 +243,7 @@ impl<S: Store> Gnutella<S> {
             outcome: Outcome::Found,
             value: Some(body),
             version: Some(record.version),
-            replicas_answered: search.responders().len() as u32,
+            replicas_answered: search.finds.responders(),
             replicas_asked: search.reached(),
             reason: None,
             reached: Some(search.reached()),

@@ -1,10 +1,10 @@
 //! Where a query goes from here: whom the tables rule out, and what a link can still carry.
 
+use crate::asked::{Child, Parent};
 use crate::limits::Kind;
 use crate::link::Link;
 use crate::message::{Guid, Header, MAX_TTL, Message, Role, What};
 use crate::node::Gnutella;
-use crate::query::{Child, Parent};
 use crate::routes::{self, key_position};
 use overlay::words::Query as WordQuery;
 use overlay::{Contact, Cx, Id, Store, Time};
@@ -48,7 +48,9 @@ pub(crate) struct Targets {
 /// What a query looks up in tables; none when only the node itself can tell.
 fn looked_up(what: &What) -> Vec<u32> {
     match what {
-        What::Value(key) | What::Holders(key) | What::Any(key) => vec![key_position(*key)],
+        What::Value(key) | What::Holders(key) | What::Any(key) | What::Holder(key, _) => {
+            vec![key_position(*key)]
+        }
         What::Words(text) => {
             WordQuery::parse(text).map_or_else(|_| Vec::new(), |query| routes::positions(&query))
         }
@@ -151,9 +153,9 @@ impl<S: Store> Gnutella<S> {
         let is_own = matches!(parent, Parent::Me(_) | Parent::Nobody);
         let targets = self.targets(from, next.ttl, &query.what, only);
         let hops = next.hops;
-        let fair = self.has_share(from, cx.now);
+        let fair = self.has_share(Kind::Query, from, cx.now);
         for (contact, ttl) in targets.to {
-            if !self.may_send(contact.id, fair, cx.now) {
+            if !self.may_send(Kind::Query, contact.id, fair, cx.now) {
                 self.tally.held_back += 1;
                 self.tally.told.dropped_link_full += 1;
                 continue;
@@ -171,25 +173,18 @@ impl<S: Store> Gnutella<S> {
         }
     }
 
-    /// Whether a neighbour has taken no more than its share of what all of them may send on.
-    pub(crate) fn has_share(&mut self, from: Option<Id>, now: Time) -> bool {
+    /// Whether a neighbour has taken no more than its share of what all of them may send on. What
+    /// this node itself sends always is within it.
+    pub(crate) fn has_share(&mut self, kind: Kind, from: Option<Id>, now: Time) -> bool {
         let among = self.links.len();
         let link = from.and_then(|id| self.links.get_mut(&id));
-        link.is_none_or(|link| {
-            link.conduct
-                .share
-                .take(now, Kind::Query.rate().shared(among))
-        })
+        link.is_none_or(|link| link.conduct.has_share(kind, among, now))
     }
 
-    /// Whether a query may be sent on a link: always while there is plenty of room, and within one's
-    /// share when there is not.
-    pub(crate) fn may_send(&mut self, to: Id, fair: bool, now: Time) -> bool {
-        let rate = Kind::Query.rate();
-        let Some(link) = self.links.get_mut(&to) else {
-            return false;
-        };
-        let sent = &mut link.conduct.sent;
-        (fair || !sent.is_low(now, rate)) && sent.take(now, rate)
+    /// Whether a message may be sent on over a link: always while there is plenty of room, and within
+    /// one's share when there is not.
+    pub(crate) fn may_send(&mut self, kind: Kind, to: Id, fair: bool, now: Time) -> bool {
+        let link = self.links.get_mut(&to);
+        link.is_some_and(|link| link.conduct.may_send(kind, fair, now))
     }
 }

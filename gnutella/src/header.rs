@@ -57,6 +57,48 @@ impl Header {
     }
 }
 
+/// How far a query came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Nodes that looked for it, each counted once.
+    pub nodes: u32,
+    /// Leaves for which a query routing table spoke; one with several ultrapeers counts at each.
+    pub leaves: u32,
+    /// Whether one of them may have more than it said, looked at or passed on.
+    pub is_cut: bool,
+}
+
+impl Reach {
+    /// Nowhere.
+    pub const NONE: Self = Self {
+        nodes: 0,
+        leaves: 0,
+        is_cut: false,
+    };
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_add(other.nodes),
+            leaves: self.leaves.saturating_add(other.leaves),
+            is_cut: self.is_cut || other.is_cut,
+        }
+    }
+
+    /// The one that came further: what two queries reached at least, who may have reached the same
+    /// nodes.
+    #[must_use]
+    pub const fn or_further(self, other: Self) -> Self {
+        let further =
+            other.nodes > self.nodes || other.nodes == self.nodes && other.leaves > self.leaves;
+        Self {
+            is_cut: self.is_cut || other.is_cut,
+            ..if further { other } else { self }
+        }
+    }
+}
+
 /// What a node is in the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {

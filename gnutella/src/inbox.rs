@@ -3,6 +3,7 @@
 use crate::limits::{Conduct, Kind, Ruling};
 use crate::message::{ByeCode, Message};
 use crate::node::Gnutella;
+use crate::seen::Back;
 use overlay::{Contact, Cx, Duration, Fault, Id, Store, Time};
 
 /// Most nodes without a link whose conduct is remembered; one more is not heard.
@@ -11,6 +12,21 @@ const MAX_STRANGERS: usize = 4_096;
 const MAX_BANNED: usize = 1_024;
 /// How long a node that broke the rules is refused: as long as the driver refuses it, twice.
 const BAN: Duration = Duration::from_secs(60);
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misdeed {
+    /// TTL and hops are beyond their limits, or have grown on the way.
+    Hops,
+    /// A query that has no words, or too many.
+    Words,
+    /// The same once more on one link.
+    Duplicate,
+    /// It is none for a node of this role.
+    Role,
+    /// In another's name, or about what never was.
+    Forged,
+}
 
 const fn kind_of(message: &Message) -> Kind {
     match message {
@@ -25,6 +41,8 @@ const fn kind_of(message: &Message) -> Kind {
         | Message::Body { .. }
         | Message::Replicated { .. }
         | Message::HandedOver { .. } => Kind::Answer,
+        Message::Push(_) => Kind::Push,
+        Message::Fetch { .. } => Kind::Fetch,
         _ => Kind::Other,
     }
 }
@@ -69,7 +87,7 @@ impl<S: Store> Gnutella<S> {
         }
         if let Some(link) = self.links.get_mut(&from.id) {
             link.hear(cx.now);
-        } else if needs_link(&message) {
+        } else if needs_link(&message) && !self.is_of_walk(from, &message) {
             let bye = Message::Bye {
                 code: ByeCode::NoLink,
                 hosts: Vec::new(),
@@ -77,6 +95,15 @@ impl<S: Store> Gnutella<S> {
             return cx.send(from, bye);
         }
         self.dispatch(cx, from, message);
+    }
+
+    /// Whether it asks for a body that a walker of its sender found here, or at a leaf.
+    fn is_of_walk(&self, from: Contact, message: &Message) -> bool {
+        let Message::Push(push) = message else {
+            return false;
+        };
+        let back = self.seen.get(push.header.guid).map(|entry| entry.back);
+        matches!(back, Some(Back::Straight(origin)) if origin.id == from.id)
     }
 
     fn dispatch(&mut self, cx: &mut Cx<'_, Self>, from: Contact, message: Message) {
@@ -150,8 +177,16 @@ impl<S: Store> Gnutella<S> {
 
     /// A message that no node of good will sends: counted, and the end of the link when there are
     /// many.
-    pub(crate) fn misdeed(&mut self, cx: &mut Cx<'_, Self>, from: Contact) {
+    pub(crate) fn misdeed(&mut self, cx: &mut Cx<'_, Self>, from: Contact, what: Misdeed) {
         self.tally.misdeeds += 1;
+        let told = &mut self.tally.told.misdeeds;
+        *match what {
+            Misdeed::Hops => &mut told.hops,
+            Misdeed::Words => &mut told.words,
+            Misdeed::Duplicate => &mut told.duplicate,
+            Misdeed::Role => &mut told.role,
+            Misdeed::Forged => &mut told.forged,
+        } += 1;
         let ruling = self.conduct(from.id, cx.now).map(|it| it.was_wrong(cx.now));
         if ruling == Some(Ruling::End) {
             self.end_link(cx, from, Fault::Protocol);
@@ -161,6 +196,7 @@ impl<S: Store> Gnutella<S> {
     /// A field beyond its bound: no version of this program has ever sent it.
     pub(crate) fn out_of_bounds(&mut self, cx: &mut Cx<'_, Self>, from: Contact) {
         self.tally.misdeeds += 1;
+        self.tally.told.misdeeds.out_of_bounds += 1;
         self.end_link(cx, from, Fault::OutOfBounds);
     }
 

@@ -94,7 +94,10 @@ mod tests {
     use super::*;
 
     fn reach(nodes: u32) -> Reach {
-        Reach { nodes, leaves: 0 }
+        Reach {
+            nodes,
+            ..Reach::NONE
+        }
     }
 
     #[test]

@@ -12,20 +12,22 @@
 //! | messages, settings, counters | `header`, `message`, `config`, `node`, `inbox` |
 //! | entering, links, keeping them, roles, leaving | `stage`, `link`, `upkeep`, `roles`, `leave` |
 //! | hosts: the cache, pings and pongs | `hosts`, `pings` |
-//! | queries on their way; the table of GUIDs; what is here | `query`, `forward`, `seen`, `answer`, `index` |
+//! | queries on their way; the table of GUIDs; what is here | `query`, `asked`, `forward`, `seen`, `answer`, `index` |
 //! | searches of this node, rounds, plans and their rounds, walkers, what it has learnt | `search`, `rounds`, `plan`, `widen`, `walk`, `learnt` |
 //! | query routing tables, and how they change hands | `routes`, `tables` |
 //! | writing, keeping, deleting; leases; what has ended | `putting`, `keeping`, `deletion`, `leases`, `sweep` |
-//! | what a search comes to; bodies; what a get leaves behind | `report`, `fetch`, `mend` |
+//! | what a search has found and comes to; bodies; what a get leaves behind | `finds`, `report`, `fetch`, `mend` |
 //! | defence | `limits`, `checks` |
 
 mod answer;
+mod asked;
 mod calls;
 mod checks;
 mod config;
 mod deletion;
 mod drift;
 mod fetch;
+mod finds;
 mod forward;
 mod header;
 mod hosts;
@@ -61,8 +63,9 @@ mod walk;
 mod widen;
 
 pub use config::{GnutellaConfig, MAX_LEAVES, MAX_LINKS, Replication, RoleChoice, Way};
+pub use finds::MAX_FINDS;
 pub use hosts::MAX_HOSTS_KEPT;
-pub use index::MAX_INDEX_BYTES;
+pub use index::{MAX_INDEX_BYTES, MAX_LOOKED};
 pub use leases::MAX_RENEWED_LEASES;
 pub use message::{
     ByeCode, Errand, Guid, Header, Hello, Hit, Host, MAX_ANSWERS, MAX_HIT_TEXT_BYTES, MAX_HITS,
@@ -76,7 +79,7 @@ pub use plan::{ENOUGH, ENOUGH_FOR_LEAF};
 pub use putting::{MAX_COPIES_KNOWN, MAX_PUTTINGS};
 pub use query::{MAX_ASKED, MAX_HITS_PASSED};
 pub use routes::{QueryTable, TABLE_BITS, key_position, word_position};
-pub use search::{MAX_FINDS, MAX_SEARCHES};
+pub use search::MAX_SEARCHES;
 pub use seen::{GUID_LIFE, MAX_GUIDS, MAX_PUSH_ROUTES};
 pub use topology::Topology;
 pub use walk::MAX_WAITING;

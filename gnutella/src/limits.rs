@@ -1,5 +1,5 @@
-//! What one neighbour may ask for: a token bucket for each kind of message, and what happens to
-//! those that take more.
+//! What one neighbour may ask for: a token bucket for each kind of message (some kinds share one, see
+//! [`Kind`]), and what happens to those that take more.
 //!
 //! A node of good will keeps to the same rates when it forwards, fairly between the neighbours
 //! whose queries it carries: so nobody is punished for what others sent, and one flooding neighbour
@@ -51,6 +51,18 @@ impl Bucket {
         true
     }
 
+    /// How many tokens there are.
+    pub(crate) fn left(&self, now: Time, rate: Rate) -> u64 {
+        let missing = self.full_at.since(now).0.div_ceil(rate.interval());
+        rate.burst.saturating_sub(missing)
+    }
+
+    /// Takes so many tokens, whether there are as many or not.
+    pub(crate) fn spend(&mut self, now: Time, rate: Rate, tokens: u64) {
+        let spent = Duration(tokens.saturating_mul(rate.interval()));
+        self.full_at = self.full_at.max(now) + spent;
+    }
+
     /// Whether less than half is left.
     pub(crate) fn is_low(&self, now: Time, rate: Rate) -> bool {
         self.full_at.since(now).0 > rate.burst * rate.interval() / 2
@@ -73,24 +85,31 @@ pub(crate) enum Kind {
     Ping,
     /// Hits and echoes: answers to what this node sent or passed on.
     Answer,
-    /// Everything else: bodies, copies, tables, links.
+    /// Bodies that are to be pushed.
+    Push,
+    /// Bodies that are asked for.
+    Fetch,
+    /// Everything else: copies, tables, links, hand-overs.
     Other,
 }
 
 /// How many kinds there are.
-const KINDS: usize = 5;
+const KINDS: usize = 7;
 
 impl Kind {
     /// What one neighbour may send of it.
     ///
     /// Queries: 2,000 a second are what a network of some nodes on one machine can carry at all,
     /// and a fifth of what is called an attack. Answers: each query that this node sends on a link may
-    /// bring an echo and some hits. Pings: one each 10 s, and bursts of newcomers.
+    /// bring an echo and some hits. Pings: one each 10 s, and bursts of newcomers. Fetches: one for each
+    /// get, which is a query as well. Pushes: one for each get whose dial failed, and a megabyte each.
     pub(crate) const fn rate(self) -> Rate {
         let (per_s, burst) = match self {
             Self::Query => (2_000, 2_000),
             Self::Walk => (4_000, 4_000),
             Self::Ping => (20, 100),
+            Self::Push => (100, 200),
+            Self::Fetch => (2_000, 2_000),
             Self::Answer => (8_000, 16_000),
             Self::Other => (4_000, 8_000),
         };
@@ -111,16 +130,36 @@ const WRONG: Rate = Rate {
     burst: 64,
 };
 
+/// Texts that are looked at for the queries of one neighbour: a twentieth of a core, where a text takes
+/// half a microsecond. Its queries beyond that look at [`FEW_LOOKS`] each, and say so.
+const LOOKS: Rate = Rate {
+    per_s: 100_000,
+    burst: 100_000,
+};
+/// Walkers of one neighbour whose origins are told what they found: nobody but the first node knows
+/// whether a walker comes from whom it names, and so a liar can have no more than that sent to
+/// somebody else.
+const STRAIGHT: Rate = Rate {
+    per_s: 200,
+    burst: 1_000,
+};
+/// Texts that are looked at for any query: as many as a query for one rare word needs.
+const FEW_LOOKS: u64 = 32;
+
 /// What one neighbour has taken and done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conduct {
     taken: [Bucket; KINDS],
     over: Bucket,
     wrong: Bucket,
-    /// What its queries took of links that are short.
-    pub(crate) share: Bucket,
+    /// Texts that were looked at for its queries.
+    looks: Bucket,
+    /// Walkers whose origin was told what they found here.
+    straight: Bucket,
+    /// What its messages took of links that are short.
+    shares: [Bucket; KINDS],
     /// What was sent to it.
-    pub(crate) sent: Bucket,
+    sent: [Bucket; KINDS],
     /// Messages that were dropped.
     pub(crate) dropped: u64,
     /// Messages that were wrong.
@@ -141,14 +180,7 @@ pub(crate) enum Ruling {
 impl Conduct {
     /// A message of this kind came.
     pub(crate) fn came(&mut self, kind: Kind, now: Time) -> Ruling {
-        let bucket = match kind {
-            Kind::Query => &mut self.taken[0],
-            Kind::Walk => &mut self.taken[1],
-            Kind::Ping => &mut self.taken[2],
-            Kind::Answer => &mut self.taken[3],
-            Kind::Other => &mut self.taken[4],
-        };
-        if bucket.take(now, kind.rate()) {
+        if self.taken[kind as usize].take(now, kind.rate()) {
             return Ruling::Take;
         }
         self.dropped += 1;
@@ -167,6 +199,39 @@ impl Conduct {
         } else {
             Ruling::End
         }
+    }
+
+    /// Whether it has taken no more than its share of what so many neighbours may have sent on.
+    pub(crate) fn has_share(&mut self, kind: Kind, among: usize, now: Time) -> bool {
+        self.shares[kind as usize].take(now, kind.rate().shared(among))
+    }
+
+    /// Whether one more may be sent to it: always while there is plenty of room, and within one's
+    /// share when there is not.
+    pub(crate) fn has_room(&self, kind: Kind, fair: bool, now: Time) -> bool {
+        let (sent, rate) = (&self.sent[kind as usize], kind.rate());
+        (fair || !sent.is_low(now, rate)) && sent.left(now, rate) > 0
+    }
+
+    /// The same, and it is sent.
+    pub(crate) fn may_send(&mut self, kind: Kind, fair: bool, now: Time) -> bool {
+        self.has_room(kind, fair, now) && self.sent[kind as usize].take(now, kind.rate())
+    }
+
+    /// Whether what one more of its walkers found may be told to whom that names as its origin.
+    pub(crate) fn may_tell(&mut self, now: Time) -> bool {
+        self.straight.take(now, STRAIGHT)
+    }
+
+    /// Texts that may be looked at for a query of it.
+    pub(crate) fn looks(&self, now: Time) -> usize {
+        let most = crate::index::MAX_LOOKED as u64;
+        self.looks.left(now, LOOKS).clamp(FEW_LOOKS, most) as usize
+    }
+
+    /// So many texts were.
+    pub(crate) fn has_looked(&mut self, now: Time, texts: usize) {
+        self.looks.spend(now, LOOKS, texts as u64);
     }
 
     /// Whether nothing is held against it.

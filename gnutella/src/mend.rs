@@ -1,11 +1,13 @@
 //! What a get leaves behind: newer copies where old ones were found, and, with square-root replication, more
 //! copies of what was hard to find.
 
+use crate::checks::MAX_CLOCK_DRIFT_MS;
 use crate::config::Replication;
+use crate::finds::Find;
 use crate::message::{Errand, Message};
 use crate::node::{Due, Gnutella};
 use crate::putting::{COPIES_LIMIT, Kind, MAX_PUTTINGS, Putting};
-use crate::search::Find;
+
 use overlay::{Consistency, Contact, Cx, Item, OpId, Record, Slot, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +40,13 @@ impl<S: Store> Gnutella<S> {
             body: None,
             expires: None,
         });
+        // A copy that square-root replication has left is as good as the value, but ends within the hour:
+        // whoever has an older version for good would have none then. What ends so soon by itself
+        // need not be spread either.
+        let soon = cx.wall.plus_secs(COPY_LIFE_S + MAX_CLOCK_DRIFT_MS / 1_000);
+        if record.expires.is_some_and(|end| end <= soon) {
+            return;
+        }
         let text = newest.hit.text.clone();
         let old = |find: &&Find| find.hit.version < version && find.hit.slot == Slot::Value;
         let old: Vec<Contact> = search

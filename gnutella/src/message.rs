@@ -7,12 +7,13 @@
 //! Deviation: a servent of 0.4 listens on TCP and is addressed by it. Here one QUIC link carries
 //! everything, so that bodies, copies and the answers to walkers go straight from node to node.
 
-pub use crate::header::{Guid, Header, Hello, Host, MAX_HOSTS, MAX_TTL, Role};
+pub use crate::header::{Guid, Header, Hello, Host, MAX_HOSTS, MAX_TTL, Reach, Role};
 
 use crate::routes::QueryTable;
 use overlay::words::MAX_QUERY_BYTES;
 use overlay::{Contact, Id, Item, MAX_TEXT_BYTES, Record, Slot, Version};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// Most hits in one message. With a text of a sentence each they fill one frame.
 pub const MAX_HITS: usize = 128;
@@ -41,6 +42,8 @@ pub enum What {
     Any(Id),
     /// Texts that have all of these words; at most [`MAX_QUERY_BYTES`].
     Words(String),
+    /// One holder of a key.
+    Holder(Id, SocketAddr),
 }
 
 impl What {
@@ -102,35 +105,6 @@ impl QueryHit {
             && !self.hits.is_empty()
             && texts.clone().all(|length| length <= MAX_TEXT_BYTES)
             && texts.sum::<usize>() <= MAX_HIT_TEXT_BYTES
-    }
-}
-
-/// How far a query came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reach {
-    /// Nodes that looked for it, each counted once.
-    pub nodes: u32,
-    /// Leaves for which a query routing table spoke; one with several ultrapeers counts at each.
-    pub leaves: u32,
-}
-
-impl Reach {
-    /// Both together.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self {
-            nodes: self.nodes.saturating_add(other.nodes),
-            leaves: self.leaves.saturating_add(other.leaves),
-        }
-    }
-
-    /// The one that came further: what two queries reached at least, who may have reached the same
-    /// nodes.
-    #[must_use]
-    pub const fn or_further(self, other: Self) -> Self {
-        let further =
-            other.nodes > self.nodes || other.nodes == self.nodes && other.leaves > self.leaves;
-        if further { other } else { self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The machine: what it keeps, and who handles which input.
 
+use crate::asked::Asked;
 use crate::config::{GnutellaConfig, RoleChoice};
 use crate::hosts::Hosts;
 use crate::index::Index;
@@ -8,15 +9,15 @@ use crate::leases::Leases;
 use crate::leave::Leaving;
 use crate::limits::Conduct;
 use crate::link::Link;
-use crate::message::{Guid, Host, Message, Role, Walk};
+use crate::message::{Guid, Host, Message, Role};
 use crate::parked::{Parked, Then};
 use crate::pings::PongCache;
 use crate::putting::Putting;
-use crate::query::Asked;
 use crate::search::Search;
 use crate::seen::Seen;
 use crate::stage::Stage;
 use crate::tables::Published;
+use crate::walk::Waiting;
 use overlay::{
     Contact, Cx, Deadlines, FurthestClock, Hlc, Id, Input, LoadSeq, Lookups, Machine, Notice,
     QueryTally, Request, Slot, Store, Time, WallMs, WriteSeq,
@@ -56,7 +57,7 @@ pub struct Gnutella<S: Store> {
     pub(crate) searches: BTreeMap<u64, Box<Search>>,
     pub(crate) search_of: BTreeMap<Guid, u64>,
     /// Walkers that wait for the word of their origin.
-    pub(crate) walkers: BTreeMap<(Guid, u8), Box<Walk>>,
+    pub(crate) walkers: BTreeMap<(Guid, u8), Box<Waiting>>,
     /// Writes of this node that wait for copies.
     pub(crate) puttings: BTreeMap<Guid, Box<Putting>>,
     /// Where the copies of what was written here are.
@@ -95,6 +96,8 @@ pub struct Tally {
     /// Queries that arrived on their last hop, for the first time, where there is nothing to find:
     /// neither here nor, by their tables, at leaves.
     pub last_hop_vain: u64,
+    /// Texts that queries by words looked at.
+    pub looked: u64,
     /// Queries that were not passed on because a link was short.
     pub held_back: u64,
     /// Messages dropped because their sender sent too many.

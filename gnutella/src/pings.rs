@@ -3,6 +3,7 @@
 //! "Pings and pongs were up to half of the bandwidth" of early Gnutella. A node answers a ping out of a
 //! cache of pongs, and only when that is older than three seconds does it pass the ping on.
 
+use crate::inbox::Misdeed;
 use crate::message::{Header, Host, MAX_HOSTS, MAX_TTL, Message, Role};
 use crate::node::Gnutella;
 use crate::seen::Back;
@@ -67,12 +68,14 @@ impl<S: Store> Gnutella<S> {
 
     pub(crate) fn ping(&mut self, cx: &mut Cx<'_, Self>, from: Contact, header: Header) {
         if !header.is_sane() {
-            return self.misdeed(cx, from);
+            return self.misdeed(cx, from, Misdeed::Hops);
         }
-        if !self
-            .seen
-            .insert(header.guid, Back::Link(from.id), 0, cx.now)
-        {
+        let back = Back::Link(from.id);
+        if !self.seen.insert(header.guid, back, 0, cx.now) {
+            let first = self.seen.get(header.guid).map(|entry| entry.back);
+            if first == Some(back) {
+                self.misdeed(cx, from, Misdeed::Duplicate);
+            }
             return;
         }
         let pong = self.my_pong(header.guid, header.hops);
@@ -112,7 +115,7 @@ impl<S: Store> Gnutella<S> {
         host: Host,
     ) {
         if header.ttl > MAX_TTL || header.hops > MAX_TTL {
-            return self.misdeed(cx, from);
+            return self.misdeed(cx, from, Misdeed::Hops);
         }
         if let Some(link) = self.links.get_mut(&from.id)
             && host.contact.id == from.id

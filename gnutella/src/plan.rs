@@ -9,10 +9,12 @@
 //! A round may ask twice as many links as the last, because a user waits for at most eight seconds.
 //! Where two links away are not enough, all links are asked at once: floods of several links, one
 //! after another, overlap, and cost more than the one of all. Leaves whose tables match are asked as
-//! many as are still needed. And a leaf asks one ultrapeer first, not all of its three, since each
-//! of them searches the same network: the others when that one has nothing, or is slow.
+//! many as are still needed. What ends it is how many its user wants, of a leaf's 150 at most, and
+//! not 150 and 50: 100 are listed when nothing is said. And a leaf asks one ultrapeer first, not all
+//! of its three, since each of them searches the same network: the others when that one has nothing,
+//! or is slow.
 
-use crate::message::{Guid, Reach};
+use crate::message::{Guid, MAX_WANTED, Reach};
 use overlay::Id;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +28,10 @@ const PROBE_TTL: u8 = 1;
 const STEP_TTL: u8 = 2;
 /// Rounds that ask only some links; then all: eight seconds are soon over.
 const MAX_STEPS: u32 = 6;
-/// Results that end a dynamic query of this node, when its user wants more than that.
-pub const ENOUGH: u32 = 150;
-/// The same for a leaf's.
-pub const ENOUGH_FOR_LEAF: u32 = 50;
+/// Results that end a dynamic query of this node: all that its user may want.
+pub const ENOUGH: u32 = MAX_WANTED;
+/// The same for a leaf's, which others pay for. A leaf that wants more is told that there may be more.
+pub const ENOUGH_FOR_LEAF: u32 = 150;
 
 /// What is left to do of a dynamic query.
 #[derive(Clone, Debug)]
@@ -196,6 +198,11 @@ impl Plan {
         true
     }
 
+    /// Whether it has stopped, or will, with fewer results than are wanted.
+    pub(crate) const fn stops_short(&self, results: u32, wanted: u32) -> bool {
+        self.enough < wanted && results >= self.enough
+    }
+
     /// A round has ended.
     pub(crate) fn ended(&mut self, round: Guid, reach: Reach) {
         self.running.remove(&round);
@@ -306,7 +313,10 @@ mod tests {
         let node = Id::from_u64(9);
         assert!(plan.is_news(node, near) && plan.is_news(node, near));
         assert!(!plan.is_news(node, wide));
-        let reach = |nodes| Reach { nodes, leaves: 0 };
+        let reach = |nodes| Reach {
+            nodes,
+            ..Reach::NONE
+        };
         plan.ended(near, reach(3));
         plan.ended(near, reach(4));
         assert_eq!(plan.reach(), reach(7), "they are different nodes");

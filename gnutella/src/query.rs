@@ -1,13 +1,14 @@
 //! Queries on their way: passed on once, and ended by an echo that says how far they came.
 
+use crate::asked::{Asked, Parent};
 use crate::forward::Onward;
-use crate::message::{Guid, Header, Hit, Message, Query, QueryHit, Reach, Role, What};
+use crate::inbox::Misdeed;
+use crate::message::{Guid, Header, Message, Query, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
-use crate::plan::{ENOUGH, Plan};
+use crate::plan::Plan;
 use crate::seen::Back;
 use overlay::words::Query as WordQuery;
-use overlay::{Contact, Cx, Duration, Id, Slot, Store, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use overlay::{Contact, Cx, Duration, Id, Store};
 
 /// Most queries that a node has passed on and that have not ended; one more is not passed on. At the
 /// most that eight neighbours may send, with a round trip of a second, there are half as many.
@@ -21,100 +22,6 @@ const ROUND: Duration = Duration::from_millis(1_500);
 /// The same for a leaf: its ultrapeer's whole search is one round to it, and the others have as
 /// long.
 const ROUND_OF_LEAF: Duration = Duration::from_millis(3_000);
-
-/// Who is told how a query ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parent {
-    /// A search of this node.
-    Me(u64),
-    /// The neighbour that it came from.
-    Link(Id),
-    /// The query of whose plan it is a round.
-    Round(Guid),
-    /// Nobody: a flood whose search has found enough; how far it comes is a lesson yet.
-    Nobody,
-}
-
-/// What one neighbour owes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Child {
-    /// QueryHits that came.
-    got: u32,
-    /// QueryHits that it says it sent.
-    told: Option<u32>,
-}
-
-impl Child {
-    fn is_done(self) -> bool {
-        self.told.is_some_and(|told| self.got >= told)
-    }
-}
-
-/// A query that was sent on.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) parent: Parent,
-    pub(crate) waiting: BTreeMap<Id, Child>,
-    pub(crate) reach: Reach,
-    /// QueryHits sent to the parent, or taken by this node's search.
-    pub(crate) hits: u32,
-    /// Different live records in them, as far as a plan counts.
-    pub(crate) results: u32,
-    found: BTreeSet<(Id, Slot)>,
-    pub(crate) query: Query,
-    /// Which links are still to be asked, for a dynamic query.
-    pub(crate) plan: Option<Plan>,
-    /// When it ends, whoever has not answered.
-    pub(crate) until: Time,
-}
-
-impl Asked {
-    pub(crate) const fn new(parent: Parent, query: Query, until: Time) -> Self {
-        Self {
-            parent,
-            waiting: BTreeMap::new(),
-            reach: Reach {
-                nodes: 0,
-                leaves: 0,
-            },
-            hits: 0,
-            results: 0,
-            found: BTreeSet::new(),
-            query,
-            plan: None,
-            until,
-        }
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        let rounds = self.plan.as_ref().is_some_and(|it| !it.running.is_empty());
-        rounds || !self.waiting.is_empty()
-    }
-
-    /// Counts records: each once, however many nodes have it, and none that was deleted.
-    pub(crate) fn count(&mut self, hits: &[Hit]) {
-        for hit in hits.iter().filter(|hit| !hit.gone) {
-            if self.found.len() < ENOUGH as usize {
-                self.found.insert((hit.key, hit.slot));
-            }
-        }
-        self.results = self.found.len() as u32;
-    }
-}
-
-impl Message {
-    /// The echo of a query that went no further.
-    pub(crate) const fn not_reached(guid: Guid) -> Self {
-        Self::Reached {
-            guid,
-            reach: Reach {
-                nodes: 0,
-                leaves: 0,
-            },
-            hits: 0,
-        }
-    }
-}
 
 impl<S: Store> Gnutella<S> {
     pub(crate) fn query(
@@ -137,13 +44,18 @@ impl<S: Store> Gnutella<S> {
         if !header.is_sane() || !words_fit {
             self.tally.told.dropped_malformed += 1;
             cx.send(from, Message::not_reached(guid));
-            return self.misdeed(cx, from);
+            let what = if words_fit {
+                Misdeed::Hops
+            } else {
+                Misdeed::Words
+            };
+            return self.misdeed(cx, from, what);
         }
         let sum = header.ttl + header.hops;
         if !self.seen.insert(guid, Back::Link(from.id), sum, cx.now) {
             return self.duplicate(cx, from, header);
         }
-        let hits = self.matches(&query.what, query.wanted, cx.wall);
+        let (hits, is_cut) = self.matches(cx, Some(from.id), &query);
         let has_none = hits.is_empty();
         self.tally.told.matched += u64::from(!has_none);
         self.tally.told.ended_ttl += u64::from(header.ttl == 0);
@@ -156,6 +68,7 @@ impl<S: Store> Gnutella<S> {
         };
         let mut asked = Asked::new(Parent::Link(from.id), query, cx.now + patience);
         asked.reach.nodes = 1;
+        asked.reach.is_cut = is_cut;
         asked.count(&hits);
         asked.hits = self.answer(cx, hits, guid, header.hops, Back::Link(from.id));
         if self.asked.len() >= MAX_ASKED || self.role == Role::Leaf {
@@ -189,8 +102,10 @@ impl<S: Store> Gnutella<S> {
             || self.links.get(&from.id).map(|link| link.role) == Some(Role::Leaf)
             || matches!(first.back, Back::Me | Back::Round(_));
         let has_grown = header.ttl + header.hops > first.sum;
-        if first.back == Back::Link(from.id) || has_grown && !may_grow {
-            self.misdeed(cx, from);
+        if first.back == Back::Link(from.id) {
+            self.misdeed(cx, from, Misdeed::Duplicate);
+        } else if has_grown && !may_grow {
+            self.misdeed(cx, from, Misdeed::Hops);
         }
     }
 
@@ -198,13 +113,18 @@ impl<S: Store> Gnutella<S> {
         if !hit.fits() {
             return self.out_of_bounds(cx, from);
         }
+        // On its way home a hit's TTL falls as its hops rise.
+        if !hit.header.is_sane() {
+            return self.misdeed(cx, from, Misdeed::Hops);
+        }
         let guid = hit.header.guid;
         let Some(back) = self.seen.get(guid).map(|entry| entry.back) else {
             return;
         };
-        let passes_on = self.links.contains_key(&from.id) && hit.from.id != from.id;
-        if passes_on && !matches!(back, Back::Round(_)) {
-            let way = (from.id, guid);
+        // What a walker found at a leaf is told straight, by an ultrapeer that may be no neighbour.
+        let is_way = self.links.contains_key(&from.id) || back == Back::Me;
+        if is_way && !matches!(back, Back::Round(_)) {
+            let way = (from, guid);
             self.seen.note_way(guid, hit.from.id, way, cx.now);
         }
         let asked = self.asked.get_mut(&guid);
@@ -229,6 +149,7 @@ impl<S: Store> Gnutella<S> {
         hit.header = header;
         if let Some(asked) = self.asked.get_mut(&guid) {
             if asked.hits >= MAX_HITS_PASSED {
+                asked.reach.is_cut = true;
                 return;
             }
             asked.hits += 1;
@@ -259,9 +180,6 @@ impl<S: Store> Gnutella<S> {
         if child.told.is_none() {
             child.told = Some(hits);
             asked.reach = asked.reach.and(reach);
-        }
-        if hits >= MAX_HITS_PASSED {
-            self.note_cut(guid);
         }
         self.asked_changed(cx, guid);
     }

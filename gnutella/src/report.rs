@@ -1,7 +1,8 @@
 //! What a search comes to: a report with the evidence, or the body that is to be fetched.
 
+use crate::finds::Find;
 use crate::node::Gnutella;
-use crate::search::{Find, Purpose, Search};
+use crate::search::{Purpose, Search};
 use overlay::{
     Contact, Cx, Failure, GetReport, HitKind, HolderInfo, LocateReport, Outcome, Reply,
     SearchReport, Slot, Store, TextHit, TextReport,
@@ -67,7 +68,7 @@ impl<S: Store> Gnutella<S> {
             outcome: Outcome::Unknown,
             value: None,
             version: newest.map(|find| find.hit.version),
-            replicas_answered: search.responders().len() as u32,
+            replicas_answered: search.finds.responders(),
             replicas_asked: search.reached(),
             reason: Some(self.unknown(number, why)),
             reached: Some(search.reached()),
@@ -76,7 +77,7 @@ impl<S: Store> Gnutella<S> {
 
     pub(crate) fn holders_reply(&self, number: u64, limit: u32) -> Option<Reply> {
         let search = self.searches.get(&number)?;
-        let mut holders: Vec<HolderInfo> = search.live().into_iter().filter_map(holder).collect();
+        let mut holders: Vec<HolderInfo> = search.finds.live().filter_map(holder).collect();
         holders.sort_by_key(|holder| holder.addr);
         holders.truncate(limit as usize);
         let found = !holders.is_empty();
@@ -88,7 +89,7 @@ impl<S: Store> Gnutella<S> {
                 Outcome::Unknown
             },
             holders,
-            replicas_answered: search.responders().len() as u32,
+            replicas_answered: search.finds.responders(),
             replicas_asked: search.reached(),
             reason: (!found || search.is_cut).then(|| self.unknown(number, cut(search))),
             reached: Some(search.reached()),
@@ -97,7 +98,7 @@ impl<S: Store> Gnutella<S> {
 
     pub(crate) fn words_reply(&self, number: u64, limit: u32) -> Option<Reply> {
         let search = self.searches.get(&number)?;
-        let mut results: Vec<TextHit> = search.live().into_iter().map(text_hit).collect();
+        let mut results: Vec<TextHit> = search.finds.live().map(text_hit).collect();
         results.sort_unstable();
         results.truncate(limit as usize);
         let found = !results.is_empty();
@@ -109,7 +110,7 @@ impl<S: Store> Gnutella<S> {
             },
             results,
             complete: false,
-            answered: search.responders().len() as u32,
+            answered: search.finds.responders(),
             asked: search.reached(),
             reason: Some(self.unknown(number, cut(search))),
         }))
@@ -152,7 +153,7 @@ impl<S: Store> Gnutella<S> {
 /// What is said when somebody may have more.
 fn cut(search: &Search) -> Option<&'static str> {
     search.is_cut.then_some(
-        "there may be more: a node has told, or passed on, as much as it may for one search",
+        "there may be more: a node has looked at, told, or passed on, as much as it may for one search",
     )
 }
 

@@ -1,7 +1,7 @@
 //! The rounds of a search: a flood, rings that widen, a plan, or walkers.
 
 use crate::config::Way;
-use crate::message::{Guid, Header, MAX_WANTED, Message, Query, Reach, Role};
+use crate::message::{Guid, Header, MAX_WANTED, Query, Reach, Role};
 use crate::node::Gnutella;
 use crate::seen::Back;
 use overlay::{Cx, Store};
@@ -78,16 +78,8 @@ impl<S: Store> Gnutella<S> {
         let Some(what) = self.searches.get(&number).map(|it| it.what.clone()) else {
             return 0;
         };
-        let targets = self.targets(None, None, &what, None);
-        for (contact, ttl) in targets.to {
-            let header = Header { guid, ttl, hops: 0 };
-            let query = Query {
-                what: what.clone(),
-                wanted: MAX_WANTED.min(64),
-            };
-            cx.send(contact, Message::Query { header, query });
-        }
-        targets.leaves
+        let wanted = MAX_WANTED.min(64);
+        self.ask_leaves(cx, None, guid, &Query { what, wanted })
     }
 
     /// A flood, a ring or a plan has ended.
@@ -105,10 +97,9 @@ impl<S: Store> Gnutella<S> {
         if search.guid != guid || search.fetching.is_some() {
             return;
         }
-        if reach.nodes >= search.reach.nodes {
-            search.reach = reach;
-        }
-        let found = !search.live().is_empty() && search.limit().is_none() || search.has_enough();
+        search.came(reach);
+        let is_found = search.finds.live_count() > 0;
+        let found = is_found && search.limit().is_none() || search.has_enough();
         if search.way == Way::Ring && !found && search.ttl < most {
             return self.begin_round(cx, number);
         }
@@ -129,7 +120,7 @@ impl<S: Store> Gnutella<S> {
         if !search.walkers.contains(&walker) {
             return false;
         }
-        search.reach = search.reach.and(fresh);
+        search.walked(fresh);
         true
     }
 
@@ -149,7 +140,7 @@ impl<S: Store> Gnutella<S> {
         if search.guid != guid || !search.walkers.remove(&walker) {
             return;
         }
-        search.reach = search.reach.and(fresh);
+        search.walked(fresh);
         if search.walkers.is_empty() {
             self.walks_ended(cx, number);
         }
@@ -164,7 +155,7 @@ impl<S: Store> Gnutella<S> {
         if search.fetching.is_some() {
             return;
         }
-        let found = !search.live().is_empty();
+        let found = search.finds.live_count() > 0;
         self.learnt.walked(found);
         self.learnt.walked_to_the_end(search.reach);
         if !found && by_itself {

@@ -2,20 +2,17 @@
 
 use crate::config::Way;
 use crate::fetch::Fetching;
-use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, QueryHit, Reach, Role, What};
+use crate::finds::{Find, Finds};
+use crate::message::{Guid, Hit, MAX_ANSWERS, MAX_WANTED, Query, QueryHit, Reach, Role, What};
 use crate::node::{Due, Gnutella};
-use crate::query::Parent;
 use overlay::lookup::LookupError;
 use overlay::{
-    Consistency, Contact, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time,
-    Version,
+    Consistency, Cx, Duration, Failure, Id, Notice, OpId, Reply, Slot, Store, Time, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most searches of users under way; they cost what they find.
 pub const MAX_SEARCHES: usize = 1_024;
-/// Most records that one search keeps: four messages full of them from each of eight nodes.
-pub const MAX_FINDS: usize = 4_096;
 /// How long a user waits at most: `p2pctl` gives up after ten seconds.
 const LIMIT: Duration = Duration::from_secs(8);
 /// How long an ultrapeer searches for a leaf, or a node by a plan.
@@ -50,16 +47,6 @@ pub(crate) enum Purpose {
     },
 }
 
-/// A record that was found.
-#[derive(Clone, Debug)]
-pub(crate) struct Find {
-    pub(crate) from: Contact,
-    /// Under which GUID, for Push.
-    pub(crate) guid: Guid,
-    pub(crate) hops: u8,
-    pub(crate) hit: Hit,
-}
-
 /// A search under way.
 #[derive(Debug)]
 pub(crate) struct Search {
@@ -75,7 +62,7 @@ pub(crate) struct Search {
     pub(crate) ttl: u8,
     /// The furthest that one round came.
     pub(crate) reach: Reach,
-    pub(crate) finds: Vec<Find>,
+    pub(crate) finds: Finds,
     /// QueryHits that came, by query and node.
     answers: BTreeMap<(Guid, Id), u32>,
     /// Whether somebody may have more than may be told or kept.
@@ -92,37 +79,27 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Whether what a user sees of this record was deleted, or is newer elsewhere.
+    /// What a user sees of this record, if it was not deleted.
     pub(crate) fn newest(&self, key: Id, slot: Slot) -> Option<&Find> {
-        let of_it = self
-            .finds
-            .iter()
-            .filter(|find| find.hit.key == key && find.hit.slot == slot);
-        of_it.max_by_key(|find| find.hit.version)
-    }
-
-    /// Different records, the newest version of each, without the deleted ones.
-    pub(crate) fn live(&self) -> Vec<&Find> {
-        let places: BTreeSet<(Id, Slot)> = self
-            .finds
-            .iter()
-            .map(|find| (find.hit.key, find.hit.slot))
-            .collect();
-        let newest = places
-            .iter()
-            .filter_map(|(key, slot)| self.newest(*key, *slot));
-        newest.filter(|find| !find.hit.gone).collect()
-    }
-
-    /// Nodes that hit.
-    pub(crate) fn responders(&self) -> BTreeSet<Id> {
-        self.finds.iter().map(|find| find.from.id).collect()
+        self.finds.newest(key, slot)
     }
 
     /// Nodes that are known to have looked: those, and this one.
     pub(crate) fn reached(&self) -> u32 {
-        let hit = self.responders().len() as u32;
-        (self.reach.nodes.saturating_add(1)).max(hit)
+        let looked = self.reach.nodes.saturating_add(1);
+        looked.max(self.finds.responders())
+    }
+
+    /// A round came so far: rounds meet the same nodes, so the one that came furthest counts.
+    pub(crate) fn came(&mut self, reach: Reach) {
+        self.reach = self.reach.or_further(reach);
+        self.is_cut |= reach.is_cut;
+    }
+
+    /// A walker was the first to visit so many.
+    pub(crate) fn walked(&mut self, fresh: Reach) {
+        self.reach = self.reach.and(fresh);
+        self.is_cut |= fresh.is_cut;
     }
 
     pub(crate) fn limit(&self) -> Option<usize> {
@@ -133,7 +110,8 @@ impl Search {
     }
 
     pub(crate) fn has_enough(&self) -> bool {
-        self.limit().is_some_and(|limit| self.live().len() >= limit)
+        self.limit()
+            .is_some_and(|limit| self.finds.live_count() >= limit)
     }
 }
 
@@ -161,12 +139,12 @@ impl<S: Store> Gnutella<S> {
         };
         let wanted = match purpose {
             Purpose::Holders { limit } | Purpose::Words { limit } => limit.clamp(1, MAX_WANTED),
-            // One holder among all that a node has under the key.
+            // Every copy, so that nothing ends it early: each node has one at most.
             Purpose::Delete { .. } => MAX_WANTED,
             Purpose::Get { .. } | Purpose::Nodes => 1,
         };
         let key = match &what {
-            What::Value(key) | What::Holders(key) | What::Any(key) => *key,
+            What::Value(key) | What::Holders(key) | What::Any(key) | What::Holder(key, _) => *key,
             What::Words(_) => Id::ZERO,
         };
         let deadline = cx.now + LIMIT;
@@ -181,7 +159,7 @@ impl<S: Store> Gnutella<S> {
             guid: Guid::default(),
             ttl: 0,
             reach: Reach::default(),
-            finds: Vec::new(),
+            finds: Finds::default(),
             answers: BTreeMap::new(),
             is_cut: false,
             walkers: BTreeSet::new(),
@@ -201,9 +179,12 @@ impl<S: Store> Gnutella<S> {
         let Some(search) = self.searches.get(&number) else {
             return;
         };
-        let most = search.wanted.max(crate::message::MAX_HITS as u32);
-        let hits = self.matches(&search.what, most, cx.wall);
+        let query = Query {
+            what: search.what.clone(),
+            wanted: search.wanted.max(crate::message::MAX_HITS as u32),
+        };
         let (me, guid) = (self.me, search.guid);
+        let (hits, is_cut) = self.matches(cx, None, &query);
         if let Some(search) = self.searches.get_mut(&number) {
             let find = |hit| Find {
                 from: me,
@@ -211,10 +192,14 @@ impl<S: Store> Gnutella<S> {
                 hops: 0,
                 hit,
             };
-            search.finds.extend(hits.into_iter().map(find));
+            for hit in hits {
+                search.finds.add(find(hit));
+            }
+            search.is_cut = is_cut;
         }
         let one = self.searches.get(&number).is_some_and(|search| {
-            let own = matches!(search.purpose, Purpose::Get { .. }) && !search.live().is_empty();
+            let own =
+                matches!(search.purpose, Purpose::Get { .. }) && search.finds.live_count() > 0;
             own && search.consistency == Consistency::One || search.has_enough()
         });
         if one {
@@ -238,13 +223,11 @@ impl<S: Store> Gnutella<S> {
         }
         let answers = search.answers.entry((guid, hit.from.id)).or_default();
         *answers += 1;
-        search.is_cut |= *answers >= MAX_ANSWERS || search.finds.len() >= MAX_FINDS;
+        search.is_cut |= *answers >= MAX_ANSWERS || search.finds.is_full();
         for one in hit.hits {
-            let known = search.finds.iter().any(|find| {
-                find.from.id == hit.from.id && (find.hit.key, find.hit.slot) == (one.key, one.slot)
-            });
-            if !known && search.finds.len() < MAX_FINDS && is_asked(&search.what, &one) {
-                search.finds.push(Find {
+            let is_new = !search.finds.is_full() && !search.finds.knows(hit.from.id, &one);
+            if is_new && is_asked(&search.what, &one) {
+                search.finds.add(Find {
                     from: hit.from,
                     guid,
                     hops: hit.header.hops,
@@ -254,24 +237,9 @@ impl<S: Store> Gnutella<S> {
         }
         if let Some(asked) = self.asked.get_mut(&guid) {
             asked.hits += 1;
-            asked.results = search.live().len() as u32;
+            asked.results = search.finds.live_count() as u32;
         }
         self.search_changed(cx, number);
-    }
-
-    /// A neighbour has passed on as many hits of a query as it may: a search of this node, when it is
-    /// one, says so.
-    pub(crate) fn note_cut(&mut self, guid: Guid) {
-        let parent_of = |guid: Guid| self.asked.get(&guid).map(|asked| asked.parent);
-        let mut parent = parent_of(guid);
-        if let Some(Parent::Round(of)) = parent {
-            parent = parent_of(of);
-        }
-        if let Some(Parent::Me(number)) = parent
-            && let Some(search) = self.searches.get_mut(&number)
-        {
-            search.is_cut = true;
-        }
     }
 
     /// More was found: enough, or a reason to wait only a little longer.
@@ -280,7 +248,7 @@ impl<S: Store> Gnutella<S> {
             return;
         };
         let first_is_enough = search.consistency == Consistency::One;
-        let found = !search.live().is_empty();
+        let found = search.finds.live_count() > 0;
         if search.has_enough() || found && first_is_enough && search.limit().is_none() {
             return self.conclude(cx, number);
         }
@@ -305,7 +273,7 @@ impl<S: Store> Gnutella<S> {
         let Some(search) = self.searches.get(&number) else {
             return;
         };
-        let (guid, way, results) = (search.guid, search.way, search.live().len() as u32);
+        let (guid, way, results) = (search.guid, search.way, search.finds.live_count() as u32);
         let (by_walkers, is_here) = (search.has_walked, guid == Guid::default());
         if way == Way::Walk && !search.walkers.is_empty() {
             self.learnt.walked(results > 0);
@@ -315,9 +283,7 @@ impl<S: Store> Gnutella<S> {
             _ => self.stop_query(guid),
         };
         if let Some(search) = self.searches.get_mut(&number) {
-            if reach.nodes > search.reach.nodes {
-                search.reach = reach;
-            }
+            search.came(reach);
             for walker in std::mem::take(&mut search.walkers) {
                 self.deadlines.clear(Due::Out(guid, walker));
             }
@@ -358,6 +324,7 @@ fn is_asked(what: &What, hit: &Hit) -> bool {
     match what {
         What::Value(key) => hit.key == *key && hit.slot == Slot::Value,
         What::Holders(key) => hit.key == *key && hit.slot != Slot::Value,
+        What::Holder(key, addr) => hit.key == *key && hit.slot == Slot::Holder(*addr),
         What::Any(key) => hit.key == *key,
         What::Words(text) => overlay::words::Query::parse(text)
             .is_ok_and(|query| !hit.gone && query.matches_text(&hit.text)),

@@ -5,12 +5,13 @@
 //! go to different neighbours, and no further. What comes back under it is told to the search as an
 //! answer to the query that began it all, whose asker knows of no rounds.
 
+use crate::asked::{Asked, Parent};
 use crate::config::Way;
 use crate::forward::Onward;
 use crate::message::{Guid, Header, QueryHit, Reach, Role};
 use crate::node::{Due, Gnutella};
 use crate::plan::{ENOUGH, ENOUGH_FOR_LEAF, Plan, Round, SoFar};
-use crate::query::{Asked, MAX_ASKED, Parent};
+use crate::query::MAX_ASKED;
 use crate::seen::Back;
 use overlay::{Contact, Cx, Id, Store};
 
@@ -25,8 +26,12 @@ impl Asked {
 
     /// How far it came, with all of its rounds.
     pub(crate) fn reached(&self) -> Reach {
-        let rounds = self.plan.as_ref().map(Plan::reach);
-        self.reach.and(rounds.unwrap_or_default())
+        let mut reach = self.reach;
+        if let Some(plan) = &self.plan {
+            reach = reach.and(plan.reach());
+            reach.is_cut |= plan.stops_short(self.results, self.query.wanted);
+        }
+        reach
     }
 }
 
@@ -169,8 +174,8 @@ impl<S: Store> Gnutella<S> {
         mut hit: QueryHit,
     ) {
         let round = std::mem::replace(&mut hit.header.guid, of);
-        if self.links.contains_key(&from.id) && hit.from.id != from.id {
-            let way = (from.id, round);
+        if self.links.contains_key(&from.id) {
+            let way = (from, round);
             self.seen.note_way(of, hit.from.id, way, cx.now);
         }
         let plan = self.asked.get_mut(&of).and_then(|it| it.plan.as_mut());

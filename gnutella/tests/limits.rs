@@ -67,6 +67,30 @@ fn one_node_gives_as_much_as_is_wanted() {
     assert_eq!(net.rests(), Ok(()));
 }
 
+/// A node looks at so many texts for one query and no more, and the answer says that it did.
+#[test]
+fn what_was_not_looked_at_is_said() {
+    let colours = |number: u64| if number % 2 == 0 { "red" } else { "blue" };
+    let texts = |count: u64| {
+        let text = move |number| holder(Id::of(&[number as u8]), number, colours(number));
+        pair(move || (0..count).map(text).collect())
+    };
+    let call = Request::SearchText {
+        text: "red blue".to_owned(),
+        limit: 10,
+        consistency: Consistency::Quorum,
+    };
+    for (count, is_cut) in [(2 * gnutella::MAX_LOOKED as u64 + 2, true), (100, false)] {
+        for node in [0, 1] {
+            let Reply::TextSearched(report) = texts(count).ask(node, call.clone()) else {
+                panic!("no search");
+            };
+            let reason = report.reason.expect("how far it came");
+            assert_eq!(reason.contains("may be more"), is_cut, "{node}: {reason}");
+        }
+    }
+}
+
 /// Texts of a kilobyte fill eight messages before there are as many as are wanted, and the answer says
 /// that there may be more.
 #[test]

@@ -57,7 +57,7 @@ pub use rtt::{
 pub use status::{MAX_MOVEMENTS, Movement, PeerInfo, Purpose, Status, WaitsFor};
 pub use store::{Counts, Found, Meta, Store, StoreFull, each_stretch};
 pub use tally::{
-    FurthestClock, HOP_BOUNDS, Histogram, LOOKUP_BOUNDS_US, LookupTally, Lookups, QueryTally,
-    RepairTally, Tally, UnderWay,
+    FurthestClock, HOP_BOUNDS, Histogram, LOOKUP_BOUNDS_US, LookupTally, Lookups, Misdeeds,
+    QueryTally, RepairTally, Tally, UnderWay,
 };
 pub use time::{Duration, Time, WallMs};

@@ -188,6 +188,25 @@ pub struct QueryTally {
     pub links_made: u64,
     /// Neighbours that went, ever.
     pub links_lost: u64,
+    /// Messages that no node of good will sends.
+    pub misdeeds: Misdeeds,
+}
+
+/// Messages that no node of good will sends, by what is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Misdeeds {
+    /// A field, or the length of a list, beyond its limit: the link ends at once.
+    pub out_of_bounds: u64,
+    /// TTL and hops beyond their limits, or grown on the way.
+    pub hops: u64,
+    /// Queries that have no words, or too many.
+    pub words: u64,
+    /// The same once more on one link.
+    pub duplicate: u64,
+    /// None for a node of the receiver's role.
+    pub role: u64,
+    /// In another's name, or about what never was.
+    pub forged: u64,
 }
 
 /// What is under way in one table of a machine.

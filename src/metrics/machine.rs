@@ -2,7 +2,9 @@
 //! become families whenever somebody asks.
 
 use super::families::{counter, counters, gauge, gauges, histograms};
-use overlay::{Counts, LookupTally, Lookups, QueryTally, RepairTally, Status, Tally, UnderWay};
+use overlay::{
+    Counts, LookupTally, Lookups, Misdeeds, QueryTally, RepairTally, Status, Tally, UnderWay,
+};
 use prometheus::proto::MetricFamily;
 
 /// Microseconds in a second.
@@ -299,5 +301,22 @@ fn floods(queries: &QueryTally) -> Vec<MetricFamily> {
                 ("lost", queries.links_lost as f64),
             ],
         ),
+        misdeeds(&queries.misdeeds),
     ]
+}
+
+fn misdeeds(misdeeds: &Misdeeds) -> MetricFamily {
+    counters(
+        "gnutella_misdeeds_total",
+        "Messages that no node of good will sends, by what is wrong with them; many of them end the link",
+        "misdeed",
+        &[
+            ("out_of_bounds", misdeeds.out_of_bounds as f64),
+            ("hops", misdeeds.hops as f64),
+            ("words", misdeeds.words as f64),
+            ("duplicate", misdeeds.duplicate as f64),
+            ("role", misdeeds.role as f64),
+            ("forged", misdeeds.forged as f64),
+        ],
+    )
 }

@@ -23,6 +23,8 @@ pub(crate) enum Alarm {
 
 /// How long a message takes to handle: about what a real node needs, system calls included.
 const SERVICE: Duration = Duration::from_micros(20);
+/// Texts that it looks at in a microsecond.
+const LOOKS_A_US: u64 = 2;
 /// Messages that wait for it: what its sockets hold.
 const ROOM: usize = 20_000;
 
@@ -76,11 +78,14 @@ impl Machine for Busy {
                 }
             }
             Input::Timer(Alarm::Next) => {
+                let before = self.inner.tally().looked;
                 if let Some((from, message)) = self.queue.pop_front() {
                     self.run(cx, Input::Message { from, message });
                 }
+                let looked = self.inner.tally().looked - before;
                 if !self.queue.is_empty() {
-                    cx.arm(cx.now + SERVICE, Alarm::Next);
+                    let looks = Duration::from_micros(looked / LOOKS_A_US);
+                    cx.arm(cx.now + SERVICE + looks, Alarm::Next);
                 }
             }
             Input::Timer(Alarm::Inner) => self.run(cx, Input::Timer(GnutellaTimer)),

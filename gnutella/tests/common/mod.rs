@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod bench;
 pub(crate) mod busy;
 
 use bytes::Bytes;
@@ -185,6 +186,28 @@ impl Net {
         net
     }
 
+    /// A network of these roles, grown.
+    pub(crate) fn with_roles(seed: u64, roles: &[Role]) -> Self {
+        let mut net = Self::new(seed, GnutellaConfig::default());
+        for (at, role) in roles.iter().enumerate() {
+            let id = net.dice.id();
+            let config = GnutellaConfig {
+                role: RoleChoice::Always(*role),
+                ..GnutellaConfig::default()
+            };
+            net.world
+                .add(id, |me| Gnutella::new(me, MemoryStore::new(), config, &[]));
+            let call = match net.world.contact(0).filter(|_| at > 0) {
+                Some(via) => Request::Join { via },
+                None => Request::Create,
+            };
+            net.world.call(at, call);
+            net.run(Duration::from_millis(300));
+        }
+        net.run(Duration::from_secs(10));
+        net
+    }
+
     pub(crate) fn run(&mut self, span: Duration) {
         let until = self.world.now() + span;
         self.world.run_until(until).expect("what must hold");
@@ -240,9 +263,13 @@ pub(crate) fn search(key: Id) -> Request {
 }
 
 pub(crate) fn search_one(key: Id) -> Request {
+    search_most(key, 1)
+}
+
+pub(crate) fn search_most(key: Id, limit: u32) -> Request {
     Request::Search {
         key,
-        limit: 1,
+        limit,
         consistency: Consistency::Quorum,
     }
 }
