@@ -36,8 +36,9 @@ pub const STREAM_URGENT: u8 = 2;
 /// each other for fingers; since 4 a write brings its version from its
 /// origin, and whoever says that keys were claimed says which; since 5 a root that knows something
 /// newer than a write says so; since 7 copies under earlier views are told that they are over; since 8
-/// a former root that knew nothing testifies to the one that was the root before it.
-pub const PROTOCOL_VERSION: u16 = 8;
+/// a former root that knew nothing testifies to the one that was the root before it; since 9 a query of
+/// Gnutella says when somebody looked at a part only, and may ask for one holder.
+pub const PROTOCOL_VERSION: u16 = 9;
 
 /// How long a peer may take to send its first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
