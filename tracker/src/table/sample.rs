@@ -23,7 +23,7 @@ impl Table {
     /// at least half are those of the lowest rank of all, by which other nodes tell who announces to
     /// several; and whoever is new is among them.
     ///
-    /// It looks at every peer of the swarm, as the sweep does: a million take some milliseconds, and a
+    /// It looks at every peer of the swarm, as the sweep does: a million take ten milliseconds, and a
     /// large swarm is published every five seconds and looked up every ten at most.
     #[must_use]
     pub fn own_peers(&self, hash: &InfoHash, most: usize, now: Time) -> Own {
