@@ -229,6 +229,16 @@ pub enum ConfigError {
         "--tracker-proxy-header and --tracker-trusted-proxy belong together; give both, or neither"
     )]
     Proxies,
+    /// Clients would expire before they come back as they are told to.
+    #[error(
+        "with this announce-interval clients are told to come back after up to {least_ms} ms (in whole seconds), and would expire after {expiry_ms} ms; set peer-expiry to {least_ms}ms or more, or leave it out"
+    )]
+    Expiry {
+        /// When they would expire.
+        expiry_ms: u32,
+        /// The least that is possible.
+        least_ms: u32,
+    },
     /// HTTP would be open to everybody.
     #[error(transparent)]
     Http(#[from] crate::http::TokenError),

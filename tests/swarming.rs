@@ -46,6 +46,25 @@ fn with_crashes_and_losses_nobody_is_missing_for_long() {
     }
 }
 
+/// Each announces to several nodes, which name few of those that they have.
+#[test]
+fn clients_of_several_nodes_are_found_and_count_once() {
+    for overlay in ["chord", "pastry"] {
+        let report = run(&format!(
+            "--overlay {overlay} --homes 2 --crashes 0 --loss 0 --seeds 0..2"
+        ));
+        assert!(report.judged > 10_000, "{report:?}");
+    }
+    let report = run(
+        "--homes 2 --swarms 1 --peers 5000 --interval 5m --intervals 3 --crashes 0 --seeds 1..2",
+    );
+    assert!(report.worst_total <= 0.05, "{report:?}");
+    let report = run(
+        "--nodes 3 --homes 3 --swarms 1 --peers 5000 --interval 5m --intervals 3 --crashes 0 --seeds 1..2",
+    );
+    assert!(report.worst_total <= 0.05, "{report:?}");
+}
+
 /// More nodes publish than have the full pace, and the swarm is far larger than the samples.
 #[test]
 fn the_root_of_a_large_swarm_is_not_overloaded() {

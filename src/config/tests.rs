@@ -77,7 +77,7 @@ fn the_tracker_is_off_until_it_is_given_an_address() {
 
 #[test]
 fn gotorrents_intervals_can_be_said() {
-    let text = "announce-interval = '10s'\npeer-expiry = '9500ms'\ndefault-numwant = 3";
+    let text = "announce-interval = '10s'\npeer-expiry = '10500ms'\ndefault-numwant = 3";
     let config = with_file(text, NodeArgs::default())
         .unwrap()
         .node
@@ -85,11 +85,30 @@ fn gotorrents_intervals_can_be_said() {
         .config;
     assert_eq!(
         (config.interval_ms, config.expiry_ms, config.default_numwant),
-        (10_000, 9_500, 3)
+        (10_000, 10_500, 3)
     );
     // Without an expiry of its own, half as long again as the interval.
     let config = with_file("announce-interval = '10s'", NodeArgs::default()).unwrap();
     assert_eq!(config.node.tracker.config.expiry_ms, 15_000);
+    // Clients are told whole seconds.
+    for (interval, expiry_ms) in [("500ms", 1_500), ("1500ms", 3_000)] {
+        let text = format!("announce-interval = '{interval}'");
+        let config = with_file(&text, NodeArgs::default()).unwrap();
+        assert_eq!(config.node.tracker.config.expiry_ms, expiry_ms);
+    }
+    for (interval, expiry, least) in [("500ms", "750ms", "1000ms"), ("10s", "9900ms", "10000ms")] {
+        let text = format!("announce-interval = '{interval}'\npeer-expiry = '{expiry}'");
+        let error = with_file(&text, NodeArgs::default())
+            .unwrap_err()
+            .to_string();
+        let words = format!("set peer-expiry to {least} or more");
+        assert!(error.contains(&words), "{error}");
+    }
+    let text = "announce-interval = '10s'\npeer-expiry = '10s'";
+    assert!(
+        with_file(text, NodeArgs::default()).is_ok(),
+        "the assignment's"
+    );
     for wrong in ["'10'", "'0s'", "'8days'", "10"] {
         let text = format!("peer-expiry = {wrong}");
         assert!(with_file(&text, NodeArgs::default()).is_err(), "{wrong}");

@@ -105,6 +105,19 @@ fn proxies(flags: &NodeArgs, file: &NodeArgs) -> Result<Proxies, ConfigError> {
     }
 }
 
+/// When clients expire: not before they come back as they were told.
+fn expiry(interval_ms: u32, said: Option<u32>) -> Result<u32, ConfigError> {
+    let least_ms = tracker::Config::longest_told_ms(interval_ms);
+    match said {
+        None => Ok(least_ms.saturating_add(least_ms / 2)),
+        Some(expiry_ms) if expiry_ms >= least_ms => Ok(expiry_ms),
+        Some(expiry_ms) => Err(ConfigError::Expiry {
+            expiry_ms,
+            least_ms,
+        }),
+    }
+}
+
 /// What flags and file say of the tracker.
 pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> Result<TrackerOptions, ConfigError> {
     let usual = tracker::Config::default();
@@ -134,8 +147,7 @@ pub(super) fn options(flags: &NodeArgs, file: &NodeArgs) -> Result<TrackerOption
         mainline: address(|args| args.mainline),
         config: tracker::Config {
             interval_ms,
-            expiry_ms: time(|args| args.peer_expiry)
-                .unwrap_or(interval_ms.saturating_add(interval_ms / 2)),
+            expiry_ms: expiry(interval_ms, time(|args| args.peer_expiry))?,
             default_numwant: flags
                 .default_numwant
                 .or(file.default_numwant)

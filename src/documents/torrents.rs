@@ -1,9 +1,7 @@
 //! Torrents among what a search by words finds: a magnet link each, and who shares it.
 
 use super::HexId;
-use overlay::{
-    Consistency, HitKind, HolderInfo, Id, Outcome, Request, SearchReport, TextHit, WallMs,
-};
+use overlay::{Consistency, HitKind, Id, Outcome, Request, SearchReport, TextHit, WallMs};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tracker::InfoHash;
@@ -72,7 +70,7 @@ impl Listed {
 
     /// Takes what is known of one of its swarms.
     pub(crate) fn heard(&mut self, report: &SearchReport, wall: WallMs) {
-        let Some(counts) = counts(report.outcome, &report.holders, wall) else {
+        let Some(counts) = counts(report, wall) else {
             return;
         };
         // Clients of both versions are in both swarms: they count once.
@@ -134,10 +132,10 @@ pub(crate) fn swarm_questions(torrents: &BTreeMap<usize, Listed>) -> Vec<(usize,
 }
 
 /// Nobody is a count when it is proven.
-fn counts(outcome: Outcome, holders: &[HolderInfo], wall: WallMs) -> Option<Counts> {
-    match outcome {
-        Outcome::Unknown if holders.is_empty() => None,
-        _ => Some(tally(holders, wall)),
+fn counts(report: &SearchReport, wall: WallMs) -> Option<Counts> {
+    match report.outcome {
+        Outcome::Unknown if report.holders.is_empty() => None,
+        _ => Some(tally(InfoHash(report.key.0), &report.holders, wall)),
     }
 }
 
@@ -196,7 +194,18 @@ mod tests {
 
     #[test]
     fn nobody_is_said_only_when_it_is_proven() {
-        let none = |outcome| counts(outcome, &[], WallMs(0));
+        let none = |outcome| {
+            let report = SearchReport {
+                key: Id([7; 20]),
+                outcome,
+                holders: Vec::new(),
+                replicas_answered: 0,
+                replicas_asked: 3,
+                reason: None,
+                reached: None,
+            };
+            counts(&report, WallMs(0))
+        };
         assert_eq!(none(Outcome::Absent), Some(Counts::default()));
         assert_eq!(none(Outcome::Unknown), None);
     }

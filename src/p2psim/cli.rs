@@ -11,7 +11,7 @@ pub use searches::{CompareArgs, SearchArgs, WordsArgs};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-pub use swarms::TrackerArgs;
+pub use swarms::{MAX_HOMES, TrackerArgs};
 
 /// Most nodes that a run may have at the start: what an address in 10.0.0.0/8 can name, with room
 /// for those that join later.

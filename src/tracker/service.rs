@@ -237,7 +237,7 @@ impl Service {
     /// The next call to the overlay, if there is one to make now.
     pub(super) fn next_call(&self, clocks: Clocks) -> Option<Call> {
         let state = &mut *self.state();
-        state.sharing.next_call(clocks, &mut state.rng)
+        state.sharing.next_call(clocks)
     }
 
     /// A call has ended: whoever waits for it goes on, and there may be another to make.

@@ -158,7 +158,7 @@ impl Client {
         Self(socket)
     }
 
-    fn wait(&self, patience: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn wait(&self, patience: Duration) -> Option<Vec<u8>> {
         self.0.set_read_timeout(Some(patience)).expect("a time-out");
         let mut room = [0; 4_096];
         let count = self.0.recv(&mut room).ok()?;
@@ -171,7 +171,7 @@ impl Client {
         self.wait(SILENCE)
     }
 
-    fn connect(&self) -> u64 {
+    pub(crate) fn connect(&self) -> u64 {
         self.0.send(&head(0x0417_2710_1980, 0)).expect("sent");
         let answer = self.wait(SOON).expect("an id");
         u64::from_be_bytes(answer[8..].try_into().expect("eight bytes"))

@@ -1,4 +1,4 @@
-"""One libtorrent client: TORRENT FOLDER IP:PORT BOOTSTRAP.
+"""One libtorrent client: TORRENT FOLDER IP:PORT BOOTSTRAP; TORRENT is a file or a magnet link.
 
 It finds others by its tracker alone; or, with the address of a DHT node instead of -, by the DHT.
 """
@@ -27,7 +27,11 @@ if by_dht:
     settings["dht_restrict_routing_ips"] = False
     settings["dht_restrict_search_ips"] = False
 session = libtorrent.session(settings)
-parameters = {"ti": libtorrent.torrent_info(torrent), "save_path": folder}
+if torrent.startswith("magnet:"):
+    parameters = libtorrent.parse_magnet_uri(torrent)
+    parameters.save_path = folder
+else:
+    parameters = {"ti": libtorrent.torrent_info(torrent), "save_path": folder}
 handle = session.add_torrent(parameters)
 rounds = 0
 while True:

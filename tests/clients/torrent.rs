@@ -46,6 +46,11 @@ impl Shared {
         hash.iter().map(|byte| format!("%{byte:02X}")).collect()
     }
 
+    /// The link to it that names no tracker.
+    pub(crate) fn magnet(&self) -> String {
+        format!("magnet:?xt=urn:btih:{}", overlay::Id::of(&self.info))
+    }
+
     /// Writes a torrent, with this tracker or without any, and with a node of the DHT (BEP 5): that
     /// is how qBittorrent learns of one.
     pub(crate) fn torrent(

@@ -11,10 +11,9 @@ use crate::exchange::{
 };
 use crate::ids::InfoHash;
 use crate::refusal::Refusal;
-use crate::table::{Change, Table};
+use crate::table::{Change, Own, Table};
 use crate::tracker::{Entered, Tracker};
 use overlay::{Condition, Consistency, Outcome, Reply, Request, Time, WallMs};
-use rand_core::Rng;
 use std::net::{IpAddr, SocketAddr};
 
 /// The shortest lease of what is published: less would end between two renewals on a busy machine.
@@ -162,7 +161,7 @@ impl Sharing {
     }
 
     /// The next call to make, if there is one now.
-    pub fn next_call(&mut self, clocks: Clocks, rng: &mut dyn Rng) -> Option<Call> {
+    pub fn next_call(&mut self, clocks: Clocks) -> Option<Call> {
         for _ in 0..EMPTY_TASKS {
             match self.exchange.next_task(clocks.now)? {
                 Task::Look(hash) => return Some(look(hash)),
@@ -171,7 +170,7 @@ impl Sharing {
                     published,
                     sample,
                 } => {
-                    if let Some(call) = self.write(hash, published, sample, clocks, rng) {
+                    if let Some(call) = self.write(hash, published, sample, clocks) {
                         return Some(call);
                     }
                     self.exchange.wrote(hash, Written::Gone, clocks.now);
@@ -243,7 +242,6 @@ impl Sharing {
         published: bool,
         sample: usize,
         clocks: Clocks,
-        rng: &mut dyn Rng,
     ) -> Option<Call> {
         let expiry_ms = self.tracker.config().expiry_ms;
         let table = &self.tracker.table;
@@ -262,7 +260,7 @@ impl Sharing {
             };
             return published.then_some(Call { request, about });
         }
-        let peers = table.own_peers(&hash, sample, clocks.now, rng);
+        let Own { counts, peers } = table.own_peers(&hash, sample, clocks.now);
         let oldest_ms = peers.iter().map(|peer| peer.age_ms).max().unwrap_or(0);
         let summary = Summary {
             at: clocks.wall,

@@ -28,7 +28,8 @@ pub struct Config {
     /// Milliseconds between two announces of a client. On the wire it is whole seconds, at least one,
     /// and up to a tenth less by chance.
     pub interval_ms: u32,
-    /// Milliseconds after which a client that does not announce is gone.
+    /// Milliseconds after which a client that does not announce is gone: no less than
+    /// [`Self::longest_told_ms`].
     pub expiry_ms: u32,
     /// Peers in an answer when the client does not say how many it wants.
     pub default_numwant: u32,
@@ -50,6 +51,18 @@ pub struct Config {
     /// Where clients that announce to this node are, if the table of places does not say. Other nodes
     /// are told.
     pub location: Option<Place>,
+}
+
+impl Config {
+    /// The longest that a client may be told to wait, in milliseconds: the interval, in whole seconds.
+    /// Whoever waits for so long must not have expired.
+    #[must_use]
+    pub const fn longest_told_ms(interval_ms: u32) -> u32 {
+        match interval_ms.div_ceil(1_000) {
+            0 => 1_000,
+            seconds => seconds.saturating_mul(1_000),
+        }
+    }
 }
 
 impl Default for Config {
@@ -294,14 +307,14 @@ impl Tracker {
         wanted.min(self.config.max_numwant)
     }
 
-    /// Whole seconds, and up to a tenth less.
+    /// Up to a tenth less than the interval, in whole seconds: rounded up or down by chance, so that
+    /// also of few seconds the mean is what it would be without rounding.
     fn interval_s(&self, rng: &mut dyn Rng) -> u32 {
-        let spread = self.config.interval_ms / JITTER_PART;
-        let less = (u64::from(rng.next_u32()) * u64::from(spread + 1)) >> 32;
-        let left = u64::from(self.config.interval_ms).saturating_sub(less);
-        u32::try_from(left.div_ceil(1_000))
-            .unwrap_or(u32::MAX)
-            .max(1)
+        let mut below = |count: u32| ((u64::from(rng.next_u32()) * u64::from(count)) >> 32) as u32;
+        let interval_ms = self.config.interval_ms;
+        let left = interval_ms - below(interval_ms / JITTER_PART + 1);
+        let up = u32::from(below(1_000) < left % 1_000);
+        (left / 1_000 + up).max(1)
     }
 
     /// A client that sent a key is the same wherever it announces from; anybody in the swarm knows its

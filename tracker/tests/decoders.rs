@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use tracker::bencode::{Order, Writer, read, read_prefix};
+use tracker::metainfo::{Description, Metainfo};
 use tracker::place::Places;
-use tracker::{http, rules, udp};
+use tracker::{http, krpc, rules, udp};
 
 /// Bencoded values, some levels deep.
 fn document() -> impl Strategy<Value = Vec<u8>> {
@@ -107,6 +108,32 @@ proptest! {
             event.copy_from_slice(&[0, 0, 0, action]);
         }
         let _ = udp::parse(&bytes);
+    }
+
+    #[test]
+    fn messages_items_and_torrents_of_any_kind_do_no_harm(
+        fields in document(),
+        name in prop_oneof![Just("ping"), Just("get_peers"), Just("announce_peer"), Just("get"), Just("put"), Just("sample_infohashes")],
+        place in 0_usize..1_000,
+        byte in any::<u8>(),
+    ) {
+        let mut question = b"d1:a".to_vec();
+        question.extend(&fields);
+        question.extend(format!("1:q{}:{name}1:t2:zz1:y1:qe", name.len()).bytes());
+        let mut torrent = b"d4:info".to_vec();
+        torrent.extend(&fields);
+        torrent.push(b'e');
+        for mut bytes in [fields, question, torrent] {
+            for _ in 0..2 {
+                let _ = (krpc::parse(&bytes), Metainfo::parse(&bytes));
+                if let Some(item) = krpc::decode_item(&bytes) {
+                    prop_assert_eq!(krpc::decode_item(&item.encode()), Some(item));
+                }
+                let _ = Description::decode(&String::from_utf8_lossy(&bytes));
+                let place = place % bytes.len();
+                bytes[place] = byte;
+            }
+        }
     }
 
     #[test]

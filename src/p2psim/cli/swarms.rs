@@ -3,6 +3,9 @@
 use super::{Fraction, Overlay, Seeds};
 use clap::Args;
 
+/// Most nodes that one client announces to.
+pub const MAX_HOMES: usize = 4;
+
 /// `p2psim tracker`.
 #[derive(Args, Clone, Debug)]
 pub struct TrackerArgs {
@@ -18,6 +21,9 @@ pub struct TrackerArgs {
     /// Clients in all swarms, all the time.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=4_000_000))]
     pub peers: u64,
+    /// Nodes that each client announces to.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_HOMES as i64))]
+    pub homes: u8,
     /// Time between two announces of a client; it expires after half of that more.
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub interval: humantime::Duration,
@@ -49,11 +55,12 @@ impl TrackerArgs {
     #[must_use]
     pub fn replay(&self, seed: u64) -> String {
         format!(
-            "p2psim tracker --overlay {} --nodes {} --swarms {} --peers {} --interval {} --session {} --intervals {} --crashes {} --loss {} --seeds {seed}..{}",
+            "p2psim tracker --overlay {} --nodes {} --swarms {} --peers {} --homes {} --interval {} --session {} --intervals {} --crashes {} --loss {} --seeds {seed}..{}",
             self.overlay,
             self.nodes,
             self.swarms,
             self.peers,
+            self.homes,
             self.interval.to_string().replace(' ', ""),
             self.session,
             self.intervals,

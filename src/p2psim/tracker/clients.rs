@@ -1,6 +1,6 @@
 //! The clients: when they come, announce, get everything, and go.
 
-use super::super::cli::TrackerArgs;
+use super::super::cli::{MAX_HOMES, TrackerArgs};
 use overlay::{Duration, Time};
 use sim::Dice;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,10 +22,10 @@ const WEIGHT: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client {
     pub(super) swarm: u32,
-    /// The node that it announces to.
-    pub(super) home: u32,
+    /// The nodes that it announces to: what the first answers it waits for.
+    pub(super) homes: [Option<u32>; MAX_HOMES],
     pub(super) seed: bool,
-    /// It has got everything, and its node has counted that.
+    /// It has got everything, and each of its nodes has counted that.
     pub(super) completed: bool,
     /// It waits for an answer.
     pub(super) waits: bool,
@@ -41,6 +41,12 @@ pub(super) struct Client {
     pub(super) orphaned: bool,
     /// When it went.
     pub(super) gone: Option<Time>,
+}
+
+impl Client {
+    pub(super) fn homes(&self) -> impl Iterator<Item = usize> + use<> {
+        self.homes.into_iter().flatten().map(|home| home as usize)
+    }
 }
 
 /// All clients that there ever were.
@@ -94,7 +100,7 @@ impl Clients {
         let number = self.all.len() as u32;
         self.all.push(Client {
             swarm,
-            home: u32::MAX,
+            homes: [None; MAX_HOMES],
             seed: self.dice.below(SEEDS) == 0,
             completed: false,
             waits: false,
@@ -160,7 +166,7 @@ impl Clients {
             client.role_since = now;
             return Some(Step::Announce(Event::Completed));
         }
-        let event = if client.home == u32::MAX {
+        let event = if client.homes[0].is_none() {
             Event::Started
         } else {
             Event::Regular

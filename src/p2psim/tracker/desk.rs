@@ -36,6 +36,8 @@ impl Bug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
     Client(u32),
+    /// A client that waits for what another node answers.
+    ClientElsewhere(u32),
     Judge(u32),
 }
 
@@ -165,7 +167,7 @@ impl Desk {
     /// The next call to make now; whoever makes it says under which number.
     pub(super) fn next_call(&mut self, now: Time) -> Option<(Request, About)> {
         let clocks = self.clocks(now);
-        let call = self.sharing.next_call(clocks, &mut self.rng)?;
+        let call = self.sharing.next_call(clocks)?;
         Some((call.request, call.about))
     }
 

@@ -12,9 +12,10 @@ pub const FOUND_WITHIN: Duration = Duration::from_secs(2);
 /// With them, after this: a write that fails is made again after two seconds and more, and the
 /// nodes need some twenty until they know who is the root now.
 pub const FOUND_WITHIN_UNDER_FAULTS: Duration = Duration::from_secs(60);
-/// Swarms in which everybody is in the samples, so that nobody may be missing: who is there, and
-/// who may still be listed.
-pub(super) const SMALL: usize = 20;
+/// Swarms in which everybody is in the samples, though all announce to one node, so that nobody may
+/// be missing: who is there, and who may still be listed.
+pub(super) const SMALL: usize = 80;
+const _: () = assert!(SMALL <= tracker::exchange::MAX_SUMMARY_PEERS);
 /// Totals are right to within this part, or to within one.
 const PARTS: u64 = 20;
 /// By how much a client may outlive its expiry: two clocks, and the rounding of ticks.
@@ -55,6 +56,8 @@ pub(super) struct Judge {
     /// Whether nothing is lost and nobody crashes.
     calm: bool,
     expiry: Duration,
+    /// To how many nodes each client announces.
+    homes: u64,
     /// Since when nodes do not offer clients that they should, and count swarms wrongly.
     missing: BTreeMap<(usize, u32), Time>,
     wrong: BTreeMap<(usize, u32), Time>,
@@ -69,10 +72,11 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(calm: bool, expiry: Duration) -> Self {
+    pub(super) fn new(calm: bool, expiry: Duration, homes: u8) -> Self {
         Self {
             calm,
             expiry,
+            homes: homes.into(),
             ..Self::default()
         }
     }
@@ -232,7 +236,7 @@ impl Judge {
             .iter()
             .filter(|(_, client)| client.completed && now.since(client.role_since) <= within);
         let completed = Range {
-            least: counted.saturating_sub(young.count() as u64),
+            least: counted.saturating_sub(young.count() as u64 * self.homes),
             most: counted + forgotten,
         };
         let all = [

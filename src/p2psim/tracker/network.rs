@@ -152,7 +152,13 @@ impl<R: Simulated> Network<R> {
 
     /// A random node that serves.
     pub(super) fn any(&mut self) -> Option<usize> {
-        let serving: Vec<usize> = self.serving().collect();
+        self.any_but(&[])
+    }
+
+    /// A random node that serves and is none of these.
+    pub(super) fn any_but(&mut self, others: &[usize]) -> Option<usize> {
+        let serving = self.serving().filter(|node| !others.contains(node));
+        let serving: Vec<usize> = serving.collect();
         self.dice.pick(&serving).copied()
     }
 

@@ -3,7 +3,7 @@
 use super::super::RunError;
 use super::super::cli::TrackerArgs;
 use super::super::overlays::Simulated;
-use super::clients::{self, Clients, Step};
+use super::clients::{self, Client, Clients, Step};
 use super::desk::{Asker, Bug, Desk, Told};
 use super::judge::{Broken, Judge};
 use super::network::Network;
@@ -50,6 +50,7 @@ struct Run<R: Simulated> {
     trace: TraceHash,
     announces: u64,
     swarms: u32,
+    homes: usize,
     bug: Option<Bug>,
     look_every: Duration,
     crash_every: Option<Duration>,
@@ -71,13 +72,14 @@ pub(super) fn run<R: Simulated>(
     let calm = args.crashes <= 0.0 && args.loss.parts_per_million == 0;
     let mut run = Run {
         clients: Clients::new(args, network.world.dice(CLIENTS)),
-        judge: Judge::new(calm, expiry),
+        judge: Judge::new(calm, expiry, args.homes),
         agenda: Agenda::default(),
         dice: network.world.dice(EVENTS),
         loads: Loads::default(),
         trace: TraceHash::default(),
         announces: 0,
         swarms: args.swarms as u32,
+        homes: args.homes.into(),
         bug,
         look_every: LOOK_EVERY.max(Duration(look)),
         crash_every: (args.crashes > 0.0)
@@ -175,14 +177,18 @@ impl<R: Simulated> Run<R> {
         self.judge.crashed(node);
         let (within, renewed) = (self.judge.within(), self.renewed);
         for (number, client) in self.clients.all_mut() {
-            if client.home as usize != node || client.gone.is_some() {
+            let is_first = client.homes().next() == Some(node);
+            if client.gone.is_some() || client.homes().all(|home| home != node) {
                 continue;
             }
             client.orphaned = true;
-            if now.since(client.announced) < Duration(renewed.0 + within.0) {
+            // Another node tells of it that heard the same word.
+            let mut others = client.homes().filter(|home| *home != node);
+            let is_told_of = others.any(|home| self.network.desk(home).is_some());
+            if !is_told_of && now.since(client.announced) < Duration(renewed.0 + within.0) {
                 client.visible = None;
             }
-            if std::mem::take(&mut client.waits) {
+            if is_first && std::mem::take(&mut client.waits) {
                 self.agenda.plan(now + AGAIN, Action::Client(number));
             }
         }
@@ -198,33 +204,30 @@ impl<R: Simulated> Run<R> {
         };
         let swarm = client.swarm;
         if let Step::Announce(event) = step {
-            let home = client.home as usize;
-            let is_up = self.network.desk(home).is_some();
-            let Some(home) = is_up.then_some(home).or_else(|| self.network.any()) else {
+            let homes = Self::settle(&mut self.network, client, self.homes);
+            if homes.is_empty() {
                 self.agenda.plan(now + AGAIN, Action::Client(number));
                 return Ok(());
-            };
-            client.home = home as u32;
+            }
             client.announced = now;
             client.visible = client.visible.or(Some(now));
             client.waits = true;
-            if event == Event::Completed {
-                client.completed = true;
-                self.judge.completed(swarm, home);
-            }
+            client.completed |= event == Event::Completed;
             let is_lost = self.bug == Some(Bug::CountsNoDownloads);
-            let event = match event {
+            let said = match event {
                 Event::Completed if is_lost => Event::Regular,
                 event => event,
             };
-            let announce = clients::announce(number, client, event);
-            self.announces += 1;
-            self.ask(
-                home,
-                Asker::Client(number),
-                clients::ip_of(number),
-                &announce,
-            )?;
+            let announce = clients::announce(number, client, said);
+            let mut asker = Asker::Client(number);
+            for home in homes {
+                if event == Event::Completed {
+                    self.judge.completed(swarm, home);
+                }
+                self.announces += 1;
+                self.ask(home, asker, clients::ip_of(number), &announce)?;
+                asker = Asker::ClientElsewhere(number);
+            }
         }
         if self
             .clients
@@ -240,6 +243,21 @@ impl<R: Simulated> Run<R> {
             self.agenda.plan(at, Action::Client(next));
         }
         Ok(())
+    }
+
+    /// Finds other nodes in place of those that do not serve; gives whom a client announces to.
+    fn settle(network: &mut Network<R>, client: &mut Client, homes: usize) -> Vec<usize> {
+        for at in 0..homes {
+            let mut others: Vec<usize> = client.homes().collect();
+            let Some(home) = client.homes.get_mut(at) else {
+                break;
+            };
+            if home.is_none_or(|home| network.desk(home as usize).is_none()) {
+                others.retain(|other| Some(*other as u32) != *home);
+                *home = network.any_but(&others).map(|node| node as u32);
+            }
+        }
+        client.homes().collect()
     }
 
     fn ask(
@@ -310,6 +328,13 @@ impl<R: Simulated> Run<R> {
                 }
                 self.judge
                     .offer(&self.clients, (swarm, Some(number)), &told.peers, now)
+            }
+            Asker::ClientElsewhere(number) => {
+                let Some(client) = self.clients.get(number) else {
+                    return Ok(());
+                };
+                let asker = (client.swarm, Some(number));
+                self.judge.offer(&self.clients, asker, &told.peers, now)
             }
             Asker::Judge(swarm) => {
                 let since = self.network.serves_since(node);

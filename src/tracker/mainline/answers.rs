@@ -1,6 +1,7 @@
 //! The questions and their answers.
 
-use super::{Asked, Mainline, items};
+use super::items::{self, Stored};
+use super::{Asked, Mainline};
 use crate::tracker::service::patiently;
 use crate::tracker::spawn;
 use std::cell::Cell;
@@ -35,7 +36,7 @@ impl Mainline {
                 let reply = self.with_nodes(&asked, &target, Reply::default());
                 self.reply(&asked, reply);
             }
-            Query::GetPeers { info_hash } => self.get_peers(asked, info_hash),
+            Query::GetPeers { info_hash, noseed } => self.get_peers(asked, info_hash, noseed),
             Query::AnnouncePeer {
                 info_hash,
                 port,
@@ -44,6 +45,7 @@ impl Mainline {
             } => {
                 if self.is_proven(&asked, &token) {
                     let port = port.unwrap_or(asked.client.port());
+                    self.listeners.borrow_mut().remember(asked.client, port);
                     self.enter(&asked, info_hash, port, seed);
                 }
             }
@@ -59,22 +61,22 @@ impl Mainline {
 
     /// Answers when the overlay has, or from memory at once when there is nothing to wait for, or no
     /// room to wait.
-    fn get_peers(self: &Rc<Self>, asked: Asked, info_hash: InfoHash) {
+    fn get_peers(self: &Rc<Self>, asked: Asked, info_hash: InfoHash, noseed: bool) {
         let lookups = self.service.inquire(&[info_hash], None);
         let slot = Slot::take(self, |node| &node.service.waiting.mainline, MAX_QUESTIONS);
         let Some(slot) = slot.filter(|_| !lookups.is_empty()) else {
-            self.tell_peers(&asked, info_hash);
+            self.tell_peers(&asked, info_hash, noseed);
             return;
         };
         spawn(async move {
             patiently(lookups).await;
-            slot.node.tell_peers(&asked, info_hash);
+            slot.node.tell_peers(&asked, info_hash, noseed);
         });
     }
 
-    fn tell_peers(&self, asked: &Asked, info_hash: InfoHash) {
+    fn tell_peers(&self, asked: &Asked, info_hash: InfoHash, noseed: bool) {
         let reply = Reply {
-            values: self.peers(asked.client, info_hash),
+            values: self.peers(asked.client, info_hash, noseed),
             token: Some(self.token(asked.client.ip())),
             ..Reply::default()
         };
@@ -106,8 +108,10 @@ impl Mainline {
         };
         spawn(async move {
             let node = &slot.node;
-            let stored = items::get(&node.service, &target).await;
-            let item = stored.map(|(item, _)| item);
+            let item = match items::get(&node.service, &target).await {
+                Stored::Item(item, _) => Some(*item),
+                _ => None,
+            };
             node.tell_item(&asked, &target, item, newer_than);
         });
     }
@@ -182,9 +186,10 @@ impl Mainline {
         }
     }
 
-    /// The peers of a swarm, of the address family of the question; none of a swarm that is not
-    /// served to everybody.
-    fn peers(&self, client: SocketAddr, hash: InfoHash) -> Vec<SocketAddr> {
+    /// The peers of a swarm, of the address family of the question, and without seeds as far as these
+    /// are known on demand; none of a swarm that is not served to everybody. A client is not offered
+    /// itself once it has announced where it takes connections.
+    fn peers(&self, client: SocketAddr, hash: InfoHash, noseed: bool) -> Vec<SocketAddr> {
         if !self.service.state().sharing.tracker.serves(&hash, None) {
             return Vec::new();
         }
@@ -192,9 +197,10 @@ impl Mainline {
         let most = if is_v4 { MAX_PEERS } else { MAX_PEERS_V6 };
         let entered = Entered {
             hash,
-            addr: client,
+            addr: self.listeners.borrow().of(client),
             identity: 0,
-            seed: false,
+            // Whoever wants no seeds is served as one is.
+            seed: noseed,
             numwant: most as u32,
             change: Change::Nothing,
         };

@@ -27,7 +27,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use tokio::net::UdpSocket;
 use tracker::krpc::{
-    self, Body, Gate, KrpcError, MAX_DATAGRAM_BYTES, Message, NodeId, Reply, Tokens, Want,
+    self, Body, Gate, KrpcError, Listeners, MAX_DATAGRAM_BYTES, Message, NodeId, Reply, Tokens,
+    Want,
 };
 use tracker::{FrontEnd, Secret};
 
@@ -48,6 +49,7 @@ pub(super) struct Mainline {
     id: NodeId,
     tokens: Tokens,
     gate: RefCell<Gate>,
+    listeners: RefCell<Listeners>,
     neighbours: RefCell<Neighbours>,
 }
 
@@ -87,6 +89,7 @@ impl Mainline {
             id,
             tokens,
             gate: RefCell::new(gate),
+            listeners: RefCell::default(),
             neighbours: RefCell::default(),
         }))
     }

@@ -5,9 +5,10 @@
 //! [`Summary`] that was written in the future is not, one publisher counts no more clients than a
 //! table holds, and a client that announces here is what it says itself.
 
-use super::{Exchange, MAX_PUBLISHERS, Summary};
+use super::distinct::Distinct;
+use super::{Exchange, MAX_PUBLISHERS, MAX_SUMMARY_PEERS, Summary};
 use crate::ids::InfoHash;
-use crate::table::{Counts, Heard, MAX_PEERS_PER_SWARM, Table};
+use crate::table::{Heard, MAX_PEERS_PER_SWARM, Table};
 use overlay::{HolderInfo, Time, WallMs};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -44,20 +45,21 @@ pub struct Looker {
 }
 
 /// What becomes known while the holders are gone through.
-#[derive(Default)]
 struct Gathered {
-    elsewhere: Counts,
+    elsewhere: Distinct,
     publishers: usize,
     listed: BTreeSet<SocketAddr>,
-    /// Those of them who are counted at some other node.
-    counted: BTreeSet<SocketAddr>,
 }
 
 impl Found<'_> {
     /// Enters what others have published, and drops who is not listed any more where the list is
     /// whole; gives how many have published.
     pub fn enter(&self, looker: Looker, table: &mut Table, exchange: &mut Exchange) -> usize {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered {
+            elsewhere: Distinct::new(self.hash),
+            publishers: 0,
+            listed: BTreeSet::new(),
+        };
         let mut whole = self.whole && self.holders.len() < MAX_PUBLISHERS as usize;
         for holder in self.holders {
             let Some(summary) = Summary::decode(&holder.text) else {
@@ -83,7 +85,10 @@ impl Found<'_> {
         if whole {
             table.forget_unlisted(&self.hash, &gathered.listed);
         }
-        table.count_elsewhere(&self.hash, gathered.elsewhere, looker.now);
+        let own = table.own_peers(&self.hash, MAX_SUMMARY_PEERS, looker.now);
+        gathered.elsewhere.add_own(&own);
+        let counts = gathered.elsewhere.elsewhere();
+        table.count_elsewhere(&self.hash, counts, looker.now);
         gathered.publishers
     }
 
@@ -99,10 +104,7 @@ impl Found<'_> {
         // A full table is no reason not to answer.
         let _ = table.hear(self.hash, &heard, now);
         gathered.listed.insert(addr);
-        let is_new = gathered.counted.insert(addr);
-        if is_new && !table.serves(&self.hash, addr) {
-            gathered.elsewhere = gathered.elsewhere.plus(one(&heard));
-        }
+        gathered.elsewhere.add_by_hand(addr);
     }
 
     /// What this node has published. Its clients are taken back if it did so before it was started,
@@ -136,60 +138,22 @@ impl Found<'_> {
         gathered.publishers += 1;
         let most = table.bounds().peers.min(MAX_PEERS_PER_SWARM) as u64;
         let place = table.place_number(summary.place.as_ref());
-        let (mut overdue, mut twice) = (Counts::default(), Counts::default());
-        let mut sample = Counts::default();
         let since = since(&summary, looker.wall);
-        for peer in summary.peers {
-            sample = sample.plus(one(&peer));
-            let age_ms = peer.age_ms.saturating_add(since);
-            let heard = Heard {
-                age_ms,
-                place,
-                ..peer
-            };
-            let _ = table.hear(self.hash, &heard, looker.now);
+        let mut peers = summary.peers;
+        for peer in &mut peers {
+            peer.age_ms = peer.age_ms.saturating_add(since);
+            peer.place = place;
+            let _ = table.hear(self.hash, peer, looker.now);
             gathered.listed.insert(peer.addr);
-            if age_ms >= looker.overdue_ms {
-                overdue = overdue.plus(one(&peer));
-            } else if !gathered.counted.insert(peer.addr) || table.serves(&self.hash, peer.addr) {
-                // Who announces to several nodes is counted at one of them, as far as that is known.
-                twice = twice.plus(one(&peer));
-            }
         }
         let counts = summary.counts.at_most(most);
-        let counts = lasting(counts, sample, overdue).minus(twice);
-        gathered.elsewhere = gathered.elsewhere.plus(counts);
-    }
-}
-
-/// Those of what a node counted who are not overdue: of a sample that is not all, as large a part. A
-/// node that died counts its clients for as long as its holder is there, and they announce to others.
-fn lasting(counts: Counts, sample: Counts, overdue: Counts) -> Counts {
-    let of = |count: u64, sample: u64, overdue: u64| match count.max(sample) {
-        0 => 0,
-        all => count.saturating_sub(all * overdue / sample.max(1)),
-    };
-    Counts {
-        complete: of(counts.complete, sample.complete, overdue.complete),
-        incomplete: of(counts.incomplete, sample.incomplete, overdue.incomplete),
-        downloaders: of(counts.downloaders, sample.downloaders, overdue.downloaders),
-        downloaded: counts.downloaded,
+        gathered.elsewhere.add(counts, &peers, looker.overdue_ms);
     }
 }
 
 /// Milliseconds since a summary was written.
 fn since(summary: &Summary, wall: WallMs) -> u32 {
     u32::try_from(wall.0.saturating_sub(summary.at.0)).unwrap_or(u32::MAX)
-}
-
-/// One client.
-fn one(peer: &Heard) -> Counts {
-    Counts {
-        complete: u64::from(peer.seed),
-        incomplete: u64::from(!peer.seed),
-        downloaders: u64::from(!peer.seed && !peer.paused),
-        downloaded: 0,
-    }
 }
 
 #[cfg(test)]

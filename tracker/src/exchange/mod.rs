@@ -37,6 +37,7 @@
 //! This machine decides what is to be done and when; its driver does it, and says how it went.
 
 mod budget;
+mod distinct;
 mod gather;
 mod pace;
 mod standing;

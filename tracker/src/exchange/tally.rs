@@ -1,51 +1,39 @@
 //! How many clients a swarm has, for somebody who has no table of it: a list of torrents, say.
 
+use super::distinct::Distinct;
 use super::gather::MAX_AHEAD_MS;
 use super::summary::Summary;
+use crate::ids::InfoHash;
 use crate::table::{Counts, MAX_PEERS_PER_SWARM};
 use overlay::{HolderInfo, WallMs};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 /// The clients that all holders of a swarm tell of, each once as far as the samples tell. As nodes
 /// do, it believes no summary from the future, no publisher more clients than a table holds, and
 /// takes a holder without a summary for a client that has not everything.
 #[must_use]
-pub fn tally(holders: &[HolderInfo], wall: WallMs) -> Counts {
-    let mut listed: BTreeSet<SocketAddr> = BTreeSet::new();
-    let mut all = Counts::default();
+pub fn tally(hash: InfoHash, holders: &[HolderInfo], wall: WallMs) -> Counts {
+    let mut all = Distinct::new(hash);
     for holder in holders {
         let Some(summary) = Summary::decode(&holder.text) else {
-            let is_new = listed.insert(holder.addr);
-            all = all.plus(one(false, is_new));
+            all.add_by_hand(holder.addr);
             continue;
         };
-        if summary.at.0 > wall.0.saturating_add(MAX_AHEAD_MS) {
-            continue;
+        if summary.at.0 <= wall.0.saturating_add(MAX_AHEAD_MS) {
+            let counts = summary.counts.at_most(MAX_PEERS_PER_SWARM as u64);
+            // After what time clients are overdue is its node's affair.
+            all.add(counts, &summary.peers, u32::MAX);
         }
-        let mut counts = summary.counts.at_most(MAX_PEERS_PER_SWARM as u64);
-        for peer in &summary.peers {
-            let is_known = !listed.insert(peer.addr);
-            counts = counts.minus(one(peer.seed, is_known));
-        }
-        all = all.plus(counts);
     }
-    all
-}
-
-/// One client, or nobody.
-fn one(seed: bool, counts: bool) -> Counts {
-    Counts {
-        complete: u64::from(counts && seed),
-        incomplete: u64::from(counts && !seed),
-        ..Counts::default()
-    }
+    all.elsewhere()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::Heard;
+    use std::net::SocketAddr;
+
+    const HASH: InfoHash = InfoHash([1; 20]);
 
     fn holder(number: u8, at: u64, counts: Counts, peers: &[(u8, bool)]) -> HolderInfo {
         let addr = |number: u8| SocketAddr::from(([10, 0, 0, number], 6881));
@@ -86,10 +74,13 @@ mod tests {
             text: "by hand".to_owned(),
             ..holders[0].clone()
         });
-        let all = tally(&holders, now);
+        let all = tally(HASH, &holders, now);
         assert_eq!((all.complete, all.incomplete), (2, 7));
         let liar = holder(203, 1, counts(u64::from(u32::MAX), 0), &[]);
-        assert_eq!(tally(&[liar], now).complete, MAX_PEERS_PER_SWARM as u64);
-        assert_eq!(tally(&[], now), Counts::default());
+        assert_eq!(
+            tally(HASH, &[liar], now).complete,
+            MAX_PEERS_PER_SWARM as u64
+        );
+        assert_eq!(tally(HASH, &[], now), Counts::default());
     }
 }

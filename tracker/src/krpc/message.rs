@@ -59,6 +59,8 @@ pub enum Query {
     GetPeers {
         /// Which.
         info_hash: InfoHash,
+        /// No seeds, please (BEP 33).
+        noseed: bool,
     },
     /// I am in this swarm.
     AnnouncePeer {
@@ -230,8 +232,11 @@ fn write_arguments(writer: &mut Writer<'_>, id: &NodeId, query: &Query, want: Wa
         Query::FindNode { target } | Query::SampleInfohashes { target } => {
             writer.bytes(b"target").bytes(target);
         }
-        Query::GetPeers { info_hash } => {
+        Query::GetPeers { info_hash, noseed } => {
             writer.bytes(b"info_hash").bytes(&info_hash.0);
+            if *noseed {
+                writer.bytes(b"noseed").int(1);
+            }
         }
         Query::AnnouncePeer {
             info_hash,

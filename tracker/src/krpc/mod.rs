@@ -3,17 +3,19 @@
 //!
 //! [`parse`] reads a datagram into a [`Message`]; [`Message::write`] writes one. [`Tokens`] prove an
 //! address without remembering it; [`matches_address`] checks a node's id against its address;
-//! [`Gate`] bounds what one may ask; [`item`] checks what is to be stored.
+//! [`Gate`] bounds what one may ask; [`Listeners`] tells a client that asks from the others; [`item`] checks what is to be stored.
 
 mod address;
 mod gate;
 pub mod item;
+mod listeners;
 mod message;
 mod read;
 mod token;
 
 pub use address::{is_exempt, make_id, matches_address};
 pub use gate::{Gate, PUTS, QUESTIONS};
+pub use listeners::{Listeners, MAX_LISTENERS};
 pub use message::{Body, Message, Nodes, Query, Reply, Want};
 pub use read::{
     KrpcError, MAX_DATAGRAM_BYTES, MAX_NODES, MAX_SAMPLES, MAX_TRANSACTION_BYTES,

@@ -116,6 +116,7 @@ fn query(message: &Value<'_>) -> Result<Body, Wrong> {
         b"find_node" => Query::FindNode { target: target()? },
         b"get_peers" => Query::GetPeers {
             info_hash: info_hash()?,
+            noseed: int(b"noseed") == Some(1),
         },
         b"announce_peer" => Query::AnnouncePeer {
             info_hash: info_hash()?,

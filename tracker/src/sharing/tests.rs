@@ -60,7 +60,7 @@ fn announce(node: &mut Sharing, client: u16, event: Event, ms: u64) -> Begun {
 }
 
 fn next(node: &mut Sharing, ms: u64) -> Option<Call> {
-    node.next_call(clocks(ms), &mut Pcg64Mcg::seed_from_u64(1))
+    node.next_call(clocks(ms))
 }
 
 fn searched(holders: Vec<HolderInfo>, outcome: Outcome) -> Reply {

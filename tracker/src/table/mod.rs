@@ -14,6 +14,7 @@ mod entry;
 mod family;
 mod index;
 mod names;
+mod rank;
 mod sample;
 mod swarm;
 mod sweep;
@@ -22,6 +23,8 @@ mod tests;
 
 pub use counts::Counts;
 pub use names::Names;
+pub use rank::rank;
+pub use sample::Own;
 pub use swarm::{Change, Heard, Presence};
 
 pub(crate) use entry::{Address, Entry, PAUSED, REMOTE, SEED, Tick};

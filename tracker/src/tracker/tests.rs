@@ -161,13 +161,33 @@ fn gotorrents_tracker_is_a_configuration() {
     };
     let entered = tracker.enter(Time(0), IP, None, &asker).unwrap();
     let (mut rng, mut offer) = (Pcg64Mcg::seed_from_u64(1), Offer::default());
-    let mut intervals = std::collections::BTreeSet::new();
+    let mut intervals = std::collections::BTreeMap::<u32, u32>::new();
     for _ in 0..1_000 {
         let answer = tracker.answer(Time(0), &entered, SCOPE, &mut rng, &mut offer, None);
         assert_eq!(offer.v4.len(), 3 * 6);
-        intervals.insert(answer.interval_s);
+        *intervals.entry(answer.interval_s).or_default() += 1;
     }
-    assert_eq!(intervals.into_iter().collect::<Vec<_>>(), [9, 10], "jitter");
+    // From 9 to 10 s, so about half of them are told each.
+    let known: Vec<u32> = intervals.keys().copied().collect();
+    assert_eq!(known, [9, 10], "jitter");
+    assert!((400..=600).contains(&intervals[&9]), "{intervals:?}");
+}
+
+#[test]
+fn no_client_is_told_to_wait_for_longer_than_is_said() {
+    for (interval_ms, longest) in [(1, 1_000), (500, 1_000), (1_500, 2_000), (90_000, 90_000)] {
+        assert_eq!(Config::longest_told_ms(interval_ms), longest);
+        let mut tracker = tracker(Config {
+            interval_ms,
+            ..Config::default()
+        });
+        let entered = tracker.enter(Time(0), IP, None, &announce(1)).unwrap();
+        let (mut rng, mut offer) = (Pcg64Mcg::seed_from_u64(1), Offer::default());
+        for _ in 0..100 {
+            let answer = tracker.answer(Time(0), &entered, SCOPE, &mut rng, &mut offer, None);
+            assert!((1..=longest / 1_000).contains(&answer.interval_s));
+        }
+    }
 }
 
 #[test]

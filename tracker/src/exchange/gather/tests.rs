@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::announce::Event;
-use crate::table::{Bounds, Presence};
+use crate::table::{Bounds, Counts, Presence};
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 

@@ -34,7 +34,11 @@ fn the_packets_of_bep_5_are_read_and_written() {
         ),
         (
             b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe",
-            Query::GetPeers { info_hash: InfoHash(target) },
+            Query::GetPeers { info_hash: InfoHash(target), noseed: false },
+        ),
+        (
+            b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz1234566:noseedi1ee1:q9:get_peers1:t2:aa1:y1:qe",
+            Query::GetPeers { info_hash: InfoHash(target), noseed: true },
         ),
     ] {
         assert_eq!(parse(packet), Ok(asks(query.clone())));
@@ -137,8 +141,9 @@ fn query_strategy() -> impl Strategy<Value = Query> {
     prop_oneof![
         Just(Query::Ping),
         id().prop_map(|target| Query::FindNode { target }),
-        id().prop_map(|hash| Query::GetPeers {
-            info_hash: InfoHash(hash)
+        (id(), any::<bool>()).prop_map(|(hash, noseed)| Query::GetPeers {
+            info_hash: InfoHash(hash),
+            noseed,
         }),
         id().prop_map(|target| Query::SampleInfohashes { target }),
         (id(), any::<Option<i64>>())
