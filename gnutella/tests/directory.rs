@@ -60,20 +60,23 @@ fn a_search_goes_on_to_what_is_wanted_or_says_that_there_is_more() {
 #[test]
 fn a_leaf_deletes_one_of_many_holders_wherever_it_is() {
     let key = Id::of(b"popular");
-    let copies = [60, 61, 62, 63];
+    let deleted = 1_000;
+    let copies = [10, 40, 70, 100];
+    // Each of a hundred leaves has three holders.
     let items = |node: usize| -> Vec<Item> {
-        let own = (1..60).contains(&node).then_some(node as u64);
-        let copy = copies.contains(&node).then_some(60);
-        let numbers = own.into_iter().chain(copy);
+        let own = (0..3).map(|one| node as u64 * 3 + one);
+        let own = own.filter(|_| (1..=100).contains(&node));
+        let copy = copies.contains(&node).then_some(deleted);
+        let numbers = own.chain(copy);
         numbers.map(|number| holder(key, number, "")).collect()
     };
     for way in [Way::Dynamic, Way::Flood] {
-        let mut net = directory(way, 70, items);
-        let Reply::Deleted(report) = net.ask(70, delete(key, Some(holder_addr(60)))) else {
+        let mut net = directory(way, 110, items);
+        let Reply::Deleted(report) = net.ask(110, delete(key, Some(holder_addr(deleted)))) else {
             panic!("no delete");
         };
         assert_eq!(report.outcome, Outcome::Found, "{way:?}");
-        let slot = Slot::Holder(holder_addr(60));
+        let slot = Slot::Holder(holder_addr(deleted));
         for node in copies {
             let known = net.node(node).store().meta(key, slot);
             let is_gone = known.is_some_and(|known| known.is_tombstone());
@@ -85,33 +88,38 @@ fn a_leaf_deletes_one_of_many_holders_wherever_it_is() {
 /// Copies that the search does not reach are known to who wrote them.
 #[test]
 fn whoever_wrote_a_record_deletes_its_copies_unseen() {
-    let mut net = Net::with_roles(3, &[Role::Peer; 12]);
-    let key = Id::of(b"key");
-    let Reply::Put(report) = net.ask(4, put(key, b"value")) else {
-        panic!("no put");
-    };
-    assert_eq!(report.replicas_durable, 3);
-    let holds = |net: &Net, node: usize| {
+    const NODES: usize = 30;
+    let mut net = Net::with_roles(3, &[Role::Peer; NODES]);
+    let holds = |net: &Net, node: usize, key: Id| {
         let known = net.node(node).store().meta(key, Slot::Value);
         known.is_some_and(|known| !known.is_tombstone())
     };
-    let copies: Vec<usize> = (0..12).filter(|node| holds(&net, *node)).collect();
-    assert_eq!(copies.len(), 3);
-    // Its neighbours do not hear its queries, and those that have copies do hear it.
-    let near: Vec<Id> = net.node(4).neighbours().map(|(it, _)| it.id).collect();
-    for node in 0..12 {
-        let id = net.world.contact(node).expect("a contact").id;
-        if near.contains(&id) && !copies.contains(&node) {
-            net.world.faults_mut().block(4, node);
+    let mut deleted = 0;
+    for writer in 0..NODES {
+        let key = Id::of(&writer.to_be_bytes());
+        net.ask(writer, put(key, b"value"));
+        let near: Vec<Id> = net.node(writer).neighbours().map(|it| it.0.id).collect();
+        let contact = |node: usize| net.world.contact(node).expect("a contact");
+        let is_near = |node: &usize| near.contains(&contact(*node).id);
+        let copies: Vec<usize> = (0..NODES).filter(|it| holds(&net, *it, key)).collect();
+        if copies.iter().any(is_near) {
+            continue;
         }
+        // Its neighbours hear nothing, so its query goes nowhere.
+        let near: Vec<usize> = (0..NODES).filter(is_near).collect();
+        for node in &near {
+            net.world.faults_mut().block(writer, *node);
+        }
+        net.ask(writer, delete(key, None));
+        net.run(Duration::from_secs(1));
+        for node in copies {
+            assert!(!holds(&net, node, key), "node {node} has it yet");
+        }
+        deleted += 1;
+        net.world.faults_mut().heal();
+        net.run(Duration::from_secs(20));
     }
-    let Reply::Deleted(_) = net.ask(4, delete(key, None)) else {
-        panic!("no delete");
-    };
-    net.run(Duration::from_secs(1));
-    for node in copies {
-        assert!(!holds(&net, node), "node {node} has it yet");
-    }
+    assert!(deleted > 3, "{deleted} writers had copies elsewhere only");
 }
 
 /// A record that a leaf of a directory wrote was nowhere else, and went with it.

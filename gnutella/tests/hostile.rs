@@ -23,6 +23,23 @@ struct Attack {
     message: fn(u64) -> Message,
 }
 
+/// What a node has: a holder that others search for, and texts of two colours.
+fn store_of(node: usize, texts: u64) -> MemoryStore {
+    let mut store = MemoryStore::new();
+    let node = node as u64;
+    overlay::Store::write(&mut store, holder(Id::from_u64(node), node, ""));
+    for number in 0..texts {
+        let colour = if number.is_multiple_of(2) {
+            "red"
+        } else {
+            "blue"
+        };
+        let key = Id::of(&(node * texts + number).to_be_bytes());
+        overlay::Store::write(&mut store, holder(key, number, colour));
+    }
+    store
+}
+
 /// The median and the 99th percentile of the others' searches, in microseconds, and how often somebody
 /// hung up.
 fn others_times(attack: &Attack) -> (u64, u64, u64) {
@@ -38,16 +55,7 @@ fn others_times(attack: &Attack) -> (u64, u64, u64) {
         ..still()
     };
     for node in 0..nodes {
-        let mut store = MemoryStore::new();
-        overlay::Store::write(
-            &mut store,
-            holder(Id::from_u64(node as u64), node as u64, ""),
-        );
-        for number in 0..attack.texts {
-            let colour = if number % 2 == 0 { "red" } else { "blue" };
-            let key = Id::of(&(node as u64 * attack.texts + number).to_be_bytes());
-            overlay::Store::write(&mut store, holder(key, number, colour));
-        }
+        let store = store_of(node, attack.texts);
         let links: Vec<_> = topology.links[node]
             .iter()
             .map(|other| (contact(*other), Role::Peer))

@@ -70,7 +70,13 @@ fn one_node_gives_as_much_as_is_wanted() {
 /// A node looks at so many texts for one query and no more, and the answer says that it did.
 #[test]
 fn what_was_not_looked_at_is_said() {
-    let colours = |number: u64| if number % 2 == 0 { "red" } else { "blue" };
+    let colours = |number: u64| {
+        if number.is_multiple_of(2) {
+            "red"
+        } else {
+            "blue"
+        }
+    };
     let texts = |count: u64| {
         let text = move |number| holder(Id::of(&[number as u8]), number, colours(number));
         pair(move || (0..count).map(text).collect())

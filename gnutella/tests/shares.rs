@@ -69,12 +69,12 @@ fn who_asks_little_loses_nothing_to_those_who_ask_much() {
     let mut asked = [0; 4];
     for tick in 0..10_000_u64 {
         bench.now = Time(1 + tick * 1_000);
-        // 1,900 a second of each of two, 50 of the third.
+        // 1,900 a second of each of two, and then 50 of the third.
         for from in [1, 2, 3] {
             let is_due = if from == 3 {
                 tick % 20 == 0
             } else {
-                tick % 20 != 0
+                tick % 20 != 10
             };
             if !is_due {
                 continue;
