@@ -1,7 +1,7 @@
 //! Calls that only ask where a key belongs, and by which way.
 
 use crate::due::Due;
-use crate::op::{Op, Replicas, Stage, Work};
+use crate::op::Work;
 use crate::{Dht, Store};
 use overlay::lookup::{Located, LookupRequest, Mode};
 use overlay::{Cx, Id, KeyRouter, LocateReport, OpId, Reply};
@@ -16,19 +16,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
     ) {
         let number = self.draw_number(cx);
         // A lookup that is begun anew again and again takes up to three quarters of a minute.
-        let deadline = cx.now + self.config.op_timeout;
-        let op = Op {
-            who: op,
-            key,
-            deadline,
-            stage: Stage::Looking,
-            looking_since: cx.now,
-            pauses: 0,
-            denials: 0,
-            replicas: Replicas::new(),
-            work: Work::Locate,
-        };
-        self.ops.insert(number, Box::new(op));
+        let deadline = self.note_op(cx, number, op, key, Work::Locate);
         self.deadlines.set(Due::Op(number), deadline);
         let mode = if iterative {
             Mode::Iterative

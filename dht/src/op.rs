@@ -135,10 +135,24 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
         if let Work::Write(write) = &mut work {
             write.number = number;
         }
+        self.note_op(cx, number, who, key, work);
+        self.resolve(cx, number);
+    }
+
+    /// A call is under way; gives when it is answered in any case.
+    pub(crate) fn note_op(
+        &mut self,
+        cx: &Cx<'_, Self>,
+        number: u64,
+        who: OpId,
+        key: Id,
+        work: Work,
+    ) -> Time {
+        let deadline = cx.now + self.config.op_timeout;
         let op = Op {
             who,
             key,
-            deadline: cx.now + self.config.op_timeout,
+            deadline,
             stage: Stage::Looking,
             looking_since: cx.now,
             pauses: 0,
@@ -147,7 +161,7 @@ impl<R: KeyRouter, S: Store> Dht<R, S> {
             work,
         };
         self.ops.insert(number, Box::new(op));
-        self.resolve(cx, number);
+        deadline
     }
 
     pub(crate) fn look_up(&mut self, cx: &mut Cx<'_, Self>, number: u64, what: LookupRequest) {

@@ -8,7 +8,6 @@ use crate::limits::Kind;
 use crate::message::{Guid, Header, MAX_TTL, Message, Push};
 use crate::node::Gnutella;
 use crate::parked::Parked;
-
 use overlay::{
     Contact, Cx, Duration, Found, GetReport, Id, Outcome, Record, Reply, Slot, Store, Time,
 };

@@ -54,19 +54,10 @@ fn long_hello() -> Hello {
 
 #[test]
 fn what_is_out_of_bounds_ends_the_link_at_once() {
-    let hit = Hit {
-        key: Id::ZERO,
-        slot: Slot::Value,
-        version: Version::default(),
-        gone: false,
-        life_s: None,
-        bytes: 1,
-        text: String::new(),
-    };
     let too_many = QueryHit {
         header: Header::new(guid(1), 3),
         from: contact(1),
-        hits: vec![hit; MAX_HITS + 1],
+        hits: vec![one_hit(); MAX_HITS + 1],
     };
     let routes = Routes {
         number: 1,
@@ -182,8 +173,8 @@ fn clocks_of_records_are_measured_and_those_far_ahead_are_refused() {
     assert_eq!(bench.node.status().clocks_refused, 1);
 }
 
-fn hit(header: Header) -> Message {
-    let hit = Hit {
+fn one_hit() -> Hit {
+    Hit {
         key: Id::from_u64(1),
         slot: Slot::Value,
         version: Version::default(),
@@ -191,11 +182,14 @@ fn hit(header: Header) -> Message {
         life_s: None,
         bytes: 1,
         text: String::new(),
-    };
+    }
+}
+
+fn hit(header: Header) -> Message {
     Message::QueryHit(Box::new(QueryHit {
         header,
         from: contact(1),
-        hits: vec![hit],
+        hits: vec![one_hit()],
     }))
 }
 

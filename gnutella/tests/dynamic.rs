@@ -153,15 +153,21 @@ fn row() -> Topology {
     }
 }
 
+/// The same, and a leaf, 5, of the last.
+fn row_with_a_far_leaf() -> Topology {
+    let mut topology = row();
+    topology.links[3].push(5);
+    topology.links.push(vec![3]);
+    topology.roles.push(Role::Leaf);
+    topology
+}
+
 /// The leaves of the ultrapeers that are reached last were told that they are next to the searcher: their
 /// hits had a TTL of 2, and died on longer ways.
 #[test]
 fn a_hit_of_a_leaf_at_the_end_of_the_ttl_comes_home() {
     let key = Id::of(b"far");
-    let mut topology = row();
-    topology.links[3].push(5);
-    topology.links.push(vec![3]);
-    topology.roles.push(Role::Leaf);
+    let topology = row_with_a_far_leaf();
     let items = |node: usize| -> Vec<Item> {
         (node == 5)
             .then(|| holder(key, 5, ""))
@@ -209,10 +215,7 @@ fn a_body_is_pushed_to_a_leaf_through_its_ultrapeers_search() {
 #[test]
 fn a_body_is_pushed_by_a_leaf_that_a_walker_found() {
     let key = Id::of(b"behind");
-    let mut topology = row();
-    topology.links[3].push(5);
-    topology.links.push(vec![3]);
-    topology.roles.push(Role::Leaf);
+    let topology = row_with_a_far_leaf();
     let items = |node: usize| -> Vec<Item> {
         (node == 5)
             .then(|| value(key, b"body"))
